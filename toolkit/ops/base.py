@@ -1,0 +1,108 @@
+"""What an operator says of itself; see ``docs/adding.md`` for a worked example."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value
+
+
+class Reader(Protocol):
+    """What ``Operator.read`` may ask while a program is read."""
+
+    def value(self, arg: Any) -> Value:
+        """Return the value an FX argument stands for; constants have ``data``."""
+
+    def unsupported(self, why: str) -> Exception:
+        """Return the error to raise for a form of the operator that nothing here computes."""
+
+
+class Emitter(Protocol):
+    """What ``Operator.emit`` may ask while C is written."""
+
+    kernels: str  # "portable" or "armv7em"
+
+    def pointer(self, value: Value) -> str:
+        """Return the C expression for an activation's address, typed for its dtype."""
+
+    def constant(self, suffix: str, data: np.ndarray) -> str:
+        """Define a ``static const`` array for this layer and return its name."""
+
+    def scratch(self, ctype: str = "int8_t") -> str:
+        """Return the C expression for this layer's scratch memory."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One kernel call: ``kernel(args)``, from ``header`` in ``runtime/include``."""
+
+    kernel: str
+    args: list[str]
+
+    @property
+    def header(self) -> str:
+        """The header that defines the kernel."""
+        return f"{self.kernel}.h"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test case: a step with constants in place, and the inputs to feed it."""
+
+    id: str
+    step: Step
+    inputs: list[np.ndarray]
+
+
+class Operator(ABC):
+    """One operator: how it is read, computed, written as C, and tested."""
+
+    name: ClassVar[str]
+    aten: ClassVar[tuple[str, ...]] = ()
+    # How the int8 quantizer treats it: "weighted" (activation, weight, bias), "io" (inputs and output each have
+    # their own range), "share" (output has the input's range), "fixed" (output range is `fixed_output`), "none".
+    quantization: ClassVar[Literal["weighted", "io", "share", "fixed", "none"]] = "none"
+    fixed_output: ClassVar[tuple[float, int]] = (1 / 256, -128)  # scale, zero point for "fixed"
+    # "channels_last": 4-d activations must be NHWC. "any": elementwise, order does not matter.
+    # "axes": has axis attributes that `transpose_axes` can rename. "rows": works on the last axis, order matters.
+    layout: ClassVar[Literal["channels_last", "any", "axes", "fixed"]] = "fixed"
+    fuses_activation: ClassVar[bool] = False  # a following relu/relu6/clamp becomes output bounds
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        """Turn one FX node into a step in torch's layout, with float or quantized values alike."""
+        raise NotImplementedError(f"{self.name} is made by a pass, not read")
+
+    @abstractmethod
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        """Compute the output exactly as the device does. ``inputs`` are the activations, in device layout."""
+
+    @abstractmethod
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        """Return the kernel call, defining the constants it needs."""
+
+    def macs(self, step: Step) -> int:
+        """Multiply-accumulates per inference, padded taps included."""
+        return 0
+
+    def scratch_bytes(self, step: Step, kernels: str) -> int:
+        """Arena bytes the kernel needs while it runs."""
+        return 0
+
+    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+        """Bytes by which the output must start below activation input ``index`` to share its memory.
+
+        0 means in place. None means they must not share. See ``toolkit.lower.overlap``.
+        """
+        return None
+
+    def cases(self) -> Iterable[Case]:
+        """Yield test cases: ordinary, odd shapes, extremes of value."""
+        return ()
+
+
+OperatorFactory = Callable[[], Operator]
