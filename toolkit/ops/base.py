@@ -33,6 +33,12 @@ class Emitter(Protocol):
     def constant(self, suffix: str, data: np.ndarray) -> str:
         """Define a ``static const`` array for this layer and return its name."""
 
+    def local(self, ctype: str, name: str, initialiser: str) -> str:
+        """Define a constant struct inside the layer function and return its address."""
+
+    def float_literal(self, value: float) -> str:
+        """Return the C literal of a float32, infinities included."""
+
     def scratch(self, ctype: str = "int8_t") -> str:
         """Return the C expression for this layer's scratch memory."""
 

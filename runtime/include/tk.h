@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_H
+#define TK_H
+
+/* Everything the kernels share: types, requantization, loads. C99, no libc, no float in integer kernels. */
+
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define TK_INLINE static inline __attribute__((always_inline, unused))
+#define TK_NOINLINE __attribute__((noinline))
+#define TK_UNUSED __attribute__((unused))
+#define TK_ALIGN(bytes) __attribute__((aligned(bytes)))
+#define TK_SECTION(name) __attribute__((section(name)))
+#else
+#define TK_INLINE static inline
+#define TK_NOINLINE
+#define TK_UNUSED
+#define TK_ALIGN(bytes)
+#define TK_SECTION(name)
+#endif
+
+/* Kernels are inlined into each layer, whose literal shapes then specialise them. Define TK_SHARE_KERNELS
+ * to have one copy serve all layers: smaller, slower. */
+#ifdef TK_SHARE_KERNELS
+#define TK_KERNEL static TK_NOINLINE TK_UNUSED
+#else
+#define TK_KERNEL TK_INLINE
+#endif
+
+#if defined(__APPLE__)
+#define TK_WEIGHTS TK_ALIGN(4)
+#elif defined(_WIN32)
+#define TK_WEIGHTS TK_ALIGN(4)
+#else
+/* A section of their own, so that the size report can tell weights from code. */
+#define TK_WEIGHTS TK_ALIGN(4) TK_SECTION(".rodata.tk_weights")
+#endif
+
+#ifdef __cplusplus
+#define TK_RESTRICT __restrict
+#else
+#define TK_RESTRICT restrict
+#endif
+
+TK_INLINE int32_t tk_min(int32_t a, int32_t b) { return a < b ? a : b; }
+TK_INLINE int32_t tk_max(int32_t a, int32_t b) { return a > b ? a : b; }
+TK_INLINE int32_t tk_clamp(int32_t x, int32_t low, int32_t high) { return tk_max(low, tk_min(x, high)); }
+
+/* (acc * multiplier) / 2^shift, rounded once, half up: TensorFlow Lite's single rounding.
+ * `multiplier` is in 2^30 .. 2^31 - 1 (or 0), `shift` in 1 .. 62. */
+TK_INLINE int32_t tk_requantize(int32_t acc, int32_t multiplier, int32_t shift) {
+    const int64_t product = (int64_t)acc * multiplier;
+    if (shift > 32) {
+        /* The low word never carries into the result, so 32-bit arithmetic is exact. */
+        const int32_t high = (int32_t)(product >> 32);
+        return (high + ((int32_t)1 << (shift - 33))) >> (shift - 32);
+    }
+    return (int32_t)((product + ((int64_t)1 << (shift - 1))) >> shift);
+}
+
+/* How an int32 accumulator becomes an int8 output: one multiplier and shift, or one per channel, then the
+ * zero point and the bounds that int8 or a fused activation sets. */
+typedef struct {
+    const int32_t *multiplier;
+    const uint8_t *shift;
+    int32_t per_channel; /* 1, or 0 when entry 0 serves all channels */
+    int32_t zero_point;
+    int32_t min;
+    int32_t max;
+} tk_requant_s8;
+
+TK_INLINE int8_t tk_requantize_s8(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
+    const int32_t i = channel * r->per_channel;
+    return (int8_t)tk_clamp(tk_requantize(acc, r->multiplier[i], r->shift[i]) + r->zero_point, r->min, r->max);
+}
+
+#endif

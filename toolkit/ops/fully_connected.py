@@ -1,0 +1,140 @@
+"""Fully connected layer: ``aten.linear`` on int8, ternary or float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value, per_channel, per_tensor
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.pack import fits_two_rows, pack_ternary, pack_ternary_two_rows, pack_two_rows
+from toolkit.ops.weighted import (
+    apply_bounds,
+    exact_matmul,
+    float_bounds,
+    fold,
+    is_ternary,
+    requant_fields,
+)
+
+
+class FullyConnected(Operator):
+    """``output[..., o] = sum_k input[..., k] * weight[o, k] + bias[o]``."""
+
+    name = "fully_connected"
+    aten = ("aten.linear.default", "aten.addmm.default")
+    quantization = "weighted"
+    fuses_activation = True
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        args = list(node.args)
+        if str(node.target) == "aten.addmm.default":
+            if node.kwargs:
+                raise reader.unsupported("alpha and beta other than 1")
+            bias, x, weight = (reader.value(arg) for arg in args)
+            if weight.data is None or weight.quant is not None:
+                raise reader.unsupported("a weight that is not a float constant")
+            weight = Value(weight.name, weight.shape[::-1], weight.dtype, None, weight.data.T.copy())
+            values = [x, weight, bias]
+        else:
+            values = [reader.value(arg) for arg in args if arg is not None]
+        if values[1].data is None:
+            raise reader.unsupported("a weight that is not constant")
+        return Step(self.name, "", values, Value("", ()))
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        weight = step.inputs[1]
+        assert weight.data is not None
+        x = inputs[0].reshape(-1, weight.shape[1])
+        if weight.quant is None:
+            out = x.astype(np.float32) @ weight.data.T
+            if len(step.inputs) > 2:
+                assert step.inputs[2].data is not None
+                out = out + step.inputs[2].data
+            return apply_bounds(out, step).reshape(step.output.shape)
+        folded = fold(step)
+        return folded.finish(exact_matmul(x, folded.weight.T) + folded.bias).reshape(step.output.shape)
+
+    def kernel(self, step: Step, kernels: str) -> str:
+        """Return the kernel's name for this step on this kernel set."""
+        weight = step.inputs[1]
+        if weight.quant is None:
+            return "tk_fully_connected_f32"
+        if is_ternary(step):
+            return "tk_fully_connected_t2_dsp" if kernels == "armv7em" else "tk_fully_connected_t2"
+        two_rows = kernels == "armv7em" and fits_two_rows(fold(step))
+        return "tk_fully_connected_s8_dsp" if two_rows else "tk_fully_connected_s8"
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        weight, out = step.inputs[1], step.output
+        channels, depth = weight.shape
+        rows = out.size // channels
+        kernel = self.kernel(step, emitter.kernels)
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(out)
+        shape = [str(rows), str(depth), str(channels)]
+        if weight.quant is None:
+            assert weight.data is not None
+            w = emitter.constant("weight", weight.data.astype(np.float32))
+            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(channels)
+            b = emitter.constant("bias", np.asarray(bias_data, np.float32))
+            low, high = float_bounds(step)
+            return Call(kernel, [x, w, b, emitter.float_literal(low), emitter.float_literal(high), y, *shape])
+        folded = fold(step)
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        matrix = folded.weight.reshape(channels, depth)
+        if kernel.endswith("_s8_dsp"):
+            w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
+            return Call(kernel, [x, w, bias, requant, y, *shape])
+        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        if kernel.endswith("_t2_dsp"):
+            w = emitter.constant("weight", pack_ternary_two_rows(matrix))
+            return Call(kernel, [x, w, bias, requant, emitter.scratch("int32_t"), y, *shape])
+        if kernel.endswith("_t2"):
+            return Call(kernel, [x, emitter.constant("weight", pack_ternary(matrix)), bias, requant, y, *shape])
+        return Call(kernel, [x, emitter.constant("weight", matrix), bias, requant, y, *shape])
+
+    def macs(self, step: Step) -> int:
+        return step.output.size * step.inputs[1].shape[1]
+
+    def scratch_bytes(self, step: Step, kernels: str) -> int:
+        if self.kernel(step, kernels) == "tk_fully_connected_t2_dsp":
+            return 2 * (-(-step.inputs[1].shape[1] // 8) * 8)
+        return 0
+
+    def cases(self) -> Iterable[Case]:
+        for rows, depth, channels in [(1, 64, 32), (1, 1, 1), (1, 7, 3), (3, 33, 10), (1, 130, 5), (2, 96, 8)]:
+            for kind in ("int8", "ternary", "float32"):
+                yield _case(rows, depth, channels, kind)
+        yield _case(1, 256, 6, "int8", extreme=True)
+        yield _case(1, 256, 6, "ternary", extreme=True)
+        yield _case(1, 1030, 6, "int8", extreme=True)  # sums too large for two rows in one multiply
+
+
+def _case(rows: int, depth: int, channels: int, kind: str, extreme: bool = False) -> Case:
+    rng = np.random.default_rng([rows, depth, channels, ord(kind[0])])
+    name = f"{rows}x{depth}x{channels}-{kind}{'-extreme' if extreme else ''}"
+    if kind == "float32":
+        x = Value("x", (rows, depth))
+        w = Value("w", (channels, depth), data=rng.normal(size=(channels, depth)).astype(np.float32))
+        b = Value("b", (channels,), data=rng.normal(size=channels).astype(np.float32))
+        step = Step("fully_connected", "fc", [x, w, b], Value("y", (rows, channels)), {"activation": (0.0, np.inf)})
+        return Case(name, step, [rng.normal(size=x.shape).astype(np.float32)])
+    limit = 1 if kind == "ternary" else 127
+    data = rng.integers(-limit, limit + 1, (channels, depth)).astype(np.int8)
+    inputs = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
+    if extreme:
+        data[:] = np.where(np.arange(channels) % 2, limit, -limit)[:, None]
+        inputs[:] = -128
+    scales = rng.uniform(0.5, 2, channels) / limit
+    w_quant = per_channel(scales, 0, -limit, limit) if channels % 2 else per_tensor(scales[0], 0, -limit, limit)
+    x = Value("x", (rows, depth), "int8", per_tensor(0.05, 3))
+    w = Value("w", (channels, depth), "int8", w_quant, data)
+    b = Value("b", (channels,), "int32", data=rng.integers(-3000, 3000, channels).astype(np.int32))
+    y = Value("y", (rows, channels), "int8", per_tensor(0.05 * depth**0.5, -5))
+    attrs = {"activation": (0.0, 6.0)} if rows > 1 else {}
+    return Case(name, Step("fully_connected", "fc", [x, w, b], y, attrs), [inputs])
+
+
+OPERATOR = FullyConnected()

@@ -1,0 +1,75 @@
+"""What convolutions and fully connected layers share: folded constants, integer accumulation, emitted fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Emitter
+from toolkit.ops.requantize import output_bounds, quantize_multipliers, requantize
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A quantized layer's constants with the input's zero point folded into the bias."""
+
+    weight: np.ndarray  # int8, output channels first
+    bias: np.ndarray  # int64 (channels,), zero point folded
+    multiplier: np.ndarray  # int64 (channels,) or (1,)
+    shift: np.ndarray  # int64, same shape
+    zero_point: int
+    low: int
+    high: int
+
+    def finish(self, acc: np.ndarray) -> np.ndarray:
+        """Requantize accumulators, channels last, to int8. ``acc`` includes the folded bias."""
+        out = requantize(acc, self.multiplier, self.shift) + self.zero_point
+        return np.clip(out, self.low, self.high).astype(np.int8)
+
+
+def fold(step: Step, channel_axis: int = 0) -> Folded:
+    """Fold the constants of a quantized ``step`` with inputs (activation, weight[, bias])."""
+    x, w = step.inputs[0], step.inputs[1]
+    assert x.quant is not None and w.quant is not None and w.data is not None and step.output.quant is not None
+    weight = np.moveaxis(w.data, channel_axis, 0)
+    channels = weight.shape[0]
+    bias = np.zeros(channels, np.int64)
+    if len(step.inputs) > 2:
+        assert step.inputs[2].data is not None
+        bias += step.inputs[2].data.astype(np.int64)
+    bias -= int(x.quant.zero_point[0]) * weight.reshape(channels, -1).astype(np.int64).sum(1)
+    multiplier, shift = quantize_multipliers(x.quant.scale[0] * w.quant.scale / step.output.quant.scale[0])
+    low, high = output_bounds(step.output, step.attrs.get("activation"))
+    return Folded(weight, bias, multiplier, shift, int(step.output.quant.zero_point[0]), low, high)
+
+
+def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return ``a @ b`` of small integers as int64, through float64: exact while sums stay below 2**53."""
+    return np.rint(a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+
+
+def is_ternary(step: Step) -> bool:
+    """True when the step's weights are stored in -1..1."""
+    quant = step.inputs[1].quant
+    return quant is not None and quant.is_ternary
+
+
+def requant_fields(folded: Folded, emitter: Emitter) -> str:
+    """Define the multipliers and return the initialiser of a ``tk_requant_s8``."""
+    multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))
+    shift = emitter.constant("shift", folded.shift.astype(np.uint8))
+    per_channel = int(folded.multiplier.size > 1)
+    return f"{{{multiplier}, {shift}, {per_channel}, {folded.zero_point}, {folded.low}, {folded.high}}}"
+
+
+def float_bounds(step: Step) -> tuple[float, float]:
+    """Return the bounds of a float layer's fused activation."""
+    return step.attrs.get("activation") or (-np.inf, np.inf)
+
+
+def apply_bounds(out: np.ndarray, step: Step) -> np.ndarray:
+    """Clip a float32 output to its fused activation."""
+    low, high = float_bounds(step)
+    return np.clip(out, np.float32(low), np.float32(high)).astype(np.float32)
