@@ -1,0 +1,19 @@
+"""The ``toolkit`` command: one file here per subcommand, found by its being there.
+
+Nothing heavy is imported until a command runs, so that ``toolkit --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 ok, 1 a check failed, 2 usage, 3 missing tool, 4 device failed, 130 stopped."""
+    import sys
+
+    from toolkit.cli._failure import run_guarded
+    from toolkit.cli._group import toolkit
+
+    sys.exit(run_guarded(toolkit, args))

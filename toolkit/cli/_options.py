@@ -1,0 +1,88 @@
+"""Options that several commands share; each is also an environment variable.
+
+``--target`` of ``toolkit export`` reads ``TOOLKIT_EXPORT_TARGET``, then ``TOOLKIT_TARGET``; a flag goes over both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from toolkit.cli._session import Session
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+PATH: click.Path = click.Path(path_type=Path)
+
+
+class Option(click.Option):
+    """An option that falls back to ``TOOLKIT_<NAME>`` when ``TOOLKIT_<COMMAND>_<NAME>`` is not set."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the text of the environment variable in force, or None."""
+        value = super().resolve_envvar_value(ctx)
+        if value is None and self.name:
+            value = os.environ.get(f"TOOLKIT_{self.name.upper()}") or None
+        return value
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Function], Function]:
+    """``click.option`` for an ``Option``."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+def _remember(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def store(ctx: click.Context, _param: click.Parameter, value: Any) -> None:
+        session = ctx.ensure_object(Session)
+        session.command = ctx.info_name or ""
+        if field == "quiet":
+            session.verbosity = -1 if value else session.verbosity
+        elif field == "verbose":
+            session.verbosity = value or session.verbosity
+        else:
+            session.json = value
+
+    return store
+
+
+def common(function: Function) -> Function:
+    """Add ``--json``, ``-v`` and ``-q``; they set the ``Session`` and are not passed to the command."""
+    quiet = option(
+        "-q", "--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_remember("quiet"),
+        help="Say nothing but results and errors.",
+    )  # fmt: skip
+    verbose = option(
+        "-v", "--verbose", count=True, expose_value=False, is_eager=True, callback=_remember("verbose"),
+        help="Say more; -vv shows tracebacks.",
+    )  # fmt: skip
+    as_json = option(
+        "--json", is_flag=True, expose_value=False, is_eager=True, callback=_remember("json"),
+        help="Print one JSON document on stdout.",
+    )  # fmt: skip
+    return as_json(verbose(quiet(function)))
+
+
+def project_option(function: Function) -> Function:
+    """Add ``--project DIR``, the folder (or file) of ``toolkit.toml``."""
+    return option(
+        "--project",
+        type=PATH,
+        default=Path("."),
+        metavar="DIR",
+        help="Folder of toolkit.toml; here by default.",
+    )(function)
+
+
+def timeout_option(default: float) -> Callable[[Function], Function]:
+    """Add ``--timeout SECONDS``, for anything that waits for another program."""
+    return option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help="Give up on a compiler or an emulator after so long.",
+    )
