@@ -1,0 +1,60 @@
+"""Datasets as numpy arrays: ``load("digits")``.
+
+One module per dataset in ``toolkit/data/sets``, found by its being there. A set that is not bundled is looked
+for in the cache (``TOOLKIT_DATA``, see ``toolkit.data.cache``) and downloaded from its public home when it is
+missing.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import pkgutil
+from pathlib import Path
+
+from toolkit.data import sets
+from toolkit.data.cache import cache_dir
+from toolkit.data.dataset import AudioDataset, Dataset, GraphDataset
+from toolkit.errors import ToolkitError
+
+__all__ = ["AudioDataset", "Dataset", "GraphDataset", "cache_dir", "describe", "load", "names"]
+
+
+def names() -> list[str]:
+    """Return the names that ``load`` knows, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(sets.__path__))
+
+
+def describe(name: str) -> str:
+    """Return one line that says what the dataset is, without loading it."""
+    source = Path(sets.__path__[0]) / f"{_known(name)}.py"
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def load(name: str, *, limit: int | None = None) -> Dataset:
+    """Load a dataset.
+
+    Args:
+        name: one of ``names()``.
+        limit: at most this many training samples and at most this many test samples, the first of each split;
+            every set is ordered so that such a beginning has all classes. ``None`` means all.
+
+    Raises:
+        ToolkitError: the name is unknown, the limit is not positive, a file is damaged or cannot be
+            downloaded.
+    """
+    if limit is not None and limit < 1:
+        raise ToolkitError(f"limit must be at least 1, not {limit}", fix="leave it out to load everything")
+    dataset: Dataset = importlib.import_module(f"toolkit.data.sets.{_known(name)}").load(limit)
+    return dataset
+
+
+def _known(name: str) -> str:
+    known = names()
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1)
+    fix = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}"
+    raise ToolkitError(f"there is no dataset called {name!r}", fix=fix)
