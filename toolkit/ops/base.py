@@ -91,6 +91,12 @@ class Operator(ABC):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         """Return the kernel call, defining the constants it needs."""
 
+    def to_channels_last(self, step: Step) -> None:
+        """Turn the step's constants from torch's layout to the kernel's; for ``layout = "channels_last"``."""
+
+    def transpose(self, step: Step, dims: tuple[int, ...]) -> None:
+        """Rewrite axis attributes for 4-d activations transposed by ``dims``: new axis i is old axis dims[i]."""
+
     def macs(self, step: Step) -> int:
         """Multiply-accumulates per inference, padded taps included."""
         return 0

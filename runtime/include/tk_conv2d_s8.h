@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_CONV2D_S8_H
+#define TK_CONV2D_S8_H
+
+#include "tk_window.h"
+
+/* 2-d convolution: weight (out_c, kernel_h, kernel_w, in_c),
+ * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
+ * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
+TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight, const int32_t *bias,
+                            const tk_requant_s8 *requant, int8_t *scratch, int8_t *output,
+                            const tk_window *window) {
+    const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
+    const int pointwise = tk_is_pointwise(window);
+    for (int32_t y = 0; y < window->out_h; ++y) {
+        for (int32_t x = 0; x < window->out_w; ++x) {
+            const int8_t *column = input + (y * window->in_w + x) * window->in_c;
+            if (!pointwise) {
+                tk_im2col_s8(input, y, x, zero_point, scratch, window);
+                column = scratch;
+            }
+            const int8_t *w = weight;
+            for (int32_t o = 0; o < window->out_c; ++o) {
+                int32_t acc = bias[o];
+                for (int32_t k = 0; k < depth; ++k) acc += column[k] * w[k];
+                w += depth;
+                output[o] = tk_requantize_s8(acc, o, requant);
+            }
+            output += window->out_c;
+        }
+    }
+}
+
+#endif

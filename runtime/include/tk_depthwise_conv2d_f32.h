@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_DEPTHWISE_CONV2D_F32_H
+#define TK_DEPTHWISE_CONV2D_F32_H
+
+#include "tk_window.h"
+
+/* Depthwise 2-d convolution: output channel o sees input channel o / (out_c / in_c). weight (kernel_h, kernel_w,
+ * out_c), bias (out_c), output clamped to low..high.
+ * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
+TK_KERNEL void tk_depthwise_conv2d_f32(const float *input, const float *weight, const float *bias, float low,
+                                       float high, float *output, const tk_window *window) {
+    const int32_t multiplier = window->out_c / window->in_c;
+    for (int32_t y = 0; y < window->out_h; ++y) {
+        for (int32_t x = 0; x < window->out_w; ++x) {
+            for (int32_t o = 0; o < window->out_c; ++o) {
+                const int32_t channel = o / multiplier;
+                float acc = bias[o];
+                for (int32_t i = 0; i < window->kernel_h; ++i) {
+                    const int32_t row = y * window->stride_h - window->pad_top + i * window->dilation_h;
+                    for (int32_t j = 0; j < window->kernel_w; ++j) {
+                        const int32_t col = x * window->stride_w - window->pad_left + j * window->dilation_w;
+                        if (row < 0 || row >= window->in_h || col < 0 || col >= window->in_w) continue;
+                        acc += input[(row * window->in_w + col) * window->in_c + channel] *
+                               weight[(i * window->kernel_w + j) * window->out_c + o];
+                    }
+                }
+                *output++ = acc < low ? low : acc > high ? high : acc;
+            }
+        }
+    }
+}
+
+#endif

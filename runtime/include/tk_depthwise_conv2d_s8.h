@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_DEPTHWISE_CONV2D_S8_H
+#define TK_DEPTHWISE_CONV2D_S8_H
+
+#include "tk_window.h"
+
+/* Depthwise 2-d convolution: output channel o sees input channel o / (out_c / in_c). weight (kernel_h, kernel_w,
+ * out_c), bias (out_c) with the input's zero point folded in.
+ * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
+TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
+                                      const int32_t *bias, const tk_requant_s8 *requant, int8_t *output,
+                                      const tk_window *window) {
+    const int32_t multiplier = window->out_c / window->in_c;
+    for (int32_t y = 0; y < window->out_h; ++y) {
+        for (int32_t x = 0; x < window->out_w; ++x) {
+            for (int32_t o = 0; o < window->out_c; ++o) {
+                const int32_t channel = o / multiplier;
+                int32_t acc = bias[o];
+                for (int32_t i = 0; i < window->kernel_h; ++i) {
+                    const int32_t row = y * window->stride_h - window->pad_top + i * window->dilation_h;
+                    for (int32_t j = 0; j < window->kernel_w; ++j) {
+                        const int32_t col = x * window->stride_w - window->pad_left + j * window->dilation_w;
+                        const int inside = row >= 0 && row < window->in_h && col >= 0 && col < window->in_w;
+                        const int32_t value =
+                            inside ? input[(row * window->in_w + col) * window->in_c + channel] : zero_point;
+                        acc += value * weight[(i * window->kernel_w + j) * window->out_c + o];
+                    }
+                }
+                *output++ = tk_requantize_s8(acc, o, requant);
+            }
+        }
+    }
+}
+
+#endif

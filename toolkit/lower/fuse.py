@@ -1,0 +1,89 @@
+"""Passes that fold one operator into another before anything is laid out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.errors import ToolkitError
+from toolkit.lower.ir import Model, Step, Value
+from toolkit.ops import operators
+
+CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 0, "fully_connected": 0}
+
+
+def _sole_reader(model: Model, step: Step) -> Step | None:
+    readers = model.consumers(step.output)
+    if len(readers) == 1 and not any(value is step.output for value in model.outputs):
+        return readers[0]
+    return None
+
+
+def fold_batch_norm(model: Model) -> Model:
+    """Fold a BatchNorm into the float layer before it.
+
+    Raises:
+        ToolkitError: a BatchNorm that does not follow a layer with float weights.
+    """
+    for norm in [step for step in model.steps if step.op == "batch_norm"]:
+        layer = model.producer(norm.inputs[0])
+        if (
+            layer is None
+            or layer.op not in CHANNEL_AXIS
+            or _sole_reader(model, layer) is not norm
+            or layer.inputs[1].quant is not None
+        ):
+            raise ToolkitError(
+                "a BatchNorm that does not directly follow a convolution or linear layer cannot be compiled",
+                at=norm.name,
+                fix="place it after a convolution or linear layer, before the activation",
+            )
+        gamma, beta, mean, var = (np.asarray(v.data, np.float64) for v in norm.inputs[1:5])
+        factor = gamma / np.sqrt(var + norm.attrs["eps"])
+        weight = layer.inputs[1]
+        assert weight.data is not None
+        scaled = weight.data * factor.reshape(-1, *[1] * (weight.data.ndim - 1))
+        bias = layer.inputs[2].data if len(layer.inputs) > 2 else 0.0
+        shifted = (np.asarray(bias, np.float64) - mean) * factor + beta
+        layer.inputs = [
+            layer.inputs[0],
+            Value(weight.name, weight.shape, data=scaled.astype(np.float32)),
+            Value(f"{weight.name}_bias", shifted.shape, data=shifted.astype(np.float32)),
+        ]
+        layer.output = norm.output
+        model.steps.remove(norm)
+    return model
+
+
+def fuse_activation(model: Model) -> Model:
+    """Make a relu, relu6 or clamp the output bounds of the layer before it."""
+    for act in [step for step in model.steps if step.op == "relu"]:
+        layer = model.producer(act.inputs[0])
+        if layer is None or not operators()[layer.op].fuses_activation or _sole_reader(model, layer) is not act:
+            continue
+        if act.output.quant is not None and not act.output.quant.same_as(layer.output.quant):
+            continue  # a requantizing relu stays on its own
+        low, high = layer.attrs.get("activation", (-np.inf, np.inf))
+        act_low, act_high = act.attrs["activation"]
+        layer.attrs["activation"] = (max(low, act_low), min(high, act_high))
+        layer.output = act.output
+        model.steps.remove(act)
+    return model
+
+
+def fuse_pad(model: Model) -> Model:
+    """Make zero padding in front of a convolution part of the convolution."""
+    for pad in [step for step in model.steps if step.op == "pad"]:
+        conv = _sole_reader(model, pad)
+        if conv is None or conv.op not in ("conv2d", "depthwise_conv2d") or pad.attrs["value"] != 0:
+            continue
+        if pad.output.quant is not None and not pad.output.quant.same_as(pad.inputs[0].quant):
+            continue
+        pads = list(pad.attrs["pads"])
+        if len(pads) != 4 or any(p != (0, 0) for p in pads[:2]) or min(map(min, pads)) < 0:
+            continue
+        conv.attrs["pads"] = tuple(
+            (a + c, b + d) for (a, b), (c, d) in zip(conv.attrs["pads"], pads[2:], strict=True)
+        )
+        conv.inputs[0] = pad.inputs[0]
+        model.steps.remove(pad)
+    return model

@@ -1,0 +1,145 @@
+"""Passes that turn float operators between dequantize and quantize into integer operators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.errors import ToolkitError
+from toolkit.lower.ir import Model, Quantization, Step, Value
+from toolkit.ops import operators
+
+MOVES_DATA = {"reshape", "permute", "max_pool2d", "pad"}
+
+
+def use_integers(model: Model) -> Model:
+    """Rewrite ``quantize(op(dequantize(x)))`` as ``op`` on integers, for every operator that can."""
+    steps: list[Step] = []
+    replaced: dict[int, Value] = {}  # a quantize step's output, now written by the operator itself
+    for step in model.steps:
+        step.inputs = [replaced.get(id(value), value) for value in step.inputs]
+        if step.op in ("quantize", "dequantize"):
+            if id(step.output) not in replaced:
+                steps.append(step)
+            continue
+        steps.extend(_integer_step(model, step, replaced))
+    model.steps = steps
+    model.outputs = [replaced.get(id(value), value) for value in model.outputs]
+    return model
+
+
+def _integer_step(model: Model, step: Step, replaced: dict[int, Value]) -> list[Step]:
+    operator = operators()[step.op]
+    sources = [_dequantized_from(model, value) for value in step.inputs]
+    constants_ready = all(v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted")
+    ready = constants_ready and all(
+        source is not None or value.data is not None for source, value in zip(sources, step.inputs, strict=True)
+    )
+    quantizers = model.consumers(step.output)
+    is_output = any(value is step.output for value in model.outputs)
+    same = [q.output.quant for q in quantizers if q.op == "quantize"]
+    all_quantize = bool(quantizers) and not is_output and len(same) == len(quantizers)
+    inputs = [source or value for source, value in zip(sources, step.inputs, strict=True)]
+    if ready and getattr(operator, "integer_output", False):
+        step.inputs = inputs
+    elif ready and all_quantize and all(q is not None and q.same_as(same[0]) for q in same):
+        step.inputs = inputs
+        step.output = quantizers[0].output
+        for quantizer in quantizers:
+            replaced[id(quantizer.output)] = step.output
+    elif ready and step.op in MOVES_DATA:
+        floating = step.output
+        step.inputs = inputs
+        step.output = Value(f"{floating.name}_q", floating.shape, inputs[0].dtype, inputs[0].quant)
+        return [step, Step("dequantize", step.name, [step.output], floating)]
+    else:
+        step.inputs = [_dequantized_constant(value) for value in step.inputs]
+    return [step]
+
+
+def _dequantized_from(model: Model, value: Value) -> Value | None:
+    """Return the integers behind a dequantized activation."""
+    producer = model.producer(value)
+    if producer is not None and producer.op == "dequantize":
+        source = producer.inputs[0]
+        if source.quant is not None and source.quant.per_tensor:
+            return source
+    return None
+
+
+def _dequantized_constant(value: Value) -> Value:
+    """Return a quantized constant as float32, for a layer that computes in float."""
+    if value.data is None or value.quant is None:
+        return value
+    quant, shape = value.quant, [1] * value.data.ndim
+    if quant.axis is not None:
+        shape[quant.axis] = -1
+    real = (value.data.astype(np.float64) - quant.zero_point.reshape(shape)) * quant.scale.reshape(shape)
+    return Value(value.name, value.shape, "float32", None, real.astype(np.float32))
+
+
+def integer_boundary(model: Model) -> Model:
+    """Let the model take and give integers where it begins with quantize and ends with dequantize."""
+    for i, value in enumerate(model.inputs):
+        readers = model.consumers(value)
+        if readers and all(s.op == "quantize" for s in readers) and not any(v is value for v in model.outputs):
+            quants = [s.output.quant for s in readers]
+            if all(q is not None and q.same_as(quants[0]) for q in quants):
+                integer = readers[0].output
+                _substitute(model, {id(s.output): integer for s in readers})
+                model.steps = [s for s in model.steps if s not in readers]
+                integer.name = value.name
+                model.inputs[i] = integer
+    for i, value in enumerate(model.outputs):
+        producer = model.producer(value)
+        if producer is not None and producer.op == "dequantize":
+            model.outputs[i] = producer.inputs[0]
+    return remove_dead(model)
+
+
+def remove_dead(model: Model) -> Model:
+    """Remove steps whose output nobody reads."""
+    kept: list[Step] = []
+    needed = {id(value) for value in model.outputs}
+    for step in reversed(model.steps):
+        if id(step.output) in needed:
+            kept.append(step)
+            needed.update(id(value) for value in step.inputs)
+    model.steps = kept[::-1]
+    return model
+
+
+def _substitute(model: Model, values: dict[int, Value]) -> None:
+    for step in model.steps:
+        step.inputs = [values.get(id(value), value) for value in step.inputs]
+    model.outputs = [values.get(id(value), value) for value in model.outputs]
+
+
+def quantize_bias(model: Model) -> Model:
+    """Turn float biases of integer layers into int32 at scale ``input scale * weight scale``."""
+    for step in model.steps:
+        if operators()[step.op].quantization != "weighted" or step.inputs[0].quant is None or len(step.inputs) < 3:
+            continue
+        bias = step.inputs[2]
+        assert bias.data is not None and step.inputs[1].quant is not None
+        scale = step.inputs[0].quant.scale[0] * step.inputs[1].quant.scale
+        if bias.quant is not None:  # already int32
+            _check_bias_scale(step, bias.quant, scale)
+            continue
+        data = np.rint(bias.data.astype(np.float64) / scale)
+        if np.abs(data).max(initial=0) > 2**31 - 1:
+            raise ToolkitError(
+                "a bias does not fit in 32 bits at this layer's scales",
+                at=step.name,
+                fix="calibrate with data that is like the real input, or clip the weights",
+            )
+        step.inputs[2] = Value(bias.name, bias.shape, "int32", None, data.astype(np.int32))
+    return model
+
+
+def _check_bias_scale(step: Step, quant: Quantization, scale: np.ndarray) -> None:
+    if not np.allclose(quant.scale, scale, rtol=1e-5) or quant.zero_point.any():
+        raise ToolkitError(
+            "the bias is quantized with another scale than input scale times weight scale",
+            at=step.name,
+            fix="leave the bias in float, or derive its scale from the input's and the weight's",
+        )

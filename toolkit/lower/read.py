@@ -1,0 +1,228 @@
+"""Read an exported program into steps, in torch's own layout, with quantize and dequantize as steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.errors import ToolkitError
+from toolkit.lower.ir import Model, Quantization, Step, Value
+from toolkit.ops import by_aten
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+# Nodes that pass their first argument on unchanged when a program runs in inference.
+IDENTITIES = {
+    "aten.detach.default",
+    "aten.detach_.default",
+    "aten.clone.default",
+    "aten.contiguous.default",
+    "aten.alias.default",
+    "aten.lift_fresh_copy.default",
+    "aten.dropout.default",
+    "aten.dropout_.default",
+    "aten.feature_dropout.default",
+}
+ASSERTS = ("aten._assert", "aten.sym_", "aten._local_scalar")
+BATCH_NORMS = {
+    "aten.batch_norm.default": (0, 1, 2, 3, 4, 7),
+    "aten._native_batch_norm_legit_no_training.default": (0, 1, 2, 3, 4, 6),
+}
+DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
+
+
+def read(program: ExportedProgram, name: str = "model") -> Model:
+    """Return the steps of ``program``.
+
+    Raises:
+        ToolkitError: all operators that nothing here computes, listed at once with their layers; a dtype
+            or a dynamic shape nobody supports.
+    """
+    return _ProgramReader(program, name).read()
+
+
+class _ProgramReader:
+    def __init__(self, program: ExportedProgram, name: str) -> None:
+        self.program = program
+        self.model = Model(name, [], [], [])
+        self.values: dict[Node, Value] = {}
+        self.problems: list[tuple[str, str, str]] = []  # operator, layer, why
+        self.node: Node | None = None
+
+    def read(self) -> Model:
+        constants = self._constants()
+        user_inputs = set(self.program.graph_signature.user_inputs)
+        for node in self.program.graph.nodes:
+            self.node = node
+            if node.op == "placeholder":
+                if node.name in constants:
+                    self.values[node] = constants[node.name]
+                elif node.name in user_inputs:
+                    self.values[node] = self._typed(node)
+                    self.model.inputs.append(self.values[node])
+            elif node.op == "call_function":
+                self._call(node)
+            elif node.op == "output":
+                if not self.problems:
+                    self.model.outputs = [self.value(arg) for arg in node.args[0] if arg is not None]
+        if self.problems:
+            raise _unsupported_error(self.problems)
+        return self.model
+
+    # What an operator's `read` may ask.
+
+    def value(self, arg: Any) -> Value:
+        """Return the value of an FX argument."""
+        if arg in self.values:
+            return self.values[arg]
+        if isinstance(arg, (int, float)):
+            return Value(f"scalar_{arg}", (), data=np.array(arg, np.float32))
+        raise self.unsupported(f"argument {arg}")
+
+    def unsupported(self, why: str) -> Exception:
+        """Return the error for a form of the current operator that nothing computes."""
+        return _Unsupported(why)
+
+    # Below: one FX node at a time.
+
+    def _constants(self) -> dict[str, Value]:
+        signature = self.program.graph_signature
+        names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        tensors = {**self.program.state_dict, **self.program.constants}
+        for key, target in signature.inputs_to_lifted_tensor_constants.items():
+            names[key] = target
+        found = {}
+        for placeholder, target in names.items():
+            tensor = tensors[target]
+            dtype = _dtype(tensor.dtype, target)
+            data = tensor.detach().cpu().contiguous().numpy()
+            found[placeholder] = Value(target, tuple(data.shape), dtype, data=data)
+        return found
+
+    def _typed(self, node: Node) -> Value:
+        tensor = node.meta["val"]
+        if any(not isinstance(size, int) for size in tensor.shape):
+            raise ToolkitError(
+                f"{node.name} has a dynamic shape {tuple(tensor.shape)}; C code needs fixed sizes",
+                at=self._layer(node),
+                fix="export with torch.export.export(model, (torch.zeros(1, ...),)), without dynamic_shapes",
+            )
+        return Value(node.name, tuple(tensor.shape), _dtype(tensor.dtype, node.name))
+
+    def _layer(self, node: Node) -> str:
+        stack = node.meta.get("nn_module_stack") or {}
+        path = next((entry[0] for entry in reversed(stack.values()) if entry[0]), "")
+        for prefix in ("L['self'].", "L__self__."):
+            path = path.removeprefix(prefix)
+        return path or node.name
+
+    def _call(self, node: Node) -> None:
+        target = str(node.target)
+        if target.startswith(ASSERTS):
+            return
+        try:
+            if target in IDENTITIES:
+                self.values[node] = self.value(node.args[0])
+            elif target.startswith("quantized_decomposed."):
+                self._quantized_decomposed(node, target.split(".")[1])
+            elif target in BATCH_NORMS:
+                self._batch_norm(node, target)
+            elif target == "<built-in function getitem>":
+                source, index = node.args
+                if index != 0 or source not in self.values:
+                    raise self.unsupported(f"output {index} of {source}")
+                self.values[node] = self.values[source]
+            elif (operator := by_aten().get(target)) is not None:
+                step = operator.read(node, self)
+                step.name = self._layer(node)
+                step.output = self._typed_output(node)
+                self._append(node, step)
+            else:
+                raise self.unsupported("")
+        except _Unsupported as problem:
+            self.problems.append((target.removesuffix(".default"), self._layer(node), str(problem)))
+            self.values[node] = Value(node.name, ())
+
+    def _typed_output(self, node: Node) -> Value:
+        meta = node.meta["val"]
+        if isinstance(meta, (tuple, list)):
+            return Value(node.name, tuple(meta[0].shape), _dtype(meta[0].dtype, node.name))
+        return self._typed(node)
+
+    def _append(self, node: Node, step: Step) -> None:
+        self.model.steps.append(step)
+        self.values[node] = step.output
+
+    def _batch_norm(self, node: Node, target: str) -> None:
+        x, *parameters = (node.args[i] for i in BATCH_NORMS[target][:5])
+        if target == "aten.batch_norm.default" and node.args[5]:
+            raise self.unsupported("training mode")
+        channels = self._typed_output(node).shape[1]
+        defaults = (1.0, 0.0, 0.0, 1.0)
+        constants = [
+            self.value(p) if p is not None else Value("default", (channels,), data=np.full(channels, d, np.float32))
+            for p, d in zip(parameters, defaults, strict=True)
+        ]
+        attrs = {"eps": float(node.args[BATCH_NORMS[target][5]])}
+        inputs = [self.value(x), *constants]
+        self._append(node, Step("batch_norm", self._layer(node), inputs, self._typed_output(node), attrs))
+
+    def _quantized_decomposed(self, node: Node, kind: str) -> None:
+        x = self.value(node.args[0])
+        quant = self._quantization(node, kind)
+        if kind.startswith("dequantize"):
+            if x.data is not None:
+                self.values[node] = Value(x.name, x.shape, x.dtype, quant, x.data)
+                return
+            x.quant = x.quant or quant
+            output = Value(node.name, x.shape)
+            self._append(node, Step("dequantize", self._layer(node), [x], output))
+        else:
+            output = self._typed(node)
+            output.quant = quant
+            self._append(node, Step("quantize", self._layer(node), [x], output))
+
+    def _quantization(self, node: Node, kind: str) -> Quantization:
+        def array(arg: Any, dtype: type) -> np.ndarray:
+            data = self.value(arg).data if not isinstance(arg, (int, float)) else arg
+            if data is None:
+                raise self.unsupported("a scale computed at run time")
+            return np.atleast_1d(np.asarray(data, dtype))
+
+        if kind in ("quantize_per_tensor", "dequantize_per_tensor"):
+            scale, zero_point, qmin, qmax = node.args[1:5]
+            return Quantization(array(scale, np.float64), array(zero_point, np.int64), qmin, qmax)
+        if kind in ("quantize_per_channel", "dequantize_per_channel"):
+            scale, zero_point, axis, qmin, qmax = node.args[1:6]
+            zeros = np.zeros(1) if zero_point is None else zero_point
+            zero_points = array(zeros, np.int64) if zero_point is not None else np.zeros(array(scale, float).shape, np.int64)
+            return Quantization(array(scale, np.float64), zero_points, qmin, qmax, axis)
+        raise self.unsupported(f"quantized_decomposed.{kind}")
+
+
+class _Unsupported(Exception):
+    """One operator that nothing here computes; gathered, then raised together."""
+
+
+def _dtype(dtype: Any, where: str) -> str:
+    name = str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ToolkitError(
+            f"{name} is a type that no backend here supports",
+            at=where,
+            fix="convert the model to float32 (model.float()) before exporting",
+        )
+    return name
+
+
+def _unsupported_error(problems: list[tuple[str, str, str]]) -> ToolkitError:
+    listed = [f"{op} in {layer}" + (f" ({why})" if why else "") for op, layer, why in dict.fromkeys(problems)]
+    count = len(listed)
+    return ToolkitError(
+        f"{count} operator{'s' if count > 1 else ''} cannot be compiled",
+        at="\n      ".join(listed),
+        fix="replace them in the model; docs/adding.md shows how to add an operator",
+    )

@@ -1,0 +1,52 @@
+"""Test cases for the convolutions: one maker, from a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value, per_channel, per_tensor
+from toolkit.ops.base import Case
+
+
+def conv_case(
+    op: str,
+    kind: str,
+    in_shape: tuple[int, int, int],
+    out_c: int,
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    pads: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0)),
+    extreme: bool = False,
+) -> Case:
+    """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, ternary or float32."""
+    sizes = [
+        (n + sum(pad) - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, pad in zip(in_shape, kernel, stride, dilation, pads, strict=False)
+    ]
+    w_shape = (out_c, *kernel, in_shape[2]) if op == "conv2d" else (*kernel, out_c)
+    depth = int(np.prod(w_shape)) // out_c
+    id_parts = ["x".join(map(str, in_shape)), f"k{kernel[0]}x{kernel[1]}", f"o{out_c}", f"s{stride[0]}", kind]
+    case_id = "-".join([*id_parts, *(["dilated"] if dilation != (1, 1) else []), *(["extreme"] if extreme else [])])
+    rng = np.random.default_rng([*in_shape, out_c, *kernel, *stride, ord(kind[0])])
+    attrs: dict[str, object] = {"stride": stride, "dilation": dilation, "pads": pads}
+    x_shape, y_shape = (1, *in_shape), (1, *sizes, out_c)
+    if kind == "float32":
+        w = Value("w", w_shape, data=rng.normal(size=w_shape).astype(np.float32))
+        b = Value("b", (out_c,), data=rng.normal(size=out_c).astype(np.float32))
+        step = Step(op, "conv", [Value("x", x_shape), w, b], Value("y", y_shape), attrs)
+        return Case(case_id, step, [rng.normal(size=x_shape).astype(np.float32)])
+    limit = 1 if kind == "ternary" else 127
+    weight = rng.integers(-limit, limit + 1, w_shape).astype(np.int8)
+    image = rng.integers(-128, 128, x_shape).astype(np.int8)
+    if extreme:
+        weight[:] = limit
+        image[:] = np.where(np.arange(in_shape[2]) % 2, -128, 127)
+    axis = 0 if op == "conv2d" else 2
+    w = Value("w", w_shape, "int8", per_channel(rng.uniform(0.2, 2, out_c) / limit, axis, -limit, limit), weight)
+    b = Value("b", (out_c,), "int32", data=rng.integers(-2000, 2000, out_c).astype(np.int32))
+    if kernel == (3, 3):
+        attrs["activation"] = (0.0, 6.0)
+    y = Value("y", y_shape, "int8", per_tensor(0.04 * depth**0.5, -20))
+    step = Step(op, "conv", [Value("x", x_shape, "int8", per_tensor(0.05, -7)), w, b], y, attrs)
+    return Case(case_id, step, [image])

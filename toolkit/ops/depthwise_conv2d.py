@@ -1,0 +1,90 @@
+"""Depthwise 2-d convolution (any channel multiplier) on int8 or float32, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Case, Emitter, Operator
+from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.weighted import apply_bounds, float_bounds, fold, requant_fields
+from toolkit.ops.window import overlap_bytes, patches, window_of
+
+
+class DepthwiseConv2d(Operator):
+    """Each output channel sees one input channel; weights (KH, KW, C * multiplier) on the device.
+
+    Ternary weights are stored as int8 here: a depthwise layer has few, and they are read one by one.
+    """
+
+    name = "depthwise_conv2d"  # read by conv2d, which sees the same aten operators
+    quantization = "weighted"
+    layout = "channels_last"
+    fuses_activation = True
+
+    def to_channels_last(self, step: Step) -> None:
+        weight = step.inputs[1]
+        assert weight.data is not None
+        data = np.ascontiguousarray(weight.data[:, 0].transpose(1, 2, 0))
+        quant = weight.quant
+        if quant is not None and quant.axis is not None:
+            quant = replace(quant, axis=2)
+        step.inputs[1] = replace(weight, shape=data.shape, data=data, quant=quant)
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        window = window_of(step)
+        weight = step.inputs[1]
+        assert weight.data is not None
+        multiplier = window.out_c // window.in_c
+        x_quant = step.inputs[0].quant
+        fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
+        columns = np.repeat(patches(inputs[0], window, fill), multiplier, axis=-1)
+        if weight.quant is None:
+            out = (columns.astype(np.float32) * weight.data).sum((2, 3), dtype=np.float32)
+            if len(step.inputs) > 2:
+                assert step.inputs[2].data is not None
+                out = out + step.inputs[2].data
+            return apply_bounds(out, step).reshape(step.output.shape)
+        acc = (columns.astype(np.int64) * weight.data).sum((2, 3))
+        folded = fold(step, channel_axis=2)
+        return folded.finish(acc + folded.bias).reshape(step.output.shape)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        weight = step.inputs[1]
+        assert weight.data is not None
+        if weight.quant is None:
+            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(weight.shape[2])
+            w = emitter.constant("weight", weight.data.astype(np.float32))
+            bias = emitter.constant("bias", np.asarray(bias_data, np.float32))
+            low, high = (emitter.float_literal(bound) for bound in float_bounds(step))
+            return Call("tk_depthwise_conv2d_f32", [x, w, bias, low, high, y, window])
+        folded = fold(step, channel_axis=2)
+        assert step.inputs[0].quant is not None
+        zero = str(int(step.inputs[0].quant.zero_point[0]))
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        w = emitter.constant("weight", weight.data)
+        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        return Call("tk_depthwise_conv2d_s8", [x, zero, w, bias, requant, y, window])
+
+    def macs(self, step: Step) -> int:
+        return step.output.size * step.inputs[1].shape[0] * step.inputs[1].shape[1]
+
+    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+        size = 4 if step.inputs[1].quant is None else 1
+        return overlap_bytes(window_of(step), size, size)
+
+    def cases(self) -> Iterable[Case]:
+        for kind in ("int8", "float32"):
+            yield conv_case("depthwise_conv2d", kind, (5, 6, 8), 8, (3, 3), pads=((1, 1), (1, 1)))
+            yield conv_case("depthwise_conv2d", kind, (7, 9, 3), 6, (3, 3), stride=(2, 2), pads=((0, 1), (1, 0)))
+            yield conv_case("depthwise_conv2d", kind, (4, 4, 5), 5, (1, 1))
+            yield conv_case("depthwise_conv2d", kind, (9, 7, 2), 2, (3, 2), dilation=(2, 2), pads=((1, 2), (0, 0)))
+        yield conv_case("depthwise_conv2d", "int8", (6, 6, 4), 4, (5, 5), pads=((2, 2), (2, 2)), extreme=True)
+
+
+OPERATOR = DepthwiseConv2d()

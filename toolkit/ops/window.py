@@ -1,0 +1,126 @@
+"""What convolutions share: window geometry, im2col, and how far an output may overlap its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Reader
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window over an NHWC activation. Pads are (before, after)."""
+
+    in_h: int
+    in_w: int
+    in_c: int
+    out_h: int
+    out_w: int
+    out_c: int
+    kernel_h: int
+    kernel_w: int
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    pad_top: int
+    pad_left: int
+
+    @property
+    def pointwise(self) -> bool:
+        """True when every output pixel reads exactly one input pixel, in order."""
+        return (self.kernel_h, self.kernel_w, self.stride_h, self.stride_w) == (1, 1, 1, 1) and not (
+            self.pad_top or self.pad_left or (self.in_h, self.in_w) != (self.out_h, self.out_w)
+        )
+
+    def initialiser(self) -> str:
+        """Return the C initialiser of a ``tk_window``."""
+        return (
+            f"{{{self.in_h}, {self.in_w}, {self.in_c}, {self.out_h}, {self.out_w}, {self.out_c}, "
+            f"{self.kernel_h}, {self.kernel_w}, {self.stride_h}, {self.stride_w}, "
+            f"{self.dilation_h}, {self.dilation_w}, {self.pad_top}, {self.pad_left}}}"
+        )
+
+
+def window_of(step: Step) -> Window:
+    """Return the geometry of a convolution step in device layout: weights (O, KH, KW, I) or (KH, KW, C)."""
+    _, in_h, in_w, in_c = step.inputs[0].shape
+    _, out_h, out_w, out_c = step.output.shape
+    kernel = step.inputs[1].shape[1:3] if step.op == "conv2d" else step.inputs[1].shape[:2]
+    (top, _), (left, _) = step.attrs["pads"]
+    return Window(
+        in_h, in_w, in_c, out_h, out_w, out_c, *kernel, *step.attrs["stride"], *step.attrs["dilation"], top, left
+    )
+
+
+def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
+    """Return values, attributes and groups of an ``aten.conv2d``, ``conv2d.padding`` or ``convolution`` node."""
+    target = str(node.target)
+    args = dict(enumerate(node.args))
+    x, weight, bias = args[0], args[1], args.get(2)
+    stride = _pair(args.get(3, 1))
+    padding = args.get(4, 0)
+    dilation = _pair(args.get(5, 1))
+    if target == "aten.convolution.default":
+        if args[6]:
+            raise reader.unsupported("transposed")
+        groups = int(args[8])
+    else:
+        groups = int(args.get(6, 1))
+    values = [reader.value(x), reader.value(weight)] + ([reader.value(bias)] if bias is not None else [])
+    if values[1].data is None or (len(values) > 2 and values[2].data is None):
+        raise reader.unsupported("a weight that is not constant")
+    if len(values[1].shape) != 4 or len(values[0].shape) != 4:
+        raise reader.unsupported(f"{len(values[1].shape) - 2}-d convolution")
+    if values[0].shape[0] != 1:
+        raise reader.unsupported("a batch size other than 1: export with one sample")
+    if padding == "same":
+        extents = [d * (k - 1) for k, d in zip(values[1].shape[2:], dilation, strict=True)]
+        pads = tuple((e // 2, e - e // 2) for e in extents)
+    elif padding == "valid":
+        pads = ((0, 0), (0, 0))
+    else:
+        pads = tuple((p, p) for p in _pair(padding))
+    return values, {"stride": stride, "dilation": dilation, "pads": pads}, groups
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, int):
+        return (value, value)
+    items = [int(v) for v in value]
+    return (items[0], items[0]) if len(items) == 1 else (items[0], items[1])
+
+
+def patches(x: np.ndarray, w: Window, fill: float) -> np.ndarray:
+    """Return (out_h, out_w, kernel_h, kernel_w, channels) windows of one (1, H, W, C) sample, padded with ``fill``."""
+    need_h = (w.out_h - 1) * w.stride_h + (w.kernel_h - 1) * w.dilation_h + 1
+    need_w = (w.out_w - 1) * w.stride_w + (w.kernel_w - 1) * w.dilation_w + 1
+    padded = np.full((need_h, need_w, w.in_c), fill, x.dtype)
+    rows, columns = min(w.in_h, need_h - w.pad_top), min(w.in_w, need_w - w.pad_left)
+    padded[w.pad_top : w.pad_top + rows, w.pad_left : w.pad_left + columns] = x[0, :rows, :columns]
+    h = np.arange(w.out_h)[:, None] * w.stride_h + np.arange(w.kernel_h) * w.dilation_h
+    v = np.arange(w.out_w)[:, None] * w.stride_w + np.arange(w.kernel_w) * w.dilation_w
+    return padded[h[:, None, :, None], v[None, :, None, :]]
+
+
+def overlap_bytes(w: Window, itemsize_in: int, itemsize_out: int, unit: int = 2) -> int:
+    """Return how far below its input the output must start so that no write reaches what is still to be read.
+
+    Kernels make output pixels in order, up to ``unit`` at a time, and may mix reads and writes within a unit. Writing
+    up to byte ``e`` of the output is safe when every byte that this unit or a later one reads lies at or above it
+    (diagonal memory optimisation, Blacker et al. 2020). Exact, by looking at every pixel.
+    """
+    y, x = np.divmod(np.arange(w.out_h * w.out_w), w.out_w)
+    top = np.clip(y * w.stride_h - w.pad_top, 0, w.in_h - 1)
+    left = np.clip(x * w.stride_w - w.pad_left, 0, w.in_w - 1)
+    first = (top * w.in_w + left) * w.in_c * itemsize_in
+    still_needed = np.minimum.accumulate(first[::-1])[::-1]  # by this pixel or a later one
+    pixels = np.arange(len(first))
+    unit_start = pixels // unit * unit  # conservative: pairs may also start at any row
+    needed = np.minimum(still_needed[unit_start], still_needed[np.maximum(pixels - unit + 1, 0)])
+    written = (pixels + 1) * w.out_c * itemsize_out
+    return int(max(0, (written - needed).max()))
