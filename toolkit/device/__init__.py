@@ -1,0 +1,1 @@
+"""Targets, toolchains, building an image and running it on an emulated core."""

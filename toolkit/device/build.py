@@ -1,0 +1,199 @@
+"""Compile a bundle into an image that a device, an emulator or this machine runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from toolkit import atomic
+from toolkit.device import firmware, fit, targets, toolchain
+from toolkit.device.targets import Target
+from toolkit.device.toolchain import Toolchain
+from toolkit.errors import ToolkitError
+
+OPTIMIZE = ("-O2", "-O3", "-Os", "-O1", "-O0")
+_FLAGS = ("-std=c99", "-g0", "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
+_HARNESS_OPTIMIZE = "-Os"  # it is not what anybody wants fast
+_COMPILE_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built program. ``path`` is an ELF, or this machine's own kind of executable."""
+
+    path: Path
+    toolchain: str
+    kind: Literal["bare_metal", "hosted"]
+
+
+def build(
+    bundle: Path,
+    *,
+    toolchain: str | None = None,
+    optimize: str | None = None,
+    trace: bool = False,
+    target: str | None = None,
+) -> Image:
+    """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
+
+    Args:
+        bundle: folder that ``toolkit export`` wrote.
+        toolchain: "zig" (default), "gcc", …: a compiler that the target lists.
+        optimize: ``-O2`` (default), ``-O3`` or ``-Os``, for the model; the harness is always ``-Os``.
+        trace: also write every layer's output when run.
+        target: another target than the bundle's own.
+
+    Raises:
+        ToolkitError: no bundle (2), no compiler (3), the C does not compile (1), the model does not fit (1).
+    """
+    bundle = Path(bundle)
+    manifest = read_manifest(bundle)
+    own = str(manifest["target"])
+    chosen = targets.load(target or own)
+    optimize = optimize or OPTIMIZE[0]
+    if optimize not in OPTIMIZE:
+        raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
+    compiler = _find(chosen, toolchain)
+    folder_name = (
+        ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + ("-trace" if trace else "")
+    )
+    folder = bundle / "build" / folder_name
+    image = Image(
+        folder / _image_name(chosen), compiler.name, "bare_metal" if chosen.bare_metal else "hosted"
+    )
+
+    harness = firmware.files(chosen)
+    if chosen.name == own:  # the user may have changed the bundle's copies
+        harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
+    flags = (*_FLAGS, *(("-DMODEL_TRACE",) if trace else ()), f"-I{bundle}", f"-I{bundle / 'runtime'}")
+    stamp = _stamp(bundle, harness, [*compiler.command, *compiler.link_flags, optimize, *flags])
+    stamp_file = folder / "stamp.json"
+    if image.path.is_file() and _read_stamp(stamp_file) == stamp:
+        return image
+
+    with atomic.replacing(folder) as scratch:
+        scratch.mkdir()
+        for name, text in harness.items():
+            (scratch / name).write_text(text, encoding="utf-8", newline="\n")
+        sources = {bundle / "model.c": optimize}
+        sources |= {scratch / name: _HARNESS_OPTIMIZE for name in harness if name.endswith(".c")}
+        objects = []
+        for source, level in sources.items():
+            objects.append(scratch / f"{source.stem}.o")
+            _call(
+                compiler,
+                [level, *flags, "-c", str(source), "-o", str(objects[-1])],
+                f"compiling {source.name}",
+            )
+        _link(chosen, compiler, objects, scratch, bundle)
+        (scratch / "stamp.json").write_text(json.dumps(stamp), encoding="utf-8")
+    return image
+
+
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    """Return ``manifest.json`` of a bundle. Raises ``ToolkitError`` when it is missing or of another schema."""
+    file = Path(bundle) / "manifest.json"
+    again = "make the bundle again with `toolkit export`"
+    if not file.is_file():
+        raise ToolkitError(
+            f"{bundle} is not a bundle: it has no manifest.json", fix="make one with `toolkit export`"
+        )
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise ToolkitError(f"not a valid manifest: {error}", at=str(file), fix=again) from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != 1:
+        raise ToolkitError("not a manifest of schema 1", at=str(file), fix=again)
+    if not isinstance(manifest.get("target"), str):
+        raise ToolkitError("the manifest names no target", at=str(file), fix=again)
+    return manifest
+
+
+def _find(target: Target, name: str | None) -> Toolchain:
+    return toolchain.find(target, name)
+
+
+def _image_name(target: Target) -> str:
+    return "firmware.exe" if target.arch == "host" and sys.platform == "win32" else "firmware.elf"
+
+
+def _own_copy(file: Path, text: str) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else text
+
+
+def _stamp(bundle: Path, harness: Mapping[str, str], command: list[str]) -> dict[str, Any]:
+    sources = [bundle / "model.c", bundle / "model.h", *sorted((bundle / "runtime").rglob("*.h"))]
+    hashes = {}
+    for source in sources:
+        try:
+            hashes[source.relative_to(bundle).as_posix()] = hashlib.sha256(source.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ToolkitError(
+                f"cannot read {source}: {error.strerror}", fix="export the bundle again"
+            ) from error
+    for name, text in harness.items():
+        hashes[name] = hashlib.sha256(text.encode()).hexdigest()
+    return {"command": command, "sources": hashes}
+
+
+def _read_stamp(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Path, bundle: Path) -> None:
+    arguments = [*map(str, objects), *compiler.link_flags, "-o", str(scratch / _image_name(target))]
+    if not target.bare_metal:
+        _call(compiler, arguments, "linking")
+        return
+    script = scratch / "link.ld"
+    result = _run(compiler, [*arguments, f"-Wl,-T,{script}"], "linking")
+    if result.returncode == 0:
+        return
+    if fit.overflowed(result.stderr):
+        # Link once more into endless memory, to learn how much it takes.
+        wide, probe = scratch / "wide.ld", scratch / "wide.elf"
+        wide.write_text(fit.widened(script.read_text(encoding="utf-8"), target), encoding="utf-8")
+        arguments[-1] = str(probe)
+        if _run(compiler, [*arguments, f"-Wl,-T,{wide}"], "linking").returncode == 0:
+            raise fit.refusal(target, fit.sizes(probe), bundle)
+    raise _failure("linking", result.stderr)
+
+
+def _call(compiler: Toolchain, arguments: list[str], doing: str) -> None:
+    result = _run(compiler, arguments, doing)
+    if result.returncode:
+        raise _failure(doing, result.stderr)
+
+
+def _failure(doing: str, text: str) -> ToolkitError:
+    return ToolkitError(
+        f"{doing} failed; the compiler says:\n{text.strip()[:4000]}",
+        fix="if you did not change the bundle's C, this is a bug of the toolkit: please report it",
+        exit_code=1,
+    )
+
+
+def _run(compiler: Toolchain, arguments: list[str], doing: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [*compiler.command, *arguments],
+            env=compiler.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_COMPILE_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolkitError(f"{doing} took longer than {_COMPILE_TIMEOUT_S} s", exit_code=1) from error
+    except OSError as error:
+        raise ToolkitError(f"cannot start {compiler.command[0]}: {error.strerror}", exit_code=3) from error

@@ -1,0 +1,156 @@
+"""What the toolkit asks of an ELF file: sections, symbols, and the bytes to load."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from toolkit.errors import ToolkitError
+
+
+@dataclass(frozen=True)
+class Section:
+    """An allocated section. ``in_flash`` and ``in_ram`` are both true for initialised data."""
+
+    name: str
+    address: int
+    size: int
+    in_flash: bool
+    in_ram: bool
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A function or object. ``address`` has no Thumb bit."""
+
+    name: str
+    address: int
+    size: int
+    is_function: bool
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.address + self.size
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Bytes to load at a physical address."""
+
+    address: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Elf:
+    """The parts of an ELF file that are used here."""
+
+    path: Path
+    machine: str  # EM_ARM, EM_RISCV, EM_AARCH64, EM_X86_64
+    entry: int
+    sections: tuple[Section, ...]
+    symbols: tuple[Symbol, ...]
+    segments: tuple[Segment, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Symbol]:
+        """Symbols by name."""
+        return {symbol.name: symbol for symbol in self.symbols}
+
+    @cached_property
+    def functions(self) -> list[Symbol]:
+        """Functions by address."""
+        return sorted((s for s in self.symbols if s.is_function), key=lambda s: s.address)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [function.address for function in self.functions]
+
+    def function_at(self, address: int) -> Symbol | None:
+        """Return the function that holds ``address``."""
+        index = bisect.bisect_right(self._starts, address) - 1
+        while index >= 0:
+            function = self.functions[index]
+            if address < max(function.end, function.address + 1):
+                return function
+            if function.size:
+                return None
+            index -= 1
+        return None
+
+    def code(self, address: int, size: int) -> bytes:
+        """Return the bytes that stand at a virtual address in the file; empty when they do not."""
+        for segment in self.segments:
+            offset = address - segment.address
+            if offset >= 0 and offset + size <= len(segment.data):
+                return segment.data[offset : offset + size]
+        return b""
+
+
+def read(path: Path) -> Elf:
+    """Return an ELF file's parts. Raises ``ToolkitError`` when it cannot be read as one."""
+    try:
+        with path.open("rb") as stream:
+            file = ELFFile(stream)
+            return Elf(
+                path=path,
+                machine=file["e_machine"],
+                entry=file["e_entry"],
+                sections=tuple(_sections(file)),
+                symbols=tuple(_symbols(file)),
+                segments=tuple(
+                    Segment(s["p_paddr"], s.data()) for s in file.iter_segments("PT_LOAD") if s["p_filesz"]
+                ),
+            )
+    except OSError as error:
+        raise ToolkitError(f"cannot read {path}: {error.strerror}", fix="build it again") from error
+    except (ELFError, ValueError, KeyError, IndexError) as error:
+        raise ToolkitError(f"{path} is not a valid ELF file: {error}", fix="build it again") from error
+
+
+def _sections(file: ELFFile) -> list[Section]:
+    sections = []
+    for section in file.iter_sections():
+        flags = section["sh_flags"]
+        if flags & SH_FLAGS.SHF_ALLOC and section["sh_size"]:
+            no_bits = section["sh_type"] == "SHT_NOBITS"
+            writable = bool(flags & SH_FLAGS.SHF_WRITE)
+            # `.stack` holds no input section, so linkers disagree on its flags.
+            in_ram = writable or no_bits or section.name == ".stack"
+            sections.append(
+                Section(
+                    section.name,
+                    section["sh_addr"],
+                    section["sh_size"],
+                    in_flash=not no_bits and section.name not in (".stack", ".bss"),
+                    in_ram=in_ram,
+                )
+            )
+    return sections
+
+
+def _symbols(file: ELFFile) -> list[Symbol]:
+    thumb = file["e_machine"] == "EM_ARM"
+    symbols = {}
+    for table in file.iter_sections():
+        if not isinstance(table, SymbolTableSection):
+            continue
+        for symbol in table.iter_symbols():
+            kind = symbol["st_info"]["type"]
+            if (
+                symbol.name
+                and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE")
+                and not symbol.name.startswith("$")
+            ):
+                is_function = kind == "STT_FUNC"
+                address = symbol["st_value"] & ~1 if thumb and is_function else symbol["st_value"]
+                symbols[symbol.name, address] = Symbol(symbol.name, address, symbol["st_size"], is_function)
+    return list(symbols.values())

@@ -1,0 +1,1 @@
+"""The emulators: Unicorn (from PyPI), QEMU, and the machine this runs on."""

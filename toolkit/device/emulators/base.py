@@ -1,0 +1,68 @@
+"""What every emulator is given and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from toolkit.device.elf import Elf
+from toolkit.device.profile import Profile
+from toolkit.device.targets import Target
+from toolkit.errors import DEVICE, ToolkitError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of an image: the files it reads, and what to watch."""
+
+    elf: Elf
+    target: Target
+    input: bytes
+    profile: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The files an image left behind, and what was watched."""
+
+    files: dict[str, bytes]
+    profile: Profile | None
+
+
+def where(elf: Elf, address: int) -> str:
+    """Return an address with the function that holds it."""
+    function = elf.function_at(address)
+    return f"{address:#010x}" + (f" in {function.name}" if function else "")
+
+
+def fault(elf: Elf, what: str, pc: int | None, fix: str = "") -> ToolkitError:
+    """Return the error that the device failed, with the place where it did."""
+    at = f"PC {where(elf, pc)}" if pc is not None else str(elf.path)
+    return ToolkitError(what, at=at, fix=fix, exit_code=DEVICE)
+
+
+def hang(elf: Elf, timeout_s: float, pc: int | None) -> ToolkitError:
+    """Return the error that the device did not finish in time."""
+    return fault(
+        elf,
+        f"the device was still running after {timeout_s:g} s",
+        pc,
+        "give it more time with --timeout, or fewer samples",
+    )
+
+
+def overflow(target: Target, elf: Elf, pc: int | None) -> ToolkitError:
+    """Return the error that the stack was too small."""
+    return fault(
+        elf,
+        f"the stack overflowed: {target.stack_bytes:,} bytes are too few",
+        pc,
+        f"raise stack_bytes in {target.folder / 'target.toml'}",
+    )
+
+
+def painted(stack: Sequence[int]) -> int:
+    """Return how many bytes at the bottom of a painted stack were never written."""
+    paint = 0xC5
+    return next((index for index, byte in enumerate(stack) if byte != paint), len(stack))

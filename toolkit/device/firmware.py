@@ -1,0 +1,20 @@
+"""The C files and the linker script that turn a model into a program for a target."""
+
+from __future__ import annotations
+
+from toolkit import paths
+from toolkit.device import linker
+from toolkit.device.targets import Target
+
+
+def files(target: Target) -> dict[str, str]:
+    """Return the texts of ``main.c`` and, on bare metal, ``startup.c``, ``libc.c`` and ``link.ld``, by file name."""
+    harness = paths.runtime_dir() / "harness"
+    if not target.bare_metal:
+        return {"main.c": (harness / "main_stdio.c").read_text(encoding="utf-8")}
+    return {
+        "main.c": (harness / "main_semihosting.c").read_text(encoding="utf-8"),
+        "startup.c": (harness / f"startup_{target.startup}.c").read_text(encoding="utf-8"),
+        "libc.c": (harness / "libc.c").read_text(encoding="utf-8"),
+        "link.ld": linker.script(target),
+    }

@@ -1,0 +1,71 @@
+"""The histogram of executed basic blocks: what every figure about speed is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toolkit.device.elf import Elf
+
+LAYER_PREFIX = "model_layer_"
+ENTRY = "model_run"
+CALLER = "main"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A straight run of instructions that a core executed ``count`` times on behalf of ``layer``.
+
+    ``jumped`` of those times the next block was not the one behind it in memory: its last instruction is a taken
+    branch. ``layer`` is a ``model_layer_*`` function, or None for ``model_run`` itself.
+    """
+
+    layer: str | None
+    address: int
+    instructions: int
+    bytes: int
+    count: int
+    jumped: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All blocks that ran between entering and leaving ``model_run``, over ``inferences`` calls of it."""
+
+    blocks: tuple[Block, ...]
+    inferences: int
+
+    @property
+    def instructions(self) -> int:
+        """Executed instructions of all inferences together."""
+        return sum(block.instructions * block.count for block in self.blocks)
+
+    def by_layer(self) -> dict[str | None, int]:
+        """Executed instructions of all inferences together, by layer function; None is ``model_run`` itself."""
+        totals: dict[str | None, int] = {}
+        for block in self.blocks:
+            totals[block.layer] = totals.get(block.layer, 0) + block.instructions * block.count
+        return totals
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The addresses by which an emulator knows where in the model it is."""
+
+    entry: int
+    caller: range  # in the caller's code the model has returned
+    layers: dict[int, str]
+
+    @classmethod
+    def of(cls, elf: Elf) -> Landmarks:
+        """Find ``model_run``, ``main`` and the layer functions. Raises ``KeyError`` when one is missing."""
+        main = elf.by_name[CALLER]
+        layers = {f.address: f.name for f in elf.functions if f.name.startswith(LAYER_PREFIX)}
+        return cls(elf.by_name[ENTRY].address, range(main.address, main.end), layers)
+
+
+def collect(counts: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:
+    """Make a profile from (layer, address, instructions, bytes, count, jumped), in order of address."""
+    blocks = (Block(*row) for row in counts)
+    ordered = sorted(blocks, key=lambda b: (b.address, b.bytes, b.layer or ""))
+    return Profile(tuple(ordered), inferences)

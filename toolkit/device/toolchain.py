@@ -1,0 +1,77 @@
+"""Find a C compiler for a target: Zig's clang from PyPI by default, GCC or the host's own when asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from toolkit.device.targets import Target
+from toolkit.errors import MISSING, ToolkitError
+
+DEFAULT = "zig"
+
+# Zig turns the undefined behaviour sanitizer and stack protectors on; a device image has room for neither.
+_ZIG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
+# Every section apart, so that the linker drops what a model does not use.
+_BARE_METAL_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections", "-fno-unwind-tables",
+                     "-fno-asynchronous-unwind-tables")  # fmt: skip
+_BARE_METAL_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--gc-sections")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler found for one target: append sources and ``-o`` to ``command``; run it with ``environment``."""
+
+    name: str
+    command: tuple[str, ...]
+    link_flags: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def find(target: Target, name: str | None = None) -> Toolchain:
+    """Return the toolchain ``name`` for ``target``, Zig unless told.
+
+    Raises:
+        ToolkitError: the target knows no such toolchain (exit code 2), or it is not installed (exit code 3).
+    """
+    name = name or DEFAULT
+    if name not in target.compilers:
+        raise ToolkitError(
+            f"{target.name} has no toolchain {name!r}", fix=f"use one of: {', '.join(target.compilers)}"
+        )
+    compiler = target.compilers[name]
+    flags = compiler.flags + (_BARE_METAL_FLAGS if target.bare_metal else ())
+    link_flags = _BARE_METAL_LINK_FLAGS if target.bare_metal else ()
+    if name == "zig":
+        return Toolchain(name, (*zig_command(), "cc", *flags, *_ZIG_FLAGS), link_flags, zig_environment())
+    program = shutil.which(compiler.command[0])
+    if program is None:
+        raise ToolkitError(
+            f"the compiler {compiler.command[0]} is not installed",
+            fix=f"apt-get install {compiler.package}, or build with --toolchain zig",
+            exit_code=MISSING,
+        )
+    return Toolchain(name, (program, *compiler.command[1:], *flags), link_flags, dict(os.environ))
+
+
+def zig_command() -> tuple[str, ...]:
+    """Return the command of the Zig that PyPI's ``ziglang`` brings. Raises ``ToolkitError`` when it is missing."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise ToolkitError(
+            "Zig is not installed", fix=f"{sys.executable} -m pip install ziglang", exit_code=MISSING
+        )
+    return (sys.executable, "-m", "ziglang")
+
+
+def zig_environment() -> dict[str, str]:
+    """Return the environment for Zig, its caches in this user's cache folder so that later builds are quick."""
+    cache = Path(
+        os.environ.get("ZIG_GLOBAL_CACHE_DIR") or platformdirs.user_cache_path("edge-toolkit") / "zig"
+    )
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
