@@ -1,0 +1,235 @@
+"""Write a lowered and planned model as ``model.c`` and ``model.h``: C99 that needs only the runtime's headers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from toolkit.lower.arena import Arena, place
+from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
+from toolkit.ops import operators
+from toolkit.ops.base import Call
+
+CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t",
+          "int64": "int64_t", "float32": "float", "bool": "uint8_t"}  # fmt: skip
+
+
+@dataclass
+class Layer:
+    """What was emitted for one step."""
+
+    step: Step
+    function: str
+    kernels: list[str]
+    weight_bytes: int = 0  # packed weights
+    constant_bytes: int = 0  # weights, biases, multipliers, tables
+
+
+@dataclass
+class Source:
+    """The generated C and what is known about it."""
+
+    model_c: str
+    model_h: str
+    layers: list[Layer]
+    arena: Arena
+    headers: list[str] = field(default_factory=list)  # runtime headers that model.c includes directly
+
+
+def emit(model: Model, kernels: str, *, share_kernels: bool = False) -> Source:
+    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a kernel set (``portable``, ``armv7em``)."""
+    return _Writer(model, kernels, share_kernels).write()
+
+
+def identifier(text: str) -> str:
+    """Return ``text`` as a C identifier part."""
+    return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "x"
+
+
+class _Writer:
+    """Implements ``toolkit.ops.base.Emitter`` for one model."""
+
+    def __init__(self, model: Model, kernels: str, share_kernels: bool) -> None:
+        self.model = model
+        self.kernels = kernels
+        self.share_kernels = share_kernels
+        self.arena = place(model, kernels)
+        self.prefix = identifier(model.name)
+        self.constants: list[str] = []
+        self.locals: list[str] = []
+        self.layer: Layer | None = None
+        self.index = 0
+
+    # What an operator's `emit` may ask.
+
+    def pointer(self, value: Value) -> str:
+        return self._at(self.arena.offset(value), CTYPES[value.dtype])
+
+    def constant(self, suffix: str, data: np.ndarray) -> str:
+        assert self.layer is not None
+        name = f"{self.prefix}_{self.index}_{suffix}"
+        self.layer.constant_bytes += data.nbytes
+        if suffix.startswith("weight"):
+            self.layer.weight_bytes += data.nbytes
+        ctype = CTYPES[str(data.dtype)]
+        self.constants.append(f"static const {ctype} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n")
+        return name
+
+    def local(self, ctype: str, name: str, initialiser: str) -> str:
+        self.locals.append(f"    const {ctype} {name} = {initialiser};\n")
+        return f"&{name}"
+
+    def float_literal(self, value: float) -> str:
+        return _float_literal(value)
+
+    def scratch(self, ctype: str = "int8_t") -> str:
+        offset = self.arena.scratch_offset(self.index)
+        return self._at(offset if offset is not None else 0, ctype)
+
+    # Below: the files.
+
+    def _at(self, offset: int, ctype: str) -> str:
+        place = f"{self.prefix}_arena + {offset}" if offset else f"{self.prefix}_arena"
+        return f"({ctype} *)(void *)({place})" if ctype != "int8_t" else f"{place}"
+
+    def write(self) -> Source:
+        layers, bodies, headers = [], [], []
+        for i, step in enumerate(self.model.steps):
+            if step.op == "reshape":
+                continue  # shares its input's memory
+            self.index, self.locals = i, []
+            function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
+            self.layer = Layer(step, function, [])
+            emitted = operators()[step.op].emit(step, self)
+            calls = [emitted] if isinstance(emitted, Call) else list(emitted)
+            self.layer.kernels = [call.kernel for call in calls]
+            headers += [call.header for call in calls if call.header not in headers]
+            body = "".join(f"    {call.kernel}({', '.join(call.args)});\n" for call in calls)
+            note = f"/* {step.op} {step.name}: {_shape(step)} */".replace("*/ ", "")
+            bodies.append(f"{note}\nstatic TK_NOINLINE void {function}(void) {{\n{''.join(self.locals)}{body}}}\n")
+            layers.append(self.layer)
+        return Source(self._model_c(layers, bodies, headers), self._model_h(), layers, self.arena, headers)
+
+    def _model_c(self, layers: list[Layer], bodies: list[str], headers: list[str]) -> str:
+        p = self.prefix
+        share = "#define TK_SHARE_KERNELS\n" if self.share_kernels else ""
+        includes = "".join(f'#include "{header}"\n' for header in sorted(headers))
+        runs = "".join(
+            f"    {layer.function}();\n    {p.upper()}_TRACE({n}, {self.pointer(layer.step.output)}, "
+            f"{layer.step.output.nbytes});\n"
+            for n, layer in enumerate(layers)
+        )
+        accessors = "\n".join(
+            f"{CTYPES[v.dtype]} *{name}(void) {{ return {self.pointer(v)}; }}" for name, v in self._inputs()
+        )
+        accessors += "\n" + "\n".join(
+            f"const {CTYPES[v.dtype]} *{name}(void) {{ return {self.pointer(v)}; }}" for name, v in self._outputs()
+        )
+        return f"""/* SPDX-License-Identifier: Apache-2.0 */
+/* Generated by toolkit. Needs the runtime headers beside it and nothing else. */
+{share}#include "{p}.h"
+
+#include "tk.h"
+{includes}
+static int8_t {p}_arena[{p.upper()}_ARENA_BYTES] TK_ALIGN({8});
+
+#ifdef MODEL_TRACE
+void model_trace(unsigned layer, const void *data, unsigned bytes);
+#define {p.upper()}_TRACE(layer, data, bytes) model_trace(layer, data, bytes)
+#else
+#define {p.upper()}_TRACE(layer, data, bytes) (void)0
+#endif
+
+{chr(10).join(self.constants)}
+{chr(10).join(bodies)}
+{accessors}
+
+void {p}_run(void) {{
+{runs}}}
+"""
+
+    def _inputs(self) -> list[tuple[str, Value]]:
+        return _named(f"{self.prefix}_input", self.model.inputs)
+
+    def _outputs(self) -> list[tuple[str, Value]]:
+        return _named(f"{self.prefix}_output", self.model.outputs)
+
+    def _model_h(self) -> str:
+        p, upper = self.prefix, self.prefix.upper()
+        arena = max(self.arena.plan.arena_bytes, 1)
+        inputs = " ".join(f"use({name}(), {v.nbytes})" for name, v in self._inputs())
+        outputs = " ".join(f"use({name}(), {v.nbytes})" for name, v in self._outputs())
+        docs = [f"/* {_describe(v)}; the run overwrites it. */\n{CTYPES[v.dtype]} *{n}(void);" for n, v in self._inputs()]
+        docs += [f"/* {_describe(v)}; valid until the next run. */\nconst {CTYPES[v.dtype]} *{n}(void);"
+                 for n, v in self._outputs()]  # fmt: skip
+        return f"""/* SPDX-License-Identifier: Apache-2.0 */
+/* Generated by toolkit. One model, one arena: write the inputs, call {p}_run(), read the outputs. */
+#ifndef {upper}_H
+#define {upper}_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {upper}_ARENA_BYTES {arena}
+/* One use(pointer, bytes) per tensor. */
+#define {upper}_INPUTS(use) {inputs}
+#define {upper}_OUTPUTS(use) {outputs}
+
+{chr(10).join(docs)}
+
+/* Run the model once on what the inputs hold. Not reentrant: the arena is the model's own. */
+void {p}_run(void);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
+def _named(stem: str, values: list[Value]) -> list[tuple[str, Value]]:
+    if len(values) == 1:
+        return [(stem, values[0])]
+    return [(f"{stem}_{i}", value) for i, value in enumerate(values)]
+
+
+def _shape(step: Step) -> str:
+    def dims(value: Value) -> str:
+        return "x".join(map(str, value.shape)) or "1"
+
+    return f"{' + '.join(dims(v) for v in step.activations)} -> {dims(step.output)}"
+
+
+def _describe(value: Value) -> str:
+    shape = " x ".join(map(str, value.shape))
+    if value.quant is None:
+        return f"{shape} {value.dtype}"
+    scale, zero = float(value.quant.scale[0]), int(value.quant.zero_point[0])
+    return f"{shape} {value.dtype}, real = {scale:.9g} * (q - {zero})".replace("- -", "+ ")
+
+
+def _float_literal(value: float) -> str:
+    if np.isinf(value):  # no math.h: an overflowing literal is not portable, the largest float serves as bound
+        return "3.40282347e+38f" if value > 0 else "-3.40282347e+38f"
+    text = f"{np.float32(value):.9g}"
+    return f"{text}f" if any(c in text for c in ".e") else f"{text}.0f"
+
+
+def _numbers(data: np.ndarray) -> str:
+    flat = data.ravel()
+    if data.dtype == np.float32:
+        items = [_float_literal(float(x)) for x in flat]
+    elif data.dtype == np.uint32:
+        items = [f"0x{x:08x}u" for x in flat.tolist()]
+    elif data.dtype == np.int32:
+        items = [str(x) if x > -(2**31) else "-2147483647 - 1" for x in flat.tolist()]
+    else:
+        items = [str(x) for x in flat.tolist()]
+    per_line = 8 if data.dtype.itemsize == ITEMSIZE["float32"] else 24
+    return "\n".join("    " + ", ".join(items[i : i + per_line]) + "," for i in range(0, len(items), per_line))
