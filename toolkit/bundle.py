@@ -1,0 +1,249 @@
+"""Export: a program and a target in, a folder out with C, runtime headers, build files, manifest and golden data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import toolkit
+from toolkit import atomic, paths, tensors
+from toolkit.backends import c
+from toolkit.device import firmware, fit, targets
+from toolkit.errors import ToolkitError
+from toolkit.lower import reference
+from toolkit.lower.ir import Model, Value
+from toolkit.lower.passes import lower
+from toolkit.ops import operators
+from toolkit.ops.weighted import is_ternary
+
+SCHEMA = 1
+OPTIMIZE = ("speed", "size")
+# What start-up, harness, kernels and layers take at least, so that a hopeless model is refused before it is built.
+LEAST_CODE_BYTES = 1024
+
+
+def export(
+    source: Path,
+    target: str,
+    output: Path,
+    *,
+    name: str = "model",
+    optimize: str = "speed",
+    golden: np.ndarray | None = None,
+    golden_count: int = 16,
+) -> dict[str, Any]:
+    """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
+
+    Args:
+        source: a ``.pt2`` file: int8 or ternary (q/dq nodes), or float32.
+        target: a name that ``toolkit targets`` lists.
+        output: the bundle's folder, replaced as a whole.
+        name: what the model is called in the manifest.
+        optimize: ``speed`` specialises the kernels for every layer, ``size`` shares them.
+        golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
+        golden_count: how many golden samples to keep.
+
+    Raises:
+        ToolkitError: the file cannot be read, its operators cannot be compiled, or it does not fit the target.
+    """
+    from toolkit.program import pt2
+
+    if optimize not in OPTIMIZE:
+        raise ToolkitError(f"there is no --optimize {optimize}", fix=f"use one of: {', '.join(OPTIMIZE)}")
+    source, output = Path(source), Path(output)
+    chosen = targets.load(target)
+    program, info = pt2.load(source)
+    model = lower(program)
+    emitted = c.emit(model, chosen.kernels, share_kernels=optimize == "size")
+    manifest = _manifest(model, emitted, chosen, name, source, info, optimize)
+    _check_fit(manifest, chosen, output)
+    inputs = _golden_inputs(manifest, model, golden, golden_count)
+    outputs = [reference.run(model, [array[i : i + 1] for array in inputs]) for i in range(len(inputs[0]))]
+    stacked = [np.concatenate([sample[j] for sample in outputs]) for j in range(len(model.outputs))]
+    _check_replaceable(output)
+    with atomic.replacing(output) as folder:
+        _write(folder, emitted, chosen, source)
+        (folder / "golden").mkdir()
+        for kind, arrays in (("input", inputs), ("output", stacked)):
+            for i, array in enumerate(arrays):
+                np.save(folder / "golden" / f"{kind}_{i}.npy", array)
+        manifest["golden"] = {
+            "count": len(inputs[0]),
+            "inputs": [f"golden/input_{i}.npy" for i in range(len(inputs))],
+            "outputs": [f"golden/output_{i}.npy" for i in range(len(stacked))],
+        }
+        manifest["files"] = {
+            file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return a bundle's golden inputs and outputs: device arrays, one per tensor, first axis the sample."""
+    read = [[tensors.load_npy(bundle / file) for file in manifest["golden"][kind]] for kind in ("inputs", "outputs")]
+    for arrays, described in zip(read, (manifest["inputs"], manifest["outputs"]), strict=True):
+        for array, tensor in zip(arrays, described, strict=True):
+            if array.shape[1:] != tuple(tensor["device_shape"][1:]) or str(array.dtype) != tensor["dtype"]:
+                raise ToolkitError(f"golden data of another shape than {tensor['name']}", at=str(bundle),
+                                   fix="export the bundle again")  # fmt: skip
+    return read[0], read[1]
+
+
+def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.ndarray]:
+    """Return random device inputs: all integers of the type for integer tensors, normal numbers for float ones."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for tensor in manifest["inputs"]:
+        shape = (count, *tensor["device_shape"][1:])
+        if tensor["dtype"] == "float32":
+            made.append(rng.normal(size=shape).astype(np.float32))
+        else:
+            limits = np.iinfo(tensor["dtype"])
+            made.append(rng.integers(limits.min, limits.max + 1, shape).astype(tensor["dtype"]))
+    return made
+
+
+def _manifest(
+    model: Model, emitted: c.Source, target: targets.Target, name: str, source: Path, info: dict[str, Any], optimize: str
+) -> dict[str, Any]:
+    plan = emitted.arena.plan
+    layers = [_layer(i, layer) for i, layer in enumerate(emitted.layers)]
+    return {
+        "schema": SCHEMA,
+        "toolkit_version": toolkit.__version__,
+        "name": name,
+        "target": target.name,
+        "kernels": target.kernels,
+        "optimize": optimize,
+        "rounding": "single",
+        "source": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        "inputs": [_tensor(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
+        "outputs": [_tensor(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
+        "layers": layers,
+        "memory_plan": {
+            "arena_bytes": plan.arena_bytes,
+            "lower_bound_bytes": plan.lower_bound_bytes,
+            "optimal": plan.optimal,
+            "greedy_bytes": plan.greedy_bytes,
+            "buffers": [
+                {"name": b.name, "offset": plan.offsets[b.name], "bytes": b.bytes, "first": b.first, "last": b.last,
+                 "kind": b.kind}
+                for b in emitted.arena.buffers
+            ],
+        },  # fmt: skip
+        "sizes": {
+            "weight_bytes": sum(layer["weight_bytes"] for layer in layers),
+            "constant_bytes": sum(layer["constant_bytes"] for layer in layers),
+            "arena_bytes": plan.arena_bytes,
+            "macs": sum(layer["macs"] for layer in layers),
+        },
+        "info": info,
+    }
+
+
+def _layer(index: int, layer: c.Layer) -> dict[str, Any]:
+    step, operator = layer.step, operators()[layer.step.op]
+    weighted = operator.quantization == "weighted"
+    return {
+        "index": index,
+        "name": step.name,
+        "op": step.op,
+        "kernel": layer.kernels[0],
+        "function": layer.function,
+        "weight_type": ("ternary" if is_ternary(step) else step.inputs[1].dtype) if weighted else None,
+        "weight_bytes": layer.weight_bytes,
+        "constant_bytes": layer.constant_bytes,
+        "macs": operator.macs(step),
+        "output": {
+            "name": step.output.name,
+            "device_shape": list(step.output.shape),
+            "dtype": step.output.dtype,
+            "bytes": step.output.nbytes,
+        },
+    }
+
+
+def _tensor(value: Value, permute: tuple[int, ...] | None) -> dict[str, Any]:
+    user = list(value.shape) if permute is None else [value.shape[i] for i in np.argsort(permute)]
+    return {
+        "name": value.name,
+        "shape": user,
+        "device_shape": list(value.shape),
+        "permute": None if permute is None else [int(i) for i in permute],
+        "dtype": value.dtype,
+        "scale": None if value.quant is None else float(value.quant.scale[0]),
+        "zero_point": None if value.quant is None else int(value.quant.zero_point[0]),
+        "bytes": value.nbytes,
+    }
+
+
+def _check_fit(manifest: dict[str, Any], target: targets.Target, output: Path) -> None:
+    if target.flash is None or target.ram is None:
+        return
+    sizes = manifest["sizes"]
+    needed = fit.Sizes(
+        sizes["constant_bytes"] + LEAST_CODE_BYTES, sizes["arena_bytes"] + (target.stack_bytes or 0)
+    )
+    if needed.flash_bytes > target.flash.bytes or needed.ram_bytes > target.ram.bytes:
+        raise fit.refusal(target, needed, output)
+
+
+def _golden_inputs(
+    manifest: dict[str, Any], model: Model, golden: np.ndarray | None, count: int
+) -> list[np.ndarray]:
+    if golden is None:
+        return fresh_inputs(manifest, max(count, 1), seed=0)
+    if len(model.inputs) != 1:
+        raise ToolkitError("golden samples need a model with one input", fix="leave the samples out")
+    return [tensors.to_device(manifest["inputs"][0], golden[: max(count, 1)], at="golden samples")]
+
+
+def _check_replaceable(output: Path) -> None:
+    """Only a bundle or an empty folder is replaced: a mistyped ``-o`` must not cost anybody their files."""
+    if output.is_dir() and any(output.iterdir()) and not (output / "manifest.json").is_file():
+        raise ToolkitError(f"{output} is not empty and not a bundle", fix="choose another folder with -o")
+    if output.exists() and not output.is_dir():
+        raise ToolkitError(f"{output} is a file", fix="choose a folder with -o")
+
+
+def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Path) -> None:
+    folder.mkdir()
+    (folder / "model.c").write_text(emitted.model_c, encoding="utf-8", newline="\n")
+    (folder / "model.h").write_text(emitted.model_h, encoding="utf-8", newline="\n")
+    (folder / "model.pt2").write_bytes(source.read_bytes())
+    (folder / "runtime").mkdir()
+    for header in runtime_headers(emitted.headers):
+        (folder / "runtime" / header.name).write_bytes(header.read_bytes())
+    for file, text in firmware.files(target).items():
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    (folder / "CMakeLists.txt").write_text(_CMAKE, encoding="utf-8", newline="\n")
+
+
+def runtime_headers(names: list[str]) -> list[Path]:
+    """Return the runtime headers ``names`` need, ``tk.h`` and what they include in turn among them."""
+    include = paths.runtime_dir() / "include"
+    found: dict[str, Path] = {}
+    todo = ["tk.h", *names]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = include / name
+            todo += re.findall(r'#include "(tk\w*\.h)"', found[name].read_text(encoding="utf-8"))
+    return [found[name] for name in sorted(found)]
+
+
+_CMAKE = """# The model as a library for any CMake project: add_subdirectory(this folder), link to toolkit_model.
+cmake_minimum_required(VERSION 3.13)
+project(toolkit_model C)
+add_library(toolkit_model STATIC model.c)
+target_include_directories(toolkit_model PUBLIC . PRIVATE runtime)
+set_target_properties(toolkit_model PROPERTIES C_STANDARD 99 C_EXTENSIONS ON)
+"""
