@@ -1,4 +1,4 @@
-"""Rules for the whole suite. With ``TOOLKIT_NO_SKIP=1`` a skipped test fails: CI has everything that tests need."""
+"""Rules for the whole suite: with ``TOOLKIT_NO_SKIP=1`` a skipped test fails, for CI has everything."""
 
 from __future__ import annotations
 

@@ -5,31 +5,38 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from toolkit import atomic
+from toolkit.device import toml
 from toolkit.errors import ToolkitError
+from toolkit.learn.settings import TrainSettings
 
 FILE = "toolkit.toml"
 _RECIPES = Path(__file__).resolve().parent / "recipes"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_TYPE_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "a table",
+}
 
 
-def _setting(
-    default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()
-) -> Any:
-    """A dataclass field with the values it may take; both ends belong to the range."""
-    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+def _between(low: float, high: float, default: Any) -> Any:
+    """A dataclass field for a number from ``low`` to ``high``, both included."""
+    return field(default=default, metadata={"range": (low, high)})
 
 
 @dataclass(frozen=True)
 class Data:
-    """``[data]``: what to learn from."""
+    """``[data]``: what to learn from. ``limit`` takes only the first samples of each split; 0 takes all."""
 
     dataset: str = "digits"
+    limit: int = _between(0, 10_000_000, 0)
 
 
 @dataclass(frozen=True)
@@ -37,48 +44,52 @@ class Model:
     """``[model]``: the network, by family and size preset; ``options`` go to the family as they are."""
 
     family: str = "cnn"
-    preset: str = "digits"
+    preset: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Train:
-    """``[train]``: how the float model learns."""
+class Train(TrainSettings):
+    """``[train]``: how the float model learns; see ``TrainSettings``."""
 
     rule: str = "backprop"
-    epochs: int = _setting(20, low=1, high=100_000)
-    batch_size: int = _setting(64, low=1, high=65_536)
-    learning_rate: float = _setting(2e-3, low=1e-9, high=10.0)
-    weight_decay: float = _setting(1e-4, low=0.0, high=10.0)
-    seed: int = _setting(0, low=0, high=2**31 - 1)
+    threads: int = _between(0, 1024, 0)
+
+    def settings(self) -> TrainSettings:
+        """Return what the training rule is given."""
+        return TrainSettings(**{item.name: getattr(self, item.name) for item in fields(TrainSettings)})
 
 
 @dataclass(frozen=True)
 class Quantize:
-    """``[quantize]``: how weights and activations become integers; ``epochs`` is for methods that train on."""
+    """``[quantize]``: how weights and activations become integers.
 
-    method: str = _setting("bitnet158", choices=("bitnet158", "int8-ptq", "int8-qat", "float"))
-    epochs: int = _setting(20, low=1, high=100_000)
-    learning_rate: float = _setting(1e-3, low=1e-9, high=10.0)
-    calibration: int = _setting(512, low=1, high=1_000_000)
+    ``epochs`` and ``learning_rate`` are for the methods that train on (``bitnet158``, ``int8-qat``),
+    ``calibration`` is the number of training samples that set the activations' ranges.
+    """
+
+    method: Literal["bitnet158", "int8-ptq", "int8-qat", "float"] = "bitnet158"
+    epochs: int = _between(1, 100_000, 20)
+    learning_rate: float = _between(1e-9, 10.0, 1e-3)
+    calibration: int = _between(1, 1_000_000, 512)
 
 
 @dataclass(frozen=True)
 class Export:
-    """``[export]``: the device, and what the bundle carries."""
+    """``[export]``: the device, and how many golden samples the bundle carries."""
 
     target: str = "mps2-an386"
-    optimize: str = _setting("speed", choices=("speed", "size"))
-    golden: int = _setting(16, low=1, high=4096)
+    optimize: Literal["speed", "size"] = "speed"
+    golden: int = _between(1, 4096, 16)
 
 
 @dataclass(frozen=True)
-class Verify:
-    """``[verify]``: how much of the test set runs on the emulated core; the rest runs on the same C on the host."""
+class Device:
+    """``[device]``: how much of the test set runs on the emulated core; the rest runs in C on the host."""
 
-    fresh: int = _setting(64, low=0, high=1_000_000)
-    device_samples: int = _setting(1000, low=1, high=1_000_000)
-    timeout: float = _setting(300.0, low=1.0, high=86_400.0)
+    samples: int = _between(1, 10_000_000, 1000)
+    fresh: int = _between(0, 1_000_000, 64)
+    timeout_s: float = _between(1.0, 86_400.0, 600.0)
 
 
 @dataclass(frozen=True)
@@ -87,12 +98,12 @@ class Project:
 
     root: Path
     name: str = "model"
-    data: Data = Data()
+    data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
-    train: Train = Train()
-    quantize: Quantize = Quantize()
-    export: Export = Export()
-    verify: Verify = Verify()
+    train: Train = field(default_factory=Train)
+    quantize: Quantize = field(default_factory=Quantize)
+    export: Export = field(default_factory=Export)
+    device: Device = field(default_factory=Device)
 
     @property
     def build(self) -> Path:
@@ -106,7 +117,7 @@ _SECTIONS: dict[str, type] = {
     "train": Train,
     "quantize": Quantize,
     "export": Export,
-    "verify": Verify,
+    "device": Device,
 }
 
 
@@ -114,44 +125,31 @@ def load(path: Path) -> Project:
     """Read the ``toolkit.toml`` at ``path`` or in the folder ``path``.
 
     Raises:
-        ToolkitError: there is no such file, it is not TOML, or a section, key, type or value is wrong.
+        ToolkitError: there is no such file, it is not TOML, or a section, key, type or value is wrong; the
+            error names file, section and key.
     """
     file = path / FILE if path.is_dir() else path
-    return parse(_read(file), file)
-
-
-def parse(text: str, file: Path) -> Project:
-    """Return the project that ``text`` describes; ``file`` names it in errors and gives its folder.
-
-    Raises:
-        ToolkitError: as ``load``.
-    """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ToolkitError(f"not valid TOML: {error}", at=str(file), fix="mend that line") from None
-    except RecursionError:
-        raise ToolkitError(
-            "nested too deeply", at=str(file), fix="use the sections of `toolkit init`"
-        ) from None
-    _known(document, ["project", *_SECTIONS], "section", "", file)
+    if not file.exists():
+        raise ToolkitError(f"there is no {file}", fix="start a project: toolkit init")
+    document = toml.read(file)
+    _known(document, ["project", *_SECTIONS], "section", f"{file}")
     about = _table(document, "project", file)
-    _known(about, ["name"], "setting", "project", file)
+    _known(about, ["name"], "setting", f"{file}, [project]")
     name = about.get("name", "model")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _wrong("project", "name", name, "a word of letters, digits, - and _", file)
+        raise _wrong("name", name, "a word of letters, digits, - and _", f"{file}, [project]")
     sections = {
-        key: _section(kind, _table(document, key, file), key, file) for key, kind in _SECTIONS.items()
+        key: _section(kind, _table(document, key, file), f"{file}, [{key}]")
+        for key, kind in _SECTIONS.items()
     }
     return Project(root=file.parent, name=name, **sections)
 
 
 def recipes() -> dict[str, str]:
-    """Return every recipe's name with its first comment line."""
+    """Return every recipe's name with what it is: the first comment line of its file."""
     found = {}
     for file in sorted(_RECIPES.glob("*.toml")):
-        first = file.read_text(encoding="utf-8").splitlines()[0]
-        found[file.stem] = first.lstrip("# ").rstrip(".")
+        found[file.stem] = file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ").rstrip(".")
     return found
 
 
@@ -163,8 +161,11 @@ def init(folder: Path, recipe: str) -> Path:
     """
     known = recipes()
     if recipe not in known:
-        near = difflib.get_close_matches(recipe, known, n=1) or list(known)
-        raise ToolkitError(f"no recipe {recipe!r}", fix=f"use one of: {', '.join(near)}")
+        near = difflib.get_close_matches(recipe, known, n=1)
+        raise ToolkitError(
+            f"no recipe is called {recipe!r}",
+            fix=f"did you mean {near[0]}?" if near else f"use {' or '.join(known)}",
+        )
     file = folder / FILE
     if file.exists() or file.is_symlink():
         raise ToolkitError(
@@ -176,32 +177,6 @@ def init(folder: Path, recipe: str) -> Path:
     return file
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise ToolkitError(f"there is no {file}", fix="make one: toolkit init") from None
-    except UnicodeDecodeError as error:
-        raise ToolkitError(
-            "not UTF-8 text", at=f"{file}, byte {error.start}", fix="save it as UTF-8"
-        ) from None
-    except OSError as error:
-        raise ToolkitError(
-            f"cannot read it: {error.strerror}", at=str(file), fix="check the path and its rights"
-        ) from None
-
-
-def _known(table: dict[str, Any], names: list[str], what: str, section: str, file: Path) -> None:
-    """Refuse the first key of ``table`` that is not in ``names``."""
-    for key in table:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            fix = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(names)}"
-            raise ToolkitError(
-                f"no {what} {key!r}", at=f"{file}, {f'[{section}]' if section else 'top level'}", fix=fix
-            )
-
-
 def _table(document: dict[str, Any], section: str, file: Path) -> dict[str, Any]:
     table = document.get(section, {})
     if not isinstance(table, dict):
@@ -209,36 +184,49 @@ def _table(document: dict[str, Any], section: str, file: Path) -> dict[str, Any]
     return table
 
 
-def _section(kind: type, table: dict[str, Any], section: str, file: Path) -> Any:
-    """Return ``kind`` filled from ``table``, every value checked."""
+def _known(table: dict[str, Any], names: list[str], what: str, at: str) -> None:
+    """Refuse the first key of ``table`` that is not in ``names``."""
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            fix = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(names)}"
+            raise ToolkitError(f"no {what} is called {key!r}", at=at, fix=fix)
+
+
+def _section(kind: type, table: dict[str, Any], at: str) -> Any:
+    """Return the dataclass ``kind`` filled from ``table``, every value checked."""
     known = {item.name: item for item in fields(kind)}
-    _known(table, list(known), "setting", section, file)
+    _known(table, list(known), "setting", at)
     types = get_type_hints(kind)
-    values = {}
-    for key, value in table.items():
-        values[key] = _value(value, types[key], known[key].metadata, (section, key), file)
-    return kind(**values)
+    values = {key: _value(key, value, types[key], known[key], at) for key, value in table.items()}
+    try:
+        return kind(**values)
+    except ToolkitError as error:  # TrainSettings knows its own limits
+        raise ToolkitError(error.what, at=at, fix=error.fix) from None
 
 
-def _value(value: Any, kind: Any, limits: Any, where: tuple[str, str], file: Path) -> Any:
+def _value(key: str, value: Any, kind: Any, item: Field[Any], at: str) -> Any:
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            raise _wrong(
+                key, value, f"one of {', '.join(choices)}{f' (did you mean {near[0]}?)' if near else ''}", at
+            )
+        return value
+    kind = get_origin(kind) or kind
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    plain = getattr(kind, "__origin__", kind)
-    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        raise _wrong(*where, value, {"str": "a string", "int": "a whole number", "float": "a number"}.get(
-            plain.__name__, "a table"), file)  # fmt: skip
-    choices = limits.get("choices") or ()
-    if choices and value not in choices:
-        near = difflib.get_close_matches(value, choices, n=1)
-        raise _wrong(*where, value, f"one of {', '.join(choices)}{f'; {near[0]}?' if near else ''}", file)
-    low, high = limits.get("low"), limits.get("high")
-    if low is not None and not (low <= value <= high and math.isfinite(value)):
-        raise _wrong(*where, value, f"from {low:g} to {high:g}", file)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise _wrong(key, value, _TYPE_NAMES[kind], at)
+    if kind is float and not math.isfinite(value):
+        raise _wrong(key, value, "a finite number", at)
+    low, high = item.metadata.get("range", (-math.inf, math.inf))
+    if kind in (int, float) and not low <= value <= high:
+        raise _wrong(key, value, f"from {low:,} to {high:,}", at)
     return value
 
 
-def _wrong(section: str, key: str, value: Any, expected: str, file: Path) -> ToolkitError:
+def _wrong(key: str, value: Any, expected: str, at: str) -> ToolkitError:
     shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-    return ToolkitError(
-        f"{key} = {shown} cannot be", at=f"{file}, [{section}] {key}", fix=f"it is {expected}"
-    )
+    return ToolkitError(f"{key} = {shown} cannot be", at=f"{at} {key}", fix=f"it is {expected}")

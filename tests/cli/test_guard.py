@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ def _import_in(folder: Path, statement: str) -> subprocess.CompletedProcess[str]
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**os.environ},
         check=False,
     )
 

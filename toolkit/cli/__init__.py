@@ -10,7 +10,10 @@ from typing import NoReturn
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 ok, 1 a check failed, 2 usage, 3 missing tool, 4 device failed, 130 stopped."""
+    """Run the command line and exit.
+
+    Codes: 0 ok, 1 a check failed, 2 usage, 3 a tool is missing, 4 a device failed, 70 a bug, 130 stopped.
+    """
     import sys
 
     from toolkit.cli._failure import run_guarded

@@ -50,7 +50,7 @@ class UnknownCommand(click.UsageError):
 
 
 class Commands(click.Group):
-    """The commands of this folder: ``export.py`` is ``toolkit export``; names with ``_`` in front are not commands."""
+    """The commands of this folder: ``export.py`` is ``toolkit export``; ``_group.py`` is no command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names, by file name."""
@@ -98,8 +98,8 @@ class Commands(click.Group):
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
     },
-    epilog="Every option is also an environment variable: --target is TOOLKIT_TARGET, or TOOLKIT_EXPORT_TARGET for "
-    "one command. Start with `toolkit init`, then `toolkit make`.",
+    epilog="Every option is also an environment variable: --target is TOOLKIT_TARGET, or "
+    "TOOLKIT_EXPORT_TARGET for one command. Start with `toolkit init`, then `toolkit make`.",
 )
 @click.version_option(package.__version__, prog_name="toolkit", message="%(prog)s %(version)s")
 def toolkit() -> None:

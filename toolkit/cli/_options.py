@@ -1,6 +1,6 @@
 """Options that several commands share; each is also an environment variable.
 
-``--target`` of ``toolkit export`` reads ``TOOLKIT_EXPORT_TARGET``, then ``TOOLKIT_TARGET``; a flag goes over both.
+``--target`` of ``export`` reads ``TOOLKIT_EXPORT_TARGET``, then ``TOOLKIT_TARGET``. A flag beats both.
 """
 
 from __future__ import annotations

@@ -66,8 +66,11 @@ class Session:
         from rich.progress import Progress as Bars
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bars(
-            *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True
-        ) as bars:
+        note = TextColumn("{task.fields[note]}")
+        with Bars(*columns, note, console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task(title, total=None, note="")
-            yield lambda done, total, note="": bars.update(task, completed=done, total=total, note=note)
+
+            def show(done: int, total: int, note: str) -> None:
+                bars.update(task, completed=done, total=total, note=note)
+
+            yield show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,15 +48,7 @@ def _facts(target: Target) -> dict[str, Any]:
         "compilers": list(target.compilers),
         "emulators": list(target.emulators),
         "cycles_source": target.cycles.source if target.cycles else None,
-        "energy": (
-            {
-                "active_ma": target.energy.active_ma,
-                "voltage": target.energy.voltage,
-                "source": target.energy.source,
-            }
-            if target.energy
-            else None
-        ),
+        "energy": asdict(target.energy) if target.energy else None,
         "folder": str(target.folder),
     }
 
@@ -85,6 +78,13 @@ def _table(session: Session, found: list[Target]) -> None:
     session.console.print(table)
 
 
+def _energy(target: Target) -> str:
+    energy = target.energy
+    if energy is None:
+        return "none: no published current"
+    return f"{energy.active_ma:g} mA at {energy.voltage:g} V: {energy.source}"
+
+
 def _describe(session: Session, target: Target) -> None:
     from rich.table import Table
 
@@ -103,18 +103,10 @@ def _describe(session: Session, target: Target) -> None:
         ("cycle estimates", target.cycles.source if target.cycles else "none: no published timings"),
     ]
     if target.flash and target.ram:
-        for label, region in (("flash", target.flash), ("RAM", target.ram)):
-            rows.insert(3, (label, f"{in_bytes(region.bytes)} at {region.origin:#010x}"))
-        rows.insert(5, ("stack", in_bytes(target.stack_bytes)))
-    energy = target.energy
-    rows.append(
-        (
-            "energy estimates",
-            f"{energy.active_ma:g} mA at {energy.voltage:g} V: {energy.source}"
-            if energy
-            else "none: no published current",
-        )
-    )
+        regions = (("flash", target.flash), ("RAM", target.ram))
+        memory = [(label, f"{in_bytes(region.bytes)} at {region.origin:#010x}") for label, region in regions]
+        rows[3:3] = [*memory, ("stack", in_bytes(target.stack_bytes))]
+    rows.append(("energy estimates", _energy(target)))
     rows.append(("folder", str(target.folder)))
     for label, text in rows:
         table.add_row(label, text)

@@ -1,0 +1,97 @@
+"""Line charts as fluid SVG: lines stretch with the page, strokes and text keep their size."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+
+from markupsafe import Markup, escape
+
+Series = list[tuple[str, list[float]]]
+
+
+def line_chart(title: str, series: Series, *, unit: str = "", low: float | None = None) -> Markup:
+    """Return a chart of one or more series over epochs 1, 2, ….
+
+    Args:
+        title: what the values are; the picture's name for those who do not see it.
+        series: label and values; lines differ in dash as well as in colour.
+        unit: "%" shows fractions as percent.
+        low: bottom of the value axis; the smallest value by default.
+    """
+    values = [value for _, points in series for value in points]
+    if not values:
+        return Markup("")
+    ticks = _ticks(min(values) if low is None else low, max(values))
+    bottom, top = ticks[0], ticks[-1]
+    factor = 100 if unit == "%" else 1
+    axis = Markup("").join(
+        Markup('<span style="bottom:{:.2f}%">{}{}</span>').format(
+            100 * (tick - bottom) / (top - bottom), f"{tick * factor:g}", f" {unit}" if unit else ""
+        )
+        for tick in ticks
+    )
+    grid = Markup("").join(
+        Markup('<line class="grid" x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/>').format(
+            100 - 100 * (tick - bottom) / (top - bottom)
+        )
+        for tick in ticks
+    )
+    lines = Markup("").join(
+        Markup('<polyline class="series-{}" points="{}"/>').format(index, _points(points, bottom, top))
+        for index, (_, points) in enumerate(series)
+    )
+    keys = Markup("").join(
+        Markup(
+            '<li><svg class="key" width="28" height="8" aria-hidden="true"><line class="series-{}" x1="1" x2="27" '
+            'y1="4" y2="4"/></svg>{} <b>{}</b></li>'
+        ).format(index, label, _last(points, factor, unit))
+        for index, (label, points) in enumerate(series)
+    )
+    epochs = max(len(points) for _, points in series)
+    spoken = "; ".join(
+        f"{label} from {points[0] * factor:.3g} to {points[-1] * factor:.3g}{unit}"
+        for label, points in series
+        if points
+    )
+    return Markup(
+        '<figure class="chart"><figcaption>{title}</figcaption><ul class="keys">{keys}</ul><div class="plot">'
+        '<div class="axis" aria-hidden="true">{axis}</div>'
+        '<svg class="canvas" role="img" aria-label="{spoken}">{grid}'
+        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{lines}</svg></svg>'
+        '<div class="under" aria-hidden="true"><span>epoch 1</span><span>{epochs}</span></div></div></figure>'
+    ).format(
+        title=title,
+        keys=keys,
+        axis=axis,
+        grid=grid,
+        lines=lines,
+        epochs=epochs,
+        spoken=escape(f"{title}: {spoken}"),
+    )
+
+
+def _last(points: list[float], factor: int, unit: str) -> str:
+    if not points:
+        return ""
+    return f"{points[-1] * factor:.2f} {unit}" if unit else f"{points[-1]:.4f}"
+
+
+def _points(points: list[float], bottom: float, top: float) -> str:
+    """Return the polyline's points in a 100 by 100 box; one epoch becomes a level line."""
+    shown = points * 2 if len(points) == 1 else points
+    step = 100 / max(len(shown) - 1, 1)
+    return " ".join(
+        f"{i * step:.3f},{100 - 100 * (v - bottom) / (top - bottom):.3f}" for i, v in enumerate(shown)
+    )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return three to seven round values that enclose ``low`` and ``high``."""
+    span = (high - low) or abs(high) or 1.0
+    raw = span / 4
+    unit = 10 ** floor(log10(raw))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    if first == last:
+        last += 1
+    return [round(step * index, 12) for index in range(first, last + 1)]
