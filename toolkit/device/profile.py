@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toolkit.device.elf import Elf
+from toolkit.errors import ToolkitError
 
 LAYER_PREFIX = "model_layer_"
 ENTRY = "model_run"
@@ -52,20 +53,34 @@ class Profile:
 class Landmarks:
     """The addresses by which an emulator knows where in the model it is."""
 
-    entry: int
-    caller: range  # in the caller's code the model has returned
+    body: range  # model_run
+    caller: range  # main: there the model has returned
     layers: dict[int, str]
+
+    @property
+    def entry(self) -> int:
+        """The address of ``model_run``."""
+        return self.body.start
 
     @classmethod
     def of(cls, elf: Elf) -> Landmarks:
-        """Find ``model_run``, ``main`` and the layer functions. Raises ``KeyError`` when one is missing."""
-        main = elf.by_name[CALLER]
+        """Find ``model_run``, ``main`` and the layer functions. Raises ``ToolkitError`` when one is missing."""
+        places = {}
+        for name in (ENTRY, CALLER):
+            symbol = elf.by_name.get(name)
+            if symbol is None or not symbol.size:
+                raise ToolkitError(
+                    f"cannot profile: the image has no function {name}",
+                    at=str(elf.path),
+                    fix="build it again",
+                )
+            places[name] = range(symbol.address, symbol.end)
         layers = {f.address: f.name for f in elf.functions if f.name.startswith(LAYER_PREFIX)}
-        return cls(elf.by_name[ENTRY].address, range(main.address, main.end), layers)
+        return cls(places[ENTRY], places[CALLER], layers)
 
 
-def collect(counts: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:
+def collect(rows: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:
     """Make a profile from (layer, address, instructions, bytes, count, jumped), in order of address."""
-    blocks = (Block(*row) for row in counts)
+    blocks = (Block(*row) for row in rows)
     ordered = sorted(blocks, key=lambda b: (b.address, b.bytes, b.layer or ""))
     return Profile(tuple(ordered), inferences)

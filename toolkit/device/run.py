@@ -116,7 +116,7 @@ def _cut_trace() -> ToolkitError:
 def _stack(stack: bytes | None, job: base.Job) -> int | None:
     if stack is None:
         return None
-    untouched = base.painted(stack)
-    if untouched == 0:
+    used = len(stack) - base.untouched(stack)
+    if used == len(stack):
         raise base.overflow(job.target, job.elf, None)
-    return len(stack) - untouched
+    return used

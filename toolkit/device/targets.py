@@ -91,6 +91,12 @@ class Target:
         """True when nothing runs beneath the program."""
         return self.flash is not None
 
+    def regions(self) -> tuple[Region, Region]:
+        """Return flash and RAM. Bare metal only."""
+        assert self.flash is not None, self.name
+        assert self.ram is not None, self.name
+        return self.flash, self.ram
+
     @cached_property
     def default_emulator(self) -> str:
         """The emulator that ``target.toml`` lists first."""

@@ -21,7 +21,7 @@ _ZIG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
 # Every section apart, so that the linker drops what a model does not use.
 _BARE_METAL_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections", "-fno-unwind-tables",
                      "-fno-asynchronous-unwind-tables")  # fmt: skip
-_BARE_METAL_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--gc-sections")
+_BARE_METAL_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,-e,tk_reset")
 
 
 @dataclass(frozen=True)

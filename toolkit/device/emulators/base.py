@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.device.elf import Elf
 from toolkit.device.profile import Profile
-from toolkit.device.targets import Target
+from toolkit.device.targets import Region, Target
 from toolkit.errors import DEVICE, ToolkitError
+
+
+PAINT = b"\xc5"  # what startup code fills the stack with
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def overflow(target: Target, elf: Elf, pc: int | None) -> ToolkitError:
     )
 
 
-def painted(stack: Sequence[int]) -> int:
+def outside_stack(sp: int, ram: Region) -> bool:
+    """Return True when a stack pointer has left the bottom of RAM, where the stack lies."""
+    return ram.origin - 0x10_0000 < sp < ram.origin + 64
+
+
+def untouched(stack: bytes) -> int:
     """Return how many bytes at the bottom of a painted stack were never written."""
-    paint = 0xC5
-    return next((index for index, byte in enumerate(stack) if byte != paint), len(stack))
+    return len(stack) - len(stack.lstrip(PAINT))

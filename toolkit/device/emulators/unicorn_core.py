@@ -2,200 +2,209 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import unicorn
 from unicorn import arm_const, riscv_const
 
-from toolkit.device.elf import Elf
 from toolkit.device.emulators import base
+from toolkit.device.emulators.block_counter import BlockCounter
 from toolkit.device.emulators.lengths import riscv_instructions, thumb_instructions
 from toolkit.device.emulators.semihosting import STOPPED_EXIT, Semihost
-from toolkit.device.profile import Landmarks, Profile, collect
 from toolkit.device.targets import Region
-from toolkit.errors import DEVICE, ToolkitError
+from toolkit.errors import ToolkitError
 
 _PAGE = 0x1000
-_SYSTEM_REGION = Region(0xE000_0000, 0x10_0000)  # the private peripheral bus: startup code writes CPACR
-_ARM_MODELS = {
-    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
-    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
-    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
-    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
-}
-_ARM_BREAKPOINT = 7  # QEMU's EXCP_BKPT
-_RISCV_BREAKPOINT = 3
-_ARM_EXCEPTIONS = {
-    1: "an undefined instruction",
-    2: "a supervisor call",
-    17: "no coprocessor",
-    18: "not Thumb code",
-}
+_END = 0xFFFF_FFFF  # an address that no program reaches: runs end by semihosting
 
 
 def run(job: base.Job) -> base.Finished:
     """Run an image to its end. Raises ``ToolkitError`` (exit code 4) when it faults or does not end in time."""
-    return _Machine(job).run()
+    machine = _RiscvMachine(job) if job.target.arch == "rv32imc" else _ArmMachine(job)
+    return machine.run()
 
 
-class _Machine:
-    """One core with flash, RAM and a semihosting host."""
+class _Machine(ABC):
+    """A core with flash, RAM and a semihosting host."""
+
+    pc_register: int
+    sp_register: int
+    call_registers: tuple[int, int]
 
     def __init__(self, job: base.Job) -> None:
         self.job, self.elf = job, job.elf
-        self.riscv = job.target.arch == "rv32imc"
-        if self.riscv:
-            self.uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
-            self.pc_register, self.sp_register = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_SP
-            self.call_registers = riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1
-        else:
-            self.uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-            self.uc.ctl_set_cpu_model(_ARM_MODELS[_model(job)])
-            self.pc_register, self.sp_register = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP
-            self.call_registers = arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1
-        self.host = Semihost(self._read, self.uc.mem_write, {"input.bin": bytearray(job.input)})
-        self.exception: int | None = None
-        self._map()
-        self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
+        self.uc = self.core()
+        self.host = Semihost(self.uc.mem_read, self.uc.mem_write, {"input.bin": bytearray(job.input)})
+        self.why = ""  # set when the core stops for a reason that Unicorn does not raise
+        flash, ram = job.target.regions()
+        self.map(flash, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+        self.map(ram, unicorn.UC_PROT_ALL)
+        self.load()
+        self.prepare()
 
-    def _map(self) -> None:
-        flash, ram = self.job.target.flash, self.job.target.ram
-        assert flash and ram
-        self._map_region(flash, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
-        self._map_region(ram, unicorn.UC_PROT_ALL)
-        if not self.riscv:
-            self._map_region(_SYSTEM_REGION, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+    @abstractmethod
+    def core(self) -> Any:
+        """Return a fresh Unicorn core."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Set hooks and registers as after reset."""
+
+    @abstractmethod
+    def start(self) -> int:
+        """Return the address to start at."""
+
+    def map(self, region: Region, permissions: int) -> None:
+        """Give the core memory, in whole pages."""
+        first = region.origin // _PAGE * _PAGE
+        self.uc.mem_map(first, -(-(region.end - first) // _PAGE) * _PAGE, permissions)
+
+    def load(self) -> None:
+        """Put the image's bytes where they belong."""
         for segment in self.elf.segments:
             try:
                 self.uc.mem_write(segment.address, segment.data)
             except unicorn.UcError as error:
-                raise base.fault(
-                    self.elf, f"the image has bytes at {segment.address:#x}, where the target has no memory", None,
-                    "build it for this target",
-                ) from error  # fmt: skip
-
-    def _map_region(self, region: Region, permissions: int) -> None:
-        first = region.origin // _PAGE * _PAGE
-        self.uc.mem_map(first, -(-(region.end - first) // _PAGE) * _PAGE, permissions)
-
-    def _read(self, address: int, size: int) -> bytearray:
-        return self.uc.mem_read(address, size)
+                raise ToolkitError(
+                    f"the image has bytes at {segment.address:#x}, where {self.job.target.name} has no memory",
+                    at=str(self.elf.path),
+                    fix="build it for this target",
+                ) from error
 
     def run(self) -> base.Finished:
-        flash = self.job.target.flash
-        assert flash
-        if self.riscv:
-            start = self.elf.entry
-        else:
-            sp, start = (int.from_bytes(self._read(flash.origin + i, 4), "little") for i in (0, 4))
-            self.uc.reg_write(self.sp_register, sp)
-        counter = _BlockCounter(self.uc, self.elf, self.riscv) if self.job.profile else None
+        """Run to the end and return the files."""
+        counter = BlockCounter(self.uc, self.elf) if self.job.profile else None
         try:
-            self.uc.emu_start(start, 0xFFFF_FFFF, timeout=int(self.job.timeout_s * 1e6))
+            self.uc.emu_start(self.start(), _END, timeout=int(self.job.timeout_s * 1e6))
         except unicorn.UcError as error:
-            raise self._fault(str(error)) from error
-        if self.exception is not None:
-            raise self._fault(_ARM_EXCEPTIONS.get(self.exception, f"exception {self.exception}"))
+            raise self.fault(str(error)) from error
+        if self.why:
+            raise self.fault(self.why)
         if self.host.stopped is None:
-            raise base.hang(self.elf, self.job.timeout_s, self._pc())
+            raise base.hang(self.elf, self.job.timeout_s, self.pc)
         if self.host.stopped != STOPPED_EXIT:
-            raise self._fault(f"it stopped with reason {self.host.stopped:#x}")
+            raise self.fault(f"it stopped with reason {self.host.stopped:#x}")
         files = {name: bytes(data) for name, data in self.host.files.items() if name != "input.bin"}
-        return base.Finished(files, counter.profile() if counter else None)
+        lengths = riscv_instructions if self.elf.machine == "EM_RISCV" else thumb_instructions
+        return base.Finished(files, counter.profile(lengths) if counter else None)
 
-    def _pc(self) -> int:
+    @property
+    def pc(self) -> int:
+        """The program counter."""
         return self.uc.reg_read(self.pc_register)
 
-    def _fault(self, why: str) -> ToolkitError:
-        sp, ram = self.uc.reg_read(self.sp_register), self.job.target.ram
-        assert ram
-        if sp < ram.origin + 64 and sp > ram.origin - 0x10_0000:
-            return base.overflow(self.job.target, self.elf, self._pc())
-        return base.fault(
-            self.elf, f"the device faulted: {why}", self._pc(), "please report it with the bundle"
-        )
-
-    def _on_interrupt(self, uc: Any, number: int, _data: Any) -> None:
-        pc = self._pc()
-        if number != (_RISCV_BREAKPOINT if self.riscv else _ARM_BREAKPOINT):
-            self.exception = number
-            uc.emu_stop()
-            return
-        operation, argument = (uc.reg_read(register) for register in self.call_registers)
+    def semihost(self) -> bool:
+        """Serve one semihosting call; return False when it was the last."""
+        operation, argument = (self.uc.reg_read(register) for register in self.call_registers)
         result = self.host.call(operation, argument)
         if self.host.stopped is not None:
-            uc.emu_stop()
-            return
-        uc.reg_write(self.call_registers[0], result)
-        uc.reg_write(self.pc_register, pc + 4 if self.riscv else (pc + 2) | 1)
+            self.uc.emu_stop()
+            return False
+        self.uc.reg_write(self.call_registers[0], result)
+        return True
+
+    def fault(self, why: str) -> ToolkitError:
+        """Return the error that the program failed, or that its stack was too small."""
+        sp, (_, ram) = self.uc.reg_read(self.sp_register), self.job.target.regions()
+        if base.outside_stack(sp, ram):
+            return base.overflow(self.job.target, self.elf, self.pc)
+        return base.fault(self.elf, f"the device faulted: {why}", self.pc)
 
 
-def _model(job: base.Job) -> str:
-    cpu = job.target.emulators["unicorn"].cpu
-    if cpu not in _ARM_MODELS:
-        raise ToolkitError(
-            f"Unicorn has no core {cpu!r}",
-            at=str(job.target.folder / "target.toml"),
-            fix=f"use one of: {', '.join(_ARM_MODELS)}",
-        )
-    return cpu
+class _ArmMachine(_Machine):
+    """A Cortex-M."""
 
+    pc_register, sp_register = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP
+    call_registers = arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1
 
-class _BlockCounter:
-    """Counts basic blocks between entering and leaving the model, by layer."""
+    MODELS = {  # noqa: RUF012
+        "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+        "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+        "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+        "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    }
+    SYSTEM = Region(0xE000_0000, 0x10_0000)  # the private peripheral bus: startup code writes CPACR
+    # QEMU's numbers of exceptions, which Unicorn hands to the interrupt hook
+    BREAKPOINT = 7
+    EXCEPTIONS = {
+        1: "an undefined instruction",
+        2: "a supervisor call",
+        17: "no coprocessor",
+        18: "not Thumb code",
+    }  # noqa: RUF012
+    ALIGNMENT_CHECKS = 200_000
 
-    def __init__(self, uc: Any, elf: Elf, riscv: bool) -> None:
-        try:
-            self.marks = Landmarks.of(elf)
-        except KeyError as error:
+    def core(self) -> Any:
+        cpu = self.job.target.emulators["unicorn"].cpu
+        if cpu not in self.MODELS:
             raise ToolkitError(
-                f"cannot profile {elf.path}: it has no function {error}",
-                fix="build it again",
-                exit_code=DEVICE,
-            ) from error
-        self.uc, self.lengths = uc, riscv_instructions if riscv else thumb_instructions
-        self.inside = False
-        self.inferences = 0
-        self.layer: str | None = None
-        self.run_entry = range(0)
-        # (layer, address, bytes) -> [count, jumped]
-        self.counts: dict[tuple[str | None, int, int], list[int]] = {}
-        self.previous: list[int] = [0, 0]
-        self.expected = -1
-        function = elf.by_name["model_run"]
-        self.run_range = range(function.address, function.end)
-        uc.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
+                f"Unicorn has no core {cpu!r}",
+                at=str(self.job.target.folder / "target.toml"),
+                fix=f"use one of: {', '.join(self.MODELS)}",
+            )
+        uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        uc.ctl_set_cpu_model(self.MODELS[cpu])
+        return uc
 
-    def _on_block(self, _uc: Any, address: int, size: int, _data: Any) -> None:
-        marks = self.marks
-        if not self.inside:
-            if address != marks.entry:
-                return
-            self.inside = True
-            self.inferences += 1
-        elif address != self.expected:
-            self.previous[1] += 1
-        if address in marks.caller:
-            self.inside = False
-            self.expected = -1
-            self.previous = [0, 0]
-            return
-        if address in marks.layers:
-            self.layer = marks.layers[address]
-        elif address in self.run_range:
-            self.layer = None
-        key = self.layer, address, size
-        entry = self.counts.get(key)
-        if entry is None:
-            entry = self.counts[key] = [0, 0]
-        entry[0] += 1
-        self.previous = entry
-        self.expected = address + size
+    def prepare(self) -> None:
+        self.map(self.SYSTEM, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        flash, _ = self.job.target.regions()
+        self.uc.reg_write(self.sp_register, int.from_bytes(self.uc.mem_read(flash.origin, 4), "little"))
+        self.uc.hook_add(unicorn.UC_HOOK_INTR, self.on_interrupt)
+        if self.job.target.arch == "armv6-m":
+            self.unchecked = self.ALIGNMENT_CHECKS
+            self.alignment_hook = self.uc.hook_add(
+                unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self.on_access
+            )
 
-    def profile(self) -> Profile:
-        """Return the histogram, instructions counted by decoding their lengths."""
-        rows = [
-            (layer, address, self.lengths(bytes(self.uc.mem_read(address, size))), size, count, jumped)
-            for (layer, address, size), (count, jumped) in self.counts.items()
-        ]
-        return collect(rows, self.inferences)
+    def start(self) -> int:
+        flash, _ = self.job.target.regions()
+        return int.from_bytes(self.uc.mem_read(flash.origin + 4, 4), "little")
+
+    def on_interrupt(self, uc: Any, number: int, _data: Any) -> None:
+        """Serve ``bkpt 0xab``; anything else is a fault."""
+        pc = self.pc
+        if number != self.BREAKPOINT:
+            self.why = self.EXCEPTIONS.get(number, f"exception {number}")
+            uc.emu_stop()
+        elif self.semihost():
+            uc.reg_write(self.pc_register, (pc + 2) | 1)
+
+    def on_access(self, uc: Any, _access: int, address: int, size: int, _value: int, _data: Any) -> None:
+        """Fault on unaligned data as an Armv6-M core does, which Unicorn does not; the first accesses only, for speed."""
+        if address % size:
+            self.why = f"an unaligned access of {size} bytes at {address:#010x}"
+            uc.emu_stop()
+        self.unchecked -= 1
+        if not self.unchecked:
+            uc.hook_del(self.alignment_hook)
+
+
+class _RiscvMachine(_Machine):
+    """A 32-bit RISC-V core."""
+
+    pc_register, sp_register = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_SP
+    call_registers = riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1
+    # slli zero, zero, 0x1f; ebreak; srai zero, zero, 7
+    CALL = bytes.fromhex("1310f0017300100013507040")
+
+    def core(self) -> Any:
+        return unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
+
+    def prepare(self) -> None:
+        # Unicorn takes ebreak for an invalid instruction, so watch for its address instead.
+        for segment in self.elf.segments:
+            offset = segment.data.find(self.CALL)
+            while offset >= 0:
+                ebreak = segment.address + offset + 4
+                self.uc.hook_add(unicorn.UC_HOOK_CODE, self.on_ebreak, None, ebreak, ebreak)
+                offset = segment.data.find(self.CALL, offset + 1)
+
+    def start(self) -> int:
+        return self.elf.entry
+
+    def on_ebreak(self, uc: Any, address: int, _size: int, _data: Any) -> None:
+        """Serve a semihosting call."""
+        if self.semihost():
+            uc.reg_write(self.pc_register, address + 4)
