@@ -75,9 +75,10 @@ class Operator(ABC):
     quantization: ClassVar[Literal["weighted", "io", "share", "fixed", "none"]] = "none"
     fixed_output: ClassVar[tuple[float, int]] = (1 / 256, -128)  # scale, zero point for "fixed"
     # "channels_last": 4-d activations must be NHWC. "any": elementwise, order does not matter.
-    # "axes": has axis attributes that `transpose_axes` can rename. "rows": works on the last axis, order matters.
+    # "axes": has axis attributes that `transpose` can rename. "fixed": the order of elements matters.
     layout: ClassVar[Literal["channels_last", "any", "axes", "fixed"]] = "fixed"
     fuses_activation: ClassVar[bool] = False  # a following relu/relu6/clamp becomes output bounds
+    integer_output: ClassVar[bool] = False  # takes int8 and gives int32 indices: no quantize follows
 
     def read(self, node: Any, reader: Reader) -> Step:
         """Turn one FX node into a step in torch's layout, with float or quantized values alike."""
@@ -88,8 +89,8 @@ class Operator(ABC):
         """Compute the output exactly as the device does. ``inputs`` are the activations, in device layout."""
 
     @abstractmethod
-    def emit(self, step: Step, emitter: Emitter) -> Call:
-        """Return the kernel call, defining the constants it needs."""
+    def emit(self, step: Step, emitter: Emitter) -> Call | list[Call]:
+        """Return the kernel call, or several in order, defining the constants they need."""
 
     def to_channels_last(self, step: Step) -> None:
         """Turn the step's constants from torch's layout to the kernel's; for ``layout = "channels_last"``."""

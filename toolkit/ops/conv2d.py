@@ -100,8 +100,10 @@ class Conv2d(Operator):
         kernel = self.kernel(step, kernels)
         window = window_of(step)
         depth = window.kernel_h * window.kernel_w * window.in_c
-        if kernel.endswith("_dsp"):  # two pixels, widened to 16 bits, whole words
-            return 4 * (-(-depth // 8) * 8) if kernel.endswith("t2_dsp") else 4 * (-(-depth // 4) * 4)
+        if kernel.endswith("_dsp"):  # two pixels widened to 16 bits, and their bytes when channels come odd
+            unit = 8 if kernel.endswith("t2_dsp") else 4
+            padded = -(-depth // unit) * unit
+            return 4 * padded + (padded if window.in_c % 4 else 0)
         if kernel == "tk_conv2d_f32" or window.pointwise:
             return 0
         return depth

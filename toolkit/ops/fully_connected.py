@@ -90,7 +90,7 @@ class FullyConnected(Operator):
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
         if kernel.endswith("_t2_dsp"):
             w = emitter.constant("weight", pack_ternary_two_rows(matrix))
-            return Call(kernel, [x, w, bias, requant, emitter.scratch("int32_t"), y, *shape])
+            return Call(kernel, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
         if kernel.endswith("_t2"):
             return Call(kernel, [x, emitter.constant("weight", pack_ternary(matrix)), bias, requant, y, *shape])
         return Call(kernel, [x, emitter.constant("weight", matrix), bias, requant, y, *shape])
