@@ -43,6 +43,10 @@
 #define TK_RESTRICT restrict
 #endif
 
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#define TK_HAS_DSP /* Armv7E-M and Armv8-M with the DSP extension */
+#endif
+
 TK_INLINE int32_t tk_min(int32_t a, int32_t b) { return a < b ? a : b; }
 TK_INLINE int32_t tk_max(int32_t a, int32_t b) { return a > b ? a : b; }
 TK_INLINE int32_t tk_clamp(int32_t x, int32_t low, int32_t high) { return tk_max(low, tk_min(x, high)); }
@@ -50,12 +54,17 @@ TK_INLINE int32_t tk_clamp(int32_t x, int32_t low, int32_t high) { return tk_max
 /* (acc * multiplier) / 2^shift, rounded once, half up: TensorFlow Lite's single rounding.
  * `multiplier` is in 2^30 .. 2^31 - 1 (or 0), `shift` in 1 .. 62. */
 TK_INLINE int32_t tk_requantize(int32_t acc, int32_t multiplier, int32_t shift) {
-    const int64_t product = (int64_t)acc * multiplier;
-    if (shift > 32) {
-        /* The low word never carries into the result, so 32-bit arithmetic is exact. */
-        const int32_t high = (int32_t)(product >> 32);
-        return (high + ((int32_t)1 << (shift - 33))) >> (shift - 32);
+    if (shift > 32) { /* the low word never carries into the result, so 32-bit arithmetic is exact */
+        const int32_t half = (int32_t)1 << (shift - 33);
+#ifdef TK_HAS_DSP
+        int32_t high; /* high word of the product + half */
+        __asm("smmla %0, %1, %2, %3" : "=r"(high) : "r"(acc), "r"(multiplier), "r"(half));
+        return high >> (shift - 32);
+#else
+        return ((int32_t)(((int64_t)acc * multiplier) >> 32) + half) >> (shift - 32);
+#endif
     }
+    const int64_t product = (int64_t)acc * multiplier;
     return (int32_t)((product + ((int64_t)1 << (shift - 1))) >> shift);
 }
 
@@ -72,7 +81,15 @@ typedef struct {
 
 TK_INLINE int8_t tk_requantize_s8(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
     const int32_t i = channel * r->per_channel;
-    return (int8_t)tk_clamp(tk_requantize(acc, r->multiplier[i], r->shift[i]) + r->zero_point, r->min, r->max);
+    const int32_t value = tk_requantize(acc, r->multiplier[i], r->shift[i]) + r->zero_point;
+#ifdef TK_HAS_DSP
+    if (r->min == -128 && r->max == 127) {
+        int32_t saturated;
+        __asm("ssat %0, #8, %1" : "=r"(saturated) : "r"(value));
+        return (int8_t)saturated;
+    }
+#endif
+    return (int8_t)tk_clamp(value, r->min, r->max);
 }
 
 #endif

@@ -7,7 +7,7 @@
 /* The Armv7E-M instructions that the _dsp kernels are made of, and the same in C for every other machine, so that
  * those kernels run (and are tested) anywhere. A word holds two 16-bit lanes. */
 
-#if defined(__ARM_FEATURE_DSP)
+#ifdef TK_HAS_DSP
 #include <arm_acle.h>
 
 /* Sign-extend bytes 0 and 2 to the lanes. */

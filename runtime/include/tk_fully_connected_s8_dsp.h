@@ -8,7 +8,7 @@
  * and one on its SXTB16 sums A. Four rows (pairs A and B) by four columns take 16 instructions for 16
  * multiply-accumulates; toolkit/ops/pack.py says how the words lie. */
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#ifdef TK_HAS_DSP
 #define TK_FOUR_BY_FOUR             \
     "ldr %[x], [%[xp]], #4\n\t"     \
     "ldmia %[wp]!, {r8-r11}\n\t"    \
@@ -39,7 +39,7 @@
  * the weights' end. */
 TK_INLINE const uint32_t *tk_four_rows_s8_dsp(const int8_t *x, const uint32_t *w, int32_t groups, int32_t *acc) {
     int32_t ra = acc[0], la = acc[1], rb = acc[2], lb = acc[3];
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#ifdef TK_HAS_DSP
     uint32_t t0, t1;
     const int8_t *const unrolled = x + (groups & ~3) * 4, *const end = x + groups * 4;
     if (groups >= 4) TK_RUN_TO(unrolled, TK_FOUR_BY_FOUR TK_FOUR_BY_FOUR TK_FOUR_BY_FOUR TK_FOUR_BY_FOUR);

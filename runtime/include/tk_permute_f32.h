@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_PERMUTE_F32_H
+#define TK_PERMUTE_F32_H
+
+#include "tk.h"
+
+/* output[i][j][k][l] = input[i * si + j * sj + k * sk + l * sl], output (ni, nj, nk, nl). */
+TK_KERNEL void tk_permute_f32(const float *TK_RESTRICT input, float *TK_RESTRICT output, int32_t ni, int32_t nj,
+                           int32_t nk, int32_t nl, int32_t si, int32_t sj, int32_t sk, int32_t sl) {
+    for (int32_t i = 0; i < ni; ++i) {
+        for (int32_t j = 0; j < nj; ++j) {
+            for (int32_t k = 0; k < nk; ++k) {
+                const float *from = input + i * si + j * sj + k * sk;
+                for (int32_t l = 0; l < nl; ++l) *output++ = from[l * sl];
+            }
+        }
+    }
+}
+
+#endif
