@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The four functions a compiler may call on its own account. The linker drops those it does not. */
+/* The functions a compiler may call on its own account. The linker drops those it does not. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -69,3 +69,32 @@ int memcmp(const void *a, const void *b, size_t bytes) {
     }
     return 0;
 }
+
+#if defined(__arm__)
+/* The names that the Arm ABI has for them (RTABI 4.3.4), and its order of arguments. */
+#define SAME(name, as) __attribute__((alias(#as))) void *name(void *to, const void *from, size_t bytes)
+SAME(__aeabi_memcpy, memcpy);
+SAME(__aeabi_memcpy4, memcpy);
+SAME(__aeabi_memcpy8, memcpy);
+SAME(__aeabi_memmove, memmove);
+SAME(__aeabi_memmove4, memmove);
+SAME(__aeabi_memmove8, memmove);
+
+#define SET(name)                                                                                              \
+    void name(void *to, size_t bytes, int value);                                                              \
+    void name(void *to, size_t bytes, int value) {                                                             \
+        memset(to, value, bytes);                                                                              \
+    }
+SET(__aeabi_memset)
+SET(__aeabi_memset4)
+SET(__aeabi_memset8)
+
+#define CLEAR(name)                                                                                            \
+    void name(void *to, size_t bytes);                                                                         \
+    void name(void *to, size_t bytes) {                                                                        \
+        memset(to, 0, bytes);                                                                                  \
+    }
+CLEAR(__aeabi_memclr)
+CLEAR(__aeabi_memclr4)
+CLEAR(__aeabi_memclr8)
+#endif

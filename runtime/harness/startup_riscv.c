@@ -16,7 +16,9 @@ void tk_stop(const char *name, const void *data, uint32_t bytes, uint32_t reason
 __attribute__((section(".vectors"), naked, noreturn, used)) void tk_reset(void) {
     __asm volatile("la sp, tk_stack_top\n"
                    "la t0, tk_fault\n"
+                   ".option push\n.option arch, +zicsr\n"
                    "csrw mtvec, t0\n"
+                   ".option pop\n"
                    "j tk_start");
 }
 
@@ -42,9 +44,11 @@ __attribute__((noreturn, used)) void tk_start(void) {
 __attribute__((naked, noreturn, aligned(4), used)) void tk_fault(void) {
     __asm volatile("mv t0, sp\n"
                    "la sp, tk_stack_top - 16\n"
+                   ".option push\n.option arch, +zicsr\n"
                    "csrr t1, mepc\n"
                    "csrr t2, mcause\n"
                    "csrr t3, mtval\n"
+                   ".option pop\n"
                    "sw t1, 0(sp)\n"
                    "sw t2, 4(sp)\n"
                    "sw t3, 8(sp)\n"

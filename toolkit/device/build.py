@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit import atomic
-from toolkit.device import firmware, fit, targets, toolchain
+from toolkit.device import firmware, fit, targets
 from toolkit.device.targets import Target
-from toolkit.device.toolchain import Toolchain
+from toolkit.device.toolchain import Toolchain, find
 from toolkit.errors import ToolkitError
 
 OPTIMIZE = ("-O2", "-O3", "-Os", "-O1", "-O0")
@@ -59,7 +59,7 @@ def build(
     optimize = optimize or OPTIMIZE[0]
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
-    compiler = _find(chosen, toolchain)
+    compiler = find(chosen, toolchain)
     folder_name = (
         ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + ("-trace" if trace else "")
     )
@@ -72,7 +72,9 @@ def build(
     if chosen.name == own:  # the user may have changed the bundle's copies
         harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
     flags = (*_FLAGS, *(("-DMODEL_TRACE",) if trace else ()), f"-I{bundle}", f"-I{bundle / 'runtime'}")
-    stamp = _stamp(bundle, harness, [*compiler.command, *compiler.link_flags, optimize, *flags])
+    stamp = _stamp(
+        bundle, harness, [*compiler.command, *compiler.link_flags, *compiler.libraries, optimize, *flags]
+    )
     stamp_file = folder / "stamp.json"
     if image.path.is_file() and _read_stamp(stamp_file) == stamp:
         return image
@@ -115,10 +117,6 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
     return manifest
 
 
-def _find(target: Target, name: str | None) -> Toolchain:
-    return toolchain.find(target, name)
-
-
 def _image_name(target: Target) -> str:
     return "firmware.exe" if target.arch == "host" and sys.platform == "win32" else "firmware.elf"
 
@@ -150,7 +148,13 @@ def _read_stamp(file: Path) -> Any:
 
 
 def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Path, bundle: Path) -> None:
-    arguments = [*map(str, objects), *compiler.link_flags, "-o", str(scratch / _image_name(target))]
+    arguments = [
+        *map(str, objects),
+        *compiler.link_flags,
+        *compiler.libraries,
+        "-o",
+        str(scratch / _image_name(target)),
+    ]
     if not target.bare_metal:
         _call(compiler, arguments, "linking")
         return

@@ -26,11 +26,12 @@ _BARE_METAL_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,-e,t
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler found for one target: append sources and ``-o`` to ``command``; run it with ``environment``."""
+    """A compiler found for one target: append arguments to ``command``; run it with ``environment``."""
 
     name: str
     command: tuple[str, ...]
     link_flags: tuple[str, ...]
+    libraries: tuple[str, ...]  # behind the objects
     environment: dict[str, str]
 
 
@@ -48,8 +49,12 @@ def find(target: Target, name: str | None = None) -> Toolchain:
     compiler = target.compilers[name]
     flags = compiler.flags + (_BARE_METAL_FLAGS if target.bare_metal else ())
     link_flags = _BARE_METAL_LINK_FLAGS if target.bare_metal else ()
+    # What a core cannot do by itself: division, 64-bit multiplication, floating point.
+    libraries = ("-lcompiler_rt" if name == "zig" else "-lgcc",) if target.bare_metal else ()
     if name == "zig":
-        return Toolchain(name, (*zig_command(), "cc", *flags, *_ZIG_FLAGS), link_flags, zig_environment())
+        return Toolchain(
+            name, (*zig_command(), "cc", *flags, *_ZIG_FLAGS), link_flags, libraries, zig_environment()
+        )
     program = shutil.which(compiler.command[0])
     if program is None:
         raise ToolkitError(
@@ -57,7 +62,7 @@ def find(target: Target, name: str | None = None) -> Toolchain:
             fix=f"apt-get install {compiler.package}, or build with --toolchain zig",
             exit_code=MISSING,
         )
-    return Toolchain(name, (program, *compiler.command[1:], *flags), link_flags, dict(os.environ))
+    return Toolchain(name, (program, *compiler.command[1:], *flags), link_flags, libraries, dict(os.environ))
 
 
 def zig_command() -> tuple[str, ...]:
