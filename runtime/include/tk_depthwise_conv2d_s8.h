@@ -11,19 +11,31 @@ TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, c
                                       const int32_t *bias, const tk_requant_s8 *requant, int8_t *output,
                                       const tk_window *window) {
     const int32_t multiplier = window->out_c / window->in_c;
+    const int32_t extent_h = (window->kernel_h - 1) * window->dilation_h;
+    const int32_t extent_w = (window->kernel_w - 1) * window->dilation_w;
     for (int32_t y = 0; y < window->out_h; ++y) {
+        const int32_t row = y * window->stride_h - window->pad_top;
         for (int32_t x = 0; x < window->out_w; ++x) {
+            const int32_t col = x * window->stride_w - window->pad_left;
+            const int8_t *corner = input + (row * window->in_w + col) * window->in_c;
+            const int whole = row >= 0 && row + extent_h < window->in_h && col >= 0 && col + extent_w < window->in_w;
             for (int32_t o = 0; o < window->out_c; ++o) {
-                const int32_t channel = o / multiplier;
+                const int8_t *pixel = corner + o / multiplier, *w = weight + o;
                 int32_t acc = bias[o];
-                for (int32_t i = 0; i < window->kernel_h; ++i) {
-                    const int32_t row = y * window->stride_h - window->pad_top + i * window->dilation_h;
-                    for (int32_t j = 0; j < window->kernel_w; ++j) {
-                        const int32_t col = x * window->stride_w - window->pad_left + j * window->dilation_w;
-                        const int inside = row >= 0 && row < window->in_h && col >= 0 && col < window->in_w;
-                        const int32_t value =
-                            inside ? input[(row * window->in_w + col) * window->in_c + channel] : zero_point;
-                        acc += value * weight[(i * window->kernel_w + j) * window->out_c + o];
+                if (whole) {
+                    for (int32_t i = 0; i < window->kernel_h; ++i) {
+                        for (int32_t j = 0; j < window->kernel_w; ++j, w += window->out_c) {
+                            const int32_t r = i * window->dilation_h, c = j * window->dilation_w;
+                            acc += pixel[(r * window->in_w + c) * window->in_c] * *w;
+                        }
+                    }
+                } else {
+                    for (int32_t i = 0; i < window->kernel_h; ++i) {
+                        for (int32_t j = 0; j < window->kernel_w; ++j, w += window->out_c) {
+                            const int32_t r = i * window->dilation_h, c = j * window->dilation_w;
+                            const int inside = row + r >= 0 && row + r < window->in_h && col + c >= 0 && col + c < window->in_w;
+                            acc += (inside ? pixel[(r * window->in_w + c) * window->in_c] : zero_point) * *w;
+                        }
                     }
                 }
                 *output++ = tk_requantize_s8(acc, o, requant);
