@@ -15,6 +15,7 @@ _FOLDER = Path(__file__).resolve().parent
 def render(facts: Facts) -> str:
     """Return the page. All text of ``facts`` is escaped: names come from strangers' models."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     from toolkit.report.chart import line_chart
     from toolkit.report.memory_map import memory_map
 

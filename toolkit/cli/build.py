@@ -1,0 +1,46 @@
+"""``toolkit build``: compile a bundle's C into an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.cli._group import command
+from toolkit.cli._options import common, option
+from toolkit.cli._bundle import bundle_argument, toolchain_option
+from toolkit.cli._session import Session
+
+
+@command("Device", 1)
+@bundle_argument
+@toolchain_option
+@option("--optimize", type=click.Choice(["O2", "O3", "Os", "O1", "O0"]), default="O2", show_default=True,
+        help="The compiler's optimisation of the model.")  # fmt: skip
+@option("--trace", is_flag=True, help="Write every layer's output too, when run.")
+@common
+@click.pass_obj
+def build(session: Session, bundle: Path, toolchain: str | None, optimize: str, trace: bool) -> None:
+    """Compile the bundle DIR into an image for its target.
+
+    Nothing is compiled when nothing changed.
+    """
+    from toolkit.device import build as builder
+    from toolkit.device import fit
+
+    image = builder.build(bundle, toolchain=toolchain, optimize=f"-{optimize}", trace=trace)
+    sizes = fit.sizes(image.path) if image.kind == "bare_metal" else None
+    session.result(
+        {
+            "image": str(image.path),
+            "kind": image.kind,
+            "toolchain": image.toolchain,
+            "flash_bytes": sizes.flash_bytes if sizes else None,
+            "ram_bytes": sizes.ram_bytes if sizes else None,
+        }
+    )
+    if not session.json:
+        click.echo(f"built {image.path} with {image.toolchain}")
+        if sizes:
+            click.echo(f"  flash {sizes.flash_bytes:,} B, RAM {sizes.ram_bytes:,} B with the stack")
+    session.next(f"toolkit verify {bundle}")

@@ -1,0 +1,65 @@
+"""``toolkit export``: compile a program to a bundle of C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toolkit.cli._group import command
+from toolkit.cli._options import PATH, common, option
+from toolkit.cli._session import Session
+from toolkit.errors import ToolkitError
+
+
+@command("Model", 3)
+@click.argument("model", type=PATH, required=False)
+@option("-t", "--target", metavar="NAME", help="What to compile for; see `toolkit targets`.")
+@option("-o", "--output", type=PATH, metavar="DIR", help="The bundle's folder.")
+@option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
+@option(
+    "--optimize", type=click.Choice(["speed", "size"]), help="Kernels specialised for each layer, or shared."
+)
+@option(
+    "--golden", type=PATH, metavar="FILE.npy", help="Real samples to keep as golden inputs; random ones else."
+)
+@option(
+    "--golden-count", type=click.IntRange(1, 4096), default=16, show_default=True, help="How many to keep."
+)
+@common
+@click.pass_obj
+def export(
+    session: Session,
+    model: Path | None,
+    target: str | None,
+    output: Path | None,
+    name: str | None,
+    optimize: str | None,
+    golden: Path | None,
+    golden_count: int,
+) -> None:
+    """Compile MODEL to a bundle: C, build files, manifest, golden data.
+
+    MODEL is a .pt2 file, or a project's folder (this one by default), whose trained model is then used.
+    """
+    from toolkit import bundle, tensors
+
+    if model is None or model.is_dir():
+        _export_project(session, model or Path("."), target, output)
+        return
+    if target is None:
+        raise ToolkitError(
+            "no target is given", at="toolkit export", fix="add --target NAME; see `toolkit targets`"
+        )
+    if output is None:
+        raise ToolkitError("no output folder is given", at="toolkit export", fix="add -o DIR")
+    manifest = bundle.export(
+        model,
+        target,
+        output,
+        name=name or model.stem,
+        optimize=optimize or "speed",
+        golden=tensors.load_npy(golden) if golden else None,
+        golden_count=golden_count,
+    )
+    _report(session, output, manifest)
