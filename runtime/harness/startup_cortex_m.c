@@ -19,7 +19,25 @@ __attribute__((section(".vectors"), used)) static const uintptr_t vectors[4] = {
     (uintptr_t)tk_fault,
 };
 
-__attribute__((noreturn)) void tk_reset(void) {
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+void tk_start(void);
+
+/* The floating-point and vector unit is off at reset, and compiled code may use it anywhere: turn it on first. */
+__attribute__((naked, noreturn)) void tk_reset(void) {
+    __asm volatile("ldr r0, =0xE000ED88\n" /* CPACR */
+                   "ldr r1, [r0]\n"
+                   "orr r1, r1, #0xF00000\n"
+                   "str r1, [r0]\n"
+                   "dsb\n"
+                   "isb\n"
+                   "b tk_start\n"
+                   ".pool");
+}
+#else
+#define tk_start tk_reset
+#endif
+
+__attribute__((noreturn, used)) void tk_start(void) {
     uint32_t *to, *from = tk_data_load;
     for (to = tk_data_start; to < tk_bss_start;) {
         *to++ = *from++;
@@ -32,10 +50,6 @@ __attribute__((noreturn)) void tk_reset(void) {
     while (here > tk_stack_limit) {
         *--here = 0xC5C5C5C5u;
     }
-#if defined(__ARM_FP)
-    *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20; /* CPACR: the floating-point unit is off at reset */
-    __asm volatile("dsb\nisb");
-#endif
     main();
     for (;;) {
     }

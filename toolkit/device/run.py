@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.device import elf
 from toolkit.device.build import Image
 from toolkit.device.emulators import base
 from toolkit.device.profile import Profile
@@ -65,7 +64,7 @@ def run(
         raise ToolkitError(
             f"{target.name} cannot be emulated by {name!r}", fix=f"use one of: {', '.join(target.emulators)}"
         )
-    job = base.Job(elf.read(image.path), target, b"".join(samples), profile, timeout_s)
+    job = base.Job(image.path, target, b"".join(samples), profile, timeout_s)
     module = importlib.import_module(f"toolkit.device.emulators.{_MODULES[name]}")
     finished: base.Finished = module.run(job)
     return RunResult(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
+from toolkit.device import elf
 from toolkit.device.elf import Elf
 from toolkit.device.profile import Profile
 from toolkit.device.targets import Region, Target
@@ -17,11 +20,16 @@ PAINT = b"\xc5"  # what startup code fills the stack with
 class Job:
     """One run of an image: the files it reads, and what to watch."""
 
-    elf: Elf
+    path: Path
     target: Target
     input: bytes
     profile: bool
     timeout_s: float
+
+    @cached_property
+    def elf(self) -> Elf:
+        """The image's parts; an image for this machine need not be an ELF file."""
+        return elf.read(self.path)
 
 
 @dataclass(frozen=True)
@@ -32,32 +40,32 @@ class Finished:
     profile: Profile | None
 
 
-def where(elf: Elf, address: int) -> str:
+def where(image: Elf, address: int) -> str:
     """Return an address with the function that holds it."""
-    function = elf.function_at(address)
+    function = image.function_at(address)
     return f"{address:#010x}" + (f" in {function.name}" if function else "")
 
 
-def fault(elf: Elf, what: str, pc: int | None, fix: str = "") -> ToolkitError:
+def fault(image: Elf, what: str, pc: int | None, fix: str = "") -> ToolkitError:
     """Return the error that the device failed, with the place where it did."""
-    at = f"PC {where(elf, pc)}" if pc is not None else str(elf.path)
+    at = f"PC {where(image, pc)}" if pc is not None else str(image.path)
     return ToolkitError(what, at=at, fix=fix, exit_code=DEVICE)
 
 
-def hang(elf: Elf, timeout_s: float, pc: int | None) -> ToolkitError:
+def hang(image: Elf, timeout_s: float, pc: int | None) -> ToolkitError:
     """Return the error that the device did not finish in time."""
     return fault(
-        elf,
+        image,
         f"the device was still running after {timeout_s:g} s",
         pc,
         "give it more time with --timeout, or fewer samples",
     )
 
 
-def overflow(target: Target, elf: Elf, pc: int | None) -> ToolkitError:
+def overflow(target: Target, image: Elf, pc: int | None) -> ToolkitError:
     """Return the error that the stack was too small."""
     return fault(
-        elf,
+        image,
         f"the stack overflowed: {target.stack_bytes:,} bytes are too few",
         pc,
         f"raise stack_bytes in {target.folder / 'target.toml'}",
