@@ -137,7 +137,7 @@ class _ProgramReader:
                 self.values[node] = self.values[source]
             elif (operator := by_aten().get(target)) is not None:
                 step = operator.read(node, self)
-                step.name = self._layer(node)
+                step.name = _weight_owner(step) or self._layer(node)
                 step.output = self._typed_output(node)
                 self._append(node, step)
             else:
@@ -205,6 +205,12 @@ class _ProgramReader:
 
 class _Unsupported(Exception):
     """One operator that nothing here computes; gathered, then raised together."""
+
+
+def _weight_owner(step: Step) -> str | None:
+    """Return the path of the module whose ``weight`` this step uses: it survives quantization and saving."""
+    names = (value.name for value in step.inputs if value.data is not None)
+    return next((name.removesuffix(".weight") for name in names if name.endswith(".weight")), None)
 
 
 def _dtype(dtype: Any, where: str) -> str:
