@@ -63,19 +63,18 @@ def export(
     manifest = _manifest(model, emitted, chosen, name, source, info, optimize)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
-    outputs = [reference.run(model, [array[i : i + 1] for array in inputs]) for i in range(len(inputs[0]))]
-    stacked = [np.concatenate([sample[j] for sample in outputs]) for j in range(len(model.outputs))]
+    outputs = reference.run_batch(model, inputs)
     _check_replaceable(output)
     with atomic.replacing(output) as folder:
         _write(folder, emitted, chosen, source)
         (folder / "golden").mkdir()
-        for kind, arrays in (("input", inputs), ("output", stacked)):
+        for kind, arrays in (("input", inputs), ("output", outputs)):
             for i, array in enumerate(arrays):
                 np.save(folder / "golden" / f"{kind}_{i}.npy", array)
         manifest["golden"] = {
             "count": len(inputs[0]),
             "inputs": [f"golden/input_{i}.npy" for i in range(len(inputs))],
-            "outputs": [f"golden/output_{i}.npy" for i in range(len(stacked))],
+            "outputs": [f"golden/output_{i}.npy" for i in range(len(outputs))],
         }
         manifest["files"] = {
             file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()

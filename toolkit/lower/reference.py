@@ -26,3 +26,9 @@ def run(model: Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
     for step, out in trace(model, inputs):
         values[id(step.output)] = out
     return [values[id(value)].reshape(value.shape) for value in model.outputs]
+
+
+def run_batch(model: Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Return one array per output, first axis the sample, for device inputs whose first axis is the sample."""
+    samples = [run(model, [array[i : i + 1] for array in inputs]) for i in range(len(inputs[0]))]
+    return [np.stack([s[j] for s in samples]).reshape(-1, *v.shape[1:]) for j, v in enumerate(model.outputs)]

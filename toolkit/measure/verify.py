@@ -97,7 +97,7 @@ def verify(
         np.concatenate([a, b]) for a, b in zip(golden_in, bundles.fresh_inputs(manifest, fresh, seed), strict=True)
     ]
     progress(f"reference: {len(inputs[0])} samples")
-    expected = _reference(model, inputs)
+    expected = reference.run_batch(model, inputs)
     result = VerifyResult(exact=all(v.dtype != "float32" for v in model.outputs))
     devices: list[tuple[str, Target, str | None, str | None]] = []
     own = targets.load(str(manifest["target"]))
@@ -137,14 +137,6 @@ def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
             "model.pt2 is not the program this bundle was made of", at=str(bundle), fix="export the bundle again"
         )
     return model
-
-
-def _reference(model: Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    samples = [reference.run(model, [a[i : i + 1] for a in inputs]) for i in range(len(inputs[0]))]
-    return [
-        np.concatenate([s[j].reshape(1, *v.shape[1:]) if v.shape else s[j].reshape(1) for s in samples])
-        for j, v in enumerate(model.outputs)
-    ]
 
 
 def _compare(
