@@ -59,7 +59,7 @@ def clean_program(program: Any) -> CleanGraph:
         raise ToolkitError("the program holds a custom object", fix="export a model of tensors only")
     nodes = _nodes(items(graph.get("nodes"), "nodes"))
     symbols = [graph.get(f"sym_{kind}_values") for kind in ("int", "float", "bool")]
-    if any(symbols) or top.get("range_constraints"):
+    if any(symbols):  # range constraints alone do no harm: torch leaves those of an earlier tracing in the file
         raise dynamic()
 
     signature = mapping(module.get("signature"), "signature")
