@@ -1,0 +1,111 @@
+"""What is installed, what is missing, and the exact command that mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from toolkit.device import targets
+
+_VERSION_TIMEOUT_S = 20
+
+# Python packages, by what they are for; the first group comes with `pip install edge-toolkit`.
+_PACKAGES = {
+    "torch": "reading, training and quantizing models",
+    "torchao": "int8 quantization",
+    "numpy": "everything",
+    "scikit-learn": "the bundled digits dataset",
+    "ziglang": "building for every target without another compiler",
+    "unicorn": "emulating Cortex-M0 to M7 and RISC-V",
+    "pyelftools": "memory reports and profiles",
+    "capstone": "cycle estimates",
+    "jinja2": "the HTML report",
+}
+_EXTRAS = {
+    "ai-edge-litert": ("litert", "comparing with LiteRT"),
+    "onnxruntime": ("onnx", "comparing with ONNX Runtime"),
+    "executorch": ("executorch", "ExecuTorch programs"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part: whether it is there, and what to do if not. ``required`` parts are needed for the main job."""
+
+    name: str
+    found: bool
+    version: str
+    needed_for: str
+    fix: str
+    required: bool
+
+
+def check() -> list[Finding]:
+    """Look for Python packages, compilers and emulators, and return a finding for each, the required ones first."""
+    return [*_packages(), *_extras(), *_programs()]
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name, purpose in _PACKAGES.items():
+        version = _package_version(name)
+        fix = f"{sys.executable} -m pip install {name}"
+        found.append(Finding(name, bool(version), version, purpose, fix, required=True))
+    return found
+
+
+def _extras() -> list[Finding]:
+    found = []
+    for name, (extra, purpose) in _EXTRAS.items():
+        version = _package_version(name)
+        fix = f'{sys.executable} -m pip install "edge-toolkit[{extra}]"'
+        found.append(Finding(name, bool(version), version, purpose, fix, required=False))
+    return found
+
+
+def _programs() -> list[Finding]:
+    """The programs that targets name, each with the targets that it serves."""
+    packages: dict[str, str] = {}
+    uses: dict[str, list[str]] = {}
+    for target in map(targets.load, targets.names()):
+        for name, compiler in target.compilers.items():
+            if compiler.command:
+                packages.setdefault(compiler.command[0], compiler.package)
+                uses.setdefault(compiler.command[0], []).append(f"--toolchain {name} for {target.name}")
+        if (qemu := target.emulators.get("qemu")) is not None:
+            packages.setdefault(qemu.command, qemu.package)
+            only = "" if target.default_emulator != "qemu" else " (needs it)"
+            uses.setdefault(qemu.command, []).append(f"emulating {target.name}{only}")
+    found = []
+    for command, package in packages.items():
+        program = shutil.which(command)
+        version = _program_version(program) if program else ""
+        fix = f"apt-get install {package}"
+        found.append(Finding(command, bool(program), version, ", ".join(uses[command]), fix, required=False))
+    return found
+
+
+def _package_version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _program_version(program: str) -> str:
+    try:
+        result = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_VERSION_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not start"
+    lines = result.stdout.strip().splitlines()
+    return lines[0] if lines else ""

@@ -1,0 +1,232 @@
+"""What one inference costs: instructions, cycles, time, energy, flash and RAM, each labelled with how it is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from toolkit import bundle as bundles
+from toolkit import tensors
+from toolkit.device import elf, targets
+from toolkit.device.build import Image, build, read_manifest
+from toolkit.device.emulators.native import runs_here
+from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
+from toolkit.device.targets import Target
+from toolkit.measure import cycles, energy, memory
+from toolkit.measure.memory import Memory
+from toolkit.measure.profile import FunctionCount, by_function
+
+SCHEMA = 1
+_TIMED_S = 0.2  # how long a timed run should at least take
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and how it is known. ``source`` names what an estimate rests on."""
+
+    value: float
+    kind: Literal["measured", "counted", "estimated"]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer, per inference. Instructions and cycles are None when nothing counted them."""
+
+    index: int
+    name: str
+    op: str
+    function: str
+    macs: int
+    instructions: float | None
+    instructions_per_mac: float | None
+    cycles: float | None
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """The cost of one inference, the mean over ``inferences``; what is not known is None."""
+
+    target: str
+    toolchain: str
+    emulator: str
+    inferences: int
+    clock_hz: int | None
+    macs: int
+    instructions: Figure | None
+    instructions_per_mac: float | None
+    outside_layers: float | None  # instructions of model_run itself
+    cycles: Figure | None
+    latency_us: Figure | None
+    energy_uj: Figure | None
+    layers: list[LayerCost]
+    functions: list[FunctionCount]  # of all inferences together
+    memory: Memory | None
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON-ready data, with the schema's version."""
+        data = {"schema": SCHEMA, **asdict(self)}
+        if self.memory is not None:
+            data["memory"] |= {"flash_bytes": self.memory.flash_bytes, "ram_bytes": self.memory.ram_bytes}
+        return data
+
+
+def bench(
+    bundle: Path,
+    *,
+    emulator: str | None = None,
+    toolchain: str | None = None,
+    samples: Sequence[bytes] | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> BenchResult:
+    """Build ``bundle``, run it with a profile, and return what one inference costs.
+
+    Args:
+        bundle: folder that ``toolkit export`` wrote.
+        emulator: one that the target lists; its first unless told.
+        toolchain: one that the target lists; Zig unless told.
+        samples: the inputs to count over, each all input tensors' bytes; the first golden sample unless given.
+        timeout_s: limit for the emulator.
+
+    Raises:
+        ToolkitError: as ``build`` and ``run`` do.
+    """
+    bundle = Path(bundle)
+    manifest = read_manifest(bundle)
+    target = targets.load(manifest["target"])
+    if samples is None:
+        inputs, _ = bundles.golden_samples(bundle, manifest)
+        samples = tensors.to_bytes([array[:1] for array in inputs])
+    image = build(bundle, toolchain=toolchain)
+    ran = run(image, target, samples, emulator=emulator, profile=True, timeout_s=timeout_s)
+    return _result(manifest, target, image, ran, samples, timeout_s)
+
+
+def _result(
+    manifest: dict[str, Any],
+    target: Target,
+    image: Image,
+    ran: RunResult,
+    samples: Sequence[bytes],
+    timeout_s: float,
+) -> BenchResult:
+    profile, notes = ran.profile, []
+    inferences = profile.inferences if profile else len(samples)
+    counts = profile.by_layer() if profile else {}
+    parts = elf.read(image.path) if profile else None
+    estimate = cycles.estimate(profile, parts, target) if profile and parts else None
+    if profile is None:
+        notes.append(f"no instruction counts: {_why_no_counts(ran.emulator)}")
+    elif estimate is None:
+        notes.append(f"no cycle estimate: {target.name} has no instruction timings in its target.toml")
+    macs = sum(layer["macs"] for layer in manifest["layers"])
+    instructions = profile.instructions / inferences if profile else None
+    per_inference = estimate.total / inferences if estimate else None
+    latency = _latency(target, image, ran, samples, per_inference, estimate, timeout_s)
+    return BenchResult(
+        target=target.name,
+        toolchain=image.toolchain,
+        emulator=ran.emulator,
+        inferences=inferences,
+        clock_hz=target.clock_hz,
+        macs=macs,
+        instructions=None if instructions is None else Figure(_whole(instructions), "counted"),
+        instructions_per_mac=_ratio(instructions, macs),
+        outside_layers=_whole(counts.get(None, 0) / inferences) if profile else None,
+        cycles=Figure(_whole(per_inference), "estimated", estimate.source)
+        if estimate and per_inference is not None
+        else None,
+        latency_us=latency,
+        energy_uj=_energy(target, per_inference, notes),
+        layers=[
+            _layer(layer, counts if profile else None, estimate.by_layer if estimate else None, inferences)
+            for layer in manifest["layers"]
+        ],
+        functions=by_function(profile, parts) if profile and parts else [],
+        memory=memory.of_image(image.path, manifest["sizes"]["arena_bytes"], ran.stack_bytes_used)
+        if target.bare_metal
+        else None,
+        notes=notes,
+    )
+
+
+def _layer(
+    layer: dict[str, Any],
+    counts: dict[str | None, int] | None,
+    layer_cycles: dict[str | None, int] | None,
+    inferences: int,
+) -> LayerCost:
+    function = layer["function"]
+    instructions = None if counts is None else _whole(counts.get(function, 0) / inferences)
+    return LayerCost(
+        index=layer["index"],
+        name=layer["name"],
+        op=layer["op"],
+        function=function,
+        macs=layer["macs"],
+        instructions=instructions,
+        instructions_per_mac=_ratio(instructions, layer["macs"]),
+        cycles=None if layer_cycles is None else _whole(layer_cycles.get(function, 0) / inferences),
+    )
+
+
+def _latency(
+    target: Target,
+    image: Image,
+    ran: RunResult,
+    samples: Sequence[bytes],
+    per_inference: float | None,
+    estimate: cycles.CycleEstimate | None,
+    timeout_s: float,
+) -> Figure | None:
+    if per_inference is not None and estimate is not None and target.clock_hz:
+        source = f"estimated cycles at {target.clock_hz / 1e6:g} MHz, memory without wait states"
+        return Figure(energy.latency_us(per_inference, target.clock_hz), "estimated", source)
+    if ran.emulator == "native" and runs_here(target.arch):
+        return Figure(_timed_us(image, target, samples, timeout_s), "measured", "this machine, best of three")
+    return None
+
+
+def _timed_us(image: Image, target: Target, samples: Sequence[bytes], timeout_s: float) -> float:
+    """Time many inferences against few: the difference leaves out the start of the process."""
+
+    def seconds(count: int) -> float:
+        repeated = [samples[i % len(samples)] for i in range(count)]
+        start = time.perf_counter()
+        run(image, target, repeated, emulator="native", timeout_s=timeout_s)
+        return time.perf_counter() - start
+
+    few, many = 1, 64
+    while seconds(many) < _TIMED_S and many < 1 << 18:
+        many *= 4
+    best = min(seconds(many) for _ in range(3)) - min(seconds(few) for _ in range(3))
+    return max(best, 0.0) / (many - few) * 1e6
+
+
+def _energy(target: Target, per_inference: float | None, notes: list[str]) -> Figure | None:
+    if per_inference is None:
+        return None
+    value = energy.energy_uj(per_inference, target)
+    if value is None or target.energy is None:
+        notes.append(f"no energy estimate: {target.name} has no published current in its target.toml")
+        return None
+    return Figure(value, "estimated", target.energy.source)
+
+
+def _why_no_counts(emulator: str) -> str:
+    if emulator == "qemu":
+        return "this QEMU takes no plugins, or no C compiler is there to build one"
+    return "a program of this machine runs without an emulator"
+
+
+def _ratio(instructions: float | None, macs: int) -> float | None:
+    return instructions / macs if instructions is not None and macs else None
+
+
+def _whole(value: float) -> float:
+    """An exact count stays an integer when it is one."""
+    return int(value) if value == int(value) else value
