@@ -1,0 +1,127 @@
+"""int8 by the public TFLite specification: how ranges are observed and which integers they may use.
+
+Weights are symmetric in -127..127, per output channel (axis 0) for convolutions and per tensor for linear
+layers; activations are asymmetric in -128..127, per tensor. Ternary weights are the same with the range
+-1..1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from quantize.pt2e import (
+    FakeQuantize,
+    FixedQParamsQuantizationSpec,
+    MinMaxObserver,
+    MovingAverageMinMaxObserver,
+    PerChannelMinMaxObserver,
+    QuantizationSpec,
+)
+
+ACTIVATION_RANGE = (-128, 127)
+WEIGHT_RANGE = (-127, 127)
+TERNARY_RANGE = (-1, 1)
+# A channel this much weaker than the layer's strongest is lost in the rounding of any int8 output, while a
+# bias at its scale (input scale * weight scale) would overflow 32 bits.
+VANISHING = 2.0**-16
+
+
+class UnusableRangeError(ValueError):
+    """A tensor that was observed held infinity or NaN, or was never observed."""
+
+
+def check_range(observer: MinMaxObserver | PerChannelMinMaxObserver) -> None:
+    """Raise ``UnusableRangeError`` unless the observer has seen finite values only."""
+    if observer.min_val.numel() == 0 or not bool((observer.min_val <= observer.max_val).all()):
+        raise UnusableRangeError("nothing was observed, or NaN")
+    if not bool(torch.isfinite(observer.min_val).all() and torch.isfinite(observer.max_val).all()):
+        raise UnusableRangeError("infinity or NaN was observed")
+
+
+class ActivationObserver(MinMaxObserver):
+    """Smallest and largest value seen. A tensor that was always zero gets scale 1, not a vanishing one."""
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Return scale (float32) and zero point, one element each."""
+        check_range(self)
+        scale, zero_point = self._calculate_qparams(self.min_val, self.max_val)
+        silent = (self.min_val == 0) & (self.max_val == 0)
+        return torch.where(silent, 1.0, scale), torch.where(silent, 0, zero_point)
+
+
+class MovingActivationObserver(MovingAverageMinMaxObserver):
+    """The same during training: ranges follow the activations slowly."""
+
+    calculate_qparams = ActivationObserver.calculate_qparams
+
+
+class WeightPerChannelObserver(PerChannelMinMaxObserver):
+    """Largest magnitude per channel of the weight as it is now; vanishing channels take a larger scale."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Look at ``weight`` and forget those before: during training they shrink too."""
+        self.reset_min_max_vals()
+        return super().forward(weight)
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Return scales (float32) and zero points (all 0), shape ``(channels,)``."""
+        check_range(self)
+        largest = torch.maximum(-self.min_val, self.max_val)
+        strongest = largest.max()
+        floor = strongest * VANISHING if strongest > 0 else torch.ones(())
+        scale = torch.maximum(largest, floor) / self.quant_max
+        return scale, torch.zeros(scale.shape, dtype=torch.int64)
+
+
+class WeightObserver(MinMaxObserver):
+    """Largest magnitude of the whole weight as it is now."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Look at ``weight`` and forget those before."""
+        self.reset_min_max_vals()
+        return super().forward(weight)
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Return scale (float32) and zero point (0), one element each."""
+        check_range(self)
+        largest = torch.maximum(-self.min_val, self.max_val).reshape(1)
+        scale = torch.where(largest > 0, largest, 1.0) / self.quant_max
+        return scale, torch.zeros(1, dtype=torch.int64)
+
+
+def activation_spec(*, training: bool) -> QuantizationSpec:
+    """Return an activation's specification; ``training`` asks for fake quantization instead of observing."""
+    if not training:
+        return _spec(ActivationObserver, ACTIVATION_RANGE, torch.per_tensor_affine)
+    fake = FakeQuantize.with_args(observer=MovingActivationObserver.with_args(averaging_constant=0.01))
+    return _spec(fake, ACTIVATION_RANGE, torch.per_tensor_affine)
+
+
+def weight_spec(*, per_channel: bool, training: bool, ternary: bool = False) -> QuantizationSpec:
+    """Return the specification of a weight whose axis 0 is the output channel."""
+    observer = WeightPerChannelObserver if per_channel else WeightObserver
+    constructor = FakeQuantize.with_args(observer=observer) if training else observer
+    scheme = torch.per_channel_symmetric if per_channel else torch.per_tensor_symmetric
+    return _spec(
+        constructor, TERNARY_RANGE if ternary else WEIGHT_RANGE, scheme, ch_axis=0 if per_channel else None
+    )
+
+
+def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:
+    """Return the specification of an activation whose range is known beforehand (softmax: 1/256, -128)."""
+    low, high = ACTIVATION_RANGE
+    return FixedQParamsQuantizationSpec(
+        torch.int8, scale, zero_point, quant_min=low, quant_max=high, qscheme=torch.per_tensor_affine
+    )
+
+
+def _spec(
+    constructor: Any, bounds: tuple[int, int], scheme: torch.qscheme, ch_axis: int | None = None
+) -> QuantizationSpec:
+    low, high = bounds
+    return QuantizationSpec(
+        torch.int8, constructor, quant_min=low, quant_max=high, qscheme=scheme, ch_axis=ch_axis
+    )

@@ -1,0 +1,156 @@
+"""When are 1.58 bits enough? A Bottom-up Exploration of BitNet Quantization (arXiv 2411.05882).
+
+Weights are ``scale * {-1, 0, 1}`` with ``codes = clip(round(w / scale), -1, 1)`` and the scale the mean
+(BitNet b1.58, arXiv 2402.17764) or the median of ``|w|``; activations are int8 by their largest magnitude.
+Float shadow weights take the gradients straight through both roundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from quantize.lowbit.straight_through import straight_through
+from quantize.method import Method
+from quantize.ternary import split
+
+METHOD = Method(
+    slug="bitnet158",
+    title="Ternary weights with int8 activations, trained with shadow weights",
+    paper="When are 1.58 bits enough? A Bottom-up Exploration of BitNet Quantization, arXiv 2411.05882",
+    kind="lowbit",
+    cost="2 bits per weight; training takes about 1.3 times the float time; small nets lose up to a point",
+)
+
+_SMALLEST_SCALE = 1e-8  # a layer of zeros must not divide by zero
+
+
+@dataclass(frozen=True)
+class Options:
+    """How ``apply`` makes a model ternary.
+
+    Args:
+        scale: statistic of ``|w|`` that becomes the scale.
+        per_channel: one scale per output channel; else one per layer.
+        activation_bits: width of the activations' fake quantization; 0 leaves them float.
+        skip: names of layers (``features.0``) whose weights stay float; int8 will do for them later.
+        keep_first: leave the first layer's weights float.
+        keep_last: leave the last layer's weights float.
+    """
+
+    scale: Literal["mean", "median"] = "mean"
+    per_channel: bool = False
+    activation_bits: int = 8
+    skip: tuple[str, ...] = ()
+    keep_first: bool = False
+    keep_last: bool = False
+
+
+class Ternary(nn.Module):
+    """Parametrization: shadow weights in, ``scale * {-1, 0, 1}`` out."""
+
+    def __init__(self, scale: Literal["mean", "median"], per_channel: bool) -> None:
+        super().__init__()
+        self.statistic = scale
+        self.per_channel = per_channel
+
+    def scale(self, weight: Tensor) -> Tensor:
+        """Return the scale, shaped to broadcast over ``weight`` (output channels first)."""
+        magnitude = weight.detach().abs()
+        rows = magnitude.flatten(1) if self.per_channel else magnitude.reshape(1, -1)
+        # median() takes the lower middle value of an even count
+        scale = rows.mean(1) if self.statistic == "mean" else rows.median(1).values
+        return scale.clamp_min(_SMALLEST_SCALE).reshape(-1, *(1,) * (weight.dim() - 1))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the ternary weights; gradients pass straight through."""
+        scale = self.scale(weight)
+        return straight_through(lambda w: (w / scale).round().clamp(-1, 1) * scale, weight)
+
+
+class AbsmaxActivation:
+    """Forward pre-hook: fake-quantize the layer's input, symmetric, by its largest magnitude."""
+
+    def __init__(self, bits: int) -> None:
+        self.largest = 2 ** (bits - 1) - 1
+
+    def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        x, *rest = inputs
+        scale = (x.detach().abs().amax() / self.largest).clamp_min(_SMALLEST_SCALE)
+        return straight_through(lambda t: (t / scale).round() * scale, x), *rest
+
+
+def apply(model: nn.Module, options: Options | None = None) -> list[str]:
+    """Make ``model``'s linear and convolution layers train with ternary weights, in place.
+
+    Returns:
+        The names of the layers whose weights are ternary, in the order of ``named_modules``.
+
+    Raises:
+        ValueError: a name in ``skip`` is no such layer, or nothing is left to make ternary, or it was done
+            before.
+    """
+    options = options or Options()
+    layers = dict(_layers(model))
+    unknown = [name for name in options.skip if name not in layers]
+    if unknown:
+        raise ValueError(
+            f"no linear or convolution layer is called {unknown[0]!r}; there are {', '.join(layers)}"
+        )
+    kept = set(options.skip)
+    kept |= set(list(layers)[:1] if options.keep_first else [])
+    kept |= set(list(layers)[-1:] if options.keep_last else [])
+    names = [name for name in layers if name not in kept]
+    if not names:
+        raise ValueError("no linear or convolution layer is left to make ternary")
+    if any(parametrize.is_parametrized(layer, "weight") for layer in layers.values()):
+        raise ValueError("the weights are parametrized already")
+    for name, layer in layers.items():
+        if name in names:
+            parametrize.register_parametrization(layer, "weight", Ternary(options.scale, options.per_channel))
+        if options.activation_bits:
+            layer.register_forward_pre_hook(AbsmaxActivation(options.activation_bits))
+    return names
+
+
+def bake(model: nn.Module) -> list[str]:
+    """Undo ``apply``, leaving plain layers whose weights are exactly ternary.
+
+    Returns:
+        The names of those layers.
+
+    Raises:
+        NotTernaryError: a weight is not ternary (NaN, say).
+    """
+    names = []
+    for name, layer in _layers(model):
+        for key, hook in list(layer._forward_pre_hooks.items()):
+            if isinstance(hook, AbsmaxActivation):
+                del layer._forward_pre_hooks[key]
+        if _is_ternary(layer):
+            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+            split(layer.weight)
+            names.append(name)
+    return names
+
+
+def sparsity(model: nn.Module) -> dict[str, float]:
+    """Return each linear or convolution layer's fraction of zeros, during training or after ``bake``."""
+    with torch.no_grad():
+        return {name: (layer.weight == 0).float().mean().item() for name, layer in _layers(model)}
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv1d | nn.Conv2d]]:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+            yield name, module
+
+
+def _is_ternary(layer: nn.Module) -> bool:
+    steps: Any = getattr(layer, "parametrizations", {})
+    return "weight" in steps and isinstance(steps["weight"][0], Ternary)

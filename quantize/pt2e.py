@@ -1,0 +1,75 @@
+"""The parts of torchao's PT2E used here, imported and run without notices that no user can act on.
+
+torchao tries to load its GPU libraries and logs a warning for each that a CPU build lacks; torch's exporter
+announces deprecations of its own internals.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NOISY = ("torchao", "torch.export", "torch.utils._pytree")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back torch's and torchao's notices about themselves; errors still come through."""
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+with quiet():
+    from torchao.quantization.pt2e import (
+        FakeQuantize,
+        FakeQuantizeBase,
+        FixedQParamsObserver,
+        MinMaxObserver,
+        MovingAverageMinMaxObserver,
+        ObserverBase,
+        PerChannelMinMaxObserver,
+        disable_observer,
+        enable_observer,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
+    from torchao.quantization.pt2e.quantizer import (
+        FixedQParamsQuantizationSpec,
+        QuantizationAnnotation,
+        QuantizationSpec,
+        QuantizationSpecBase,
+        Quantizer,
+        SharedQuantizationSpec,
+    )
+
+__all__ = [
+    "FakeQuantize",
+    "FakeQuantizeBase",
+    "FixedQParamsObserver",
+    "FixedQParamsQuantizationSpec",
+    "MinMaxObserver",
+    "MovingAverageMinMaxObserver",
+    "ObserverBase",
+    "PerChannelMinMaxObserver",
+    "QuantizationAnnotation",
+    "QuantizationSpec",
+    "QuantizationSpecBase",
+    "Quantizer",
+    "SharedQuantizationSpec",
+    "convert_pt2e",
+    "disable_observer",
+    "enable_observer",
+    "prepare_pt2e",
+    "prepare_qat_pt2e",
+    "quiet",
+]

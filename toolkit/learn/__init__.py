@@ -1,0 +1,32 @@
+"""Training rules: one module each, found by being here, all with the protocol ``toolkit.learn.rule.Rule``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
+
+from toolkit.errors import ToolkitError
+from toolkit.learn.rule import Rule
+from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
+
+__all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "rule", "rules"]
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Return every training rule by slug: the modules of this package that carry ``METHOD``."""
+    modules: list[Any] = [
+        importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)
+    ]
+    return {module.METHOD.slug: module for module in modules if hasattr(module, "METHOD")}
+
+
+def rule(slug: str) -> Rule:
+    """Return the training rule called ``slug``."""
+    if slug not in rules():
+        raise ToolkitError(
+            f"no training rule is called {slug!r}", fix=f"choose one of {', '.join(sorted(rules()))}"
+        )
+    return rules()[slug]

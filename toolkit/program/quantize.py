@@ -1,0 +1,212 @@
+"""From a float model to a quantized program: after training (PTQ), during training (QAT), and ternary."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import fx, nn
+from torch.export import ExportedProgram
+
+from quantize.fold import CannotFoldError, fold_batchnorm
+from quantize.int8 import VANISHING
+from quantize.lowbit import bitnet158
+from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e, quiet
+from quantize.ternary import NotTernaryError, drop_weak_channels, split
+from toolkit.errors import ToolkitError
+from toolkit.learn import TrainResult, TrainSettings, backprop
+from toolkit.learn.rule import Progress
+from toolkit.program.capture import capture, samples
+from toolkit.program.convert import convert
+from toolkit.program.fake_quantized import FakeQuantized
+from toolkit.program.quantizer import IntegerQuantizer, constant, weighted
+
+if TYPE_CHECKING:
+    from toolkit.data import Dataset
+
+CALIBRATION_SAMPLES = 512
+
+
+def quantize_ptq(
+    model: nn.Module | ExportedProgram,
+    calibration: np.ndarray,
+    *,
+    weights: Literal["int8", "ternary"] = "int8",
+    int8_layers: Collection[str] = (),
+) -> ExportedProgram:
+    """Quantize a trained model by watching it run.
+
+    Args:
+        model: float32, one input; batch normalization is folded. Not changed.
+        calibration: inputs like those of real use, samples first; every one runs once.
+        weights: "int8" rounds the weights; "ternary" demands that they are ``scale * {-1, 0, 1}`` already,
+            each channel (each layer, for linear layers with one scale) with its own scale, and keeps them
+            exactly.
+        int8_layers: with "ternary", the layers (``features.0``) whose weights are int8 all the same.
+
+    Returns:
+        A static program for one sample, float32 in and out, int8 between. Softmax comes out in steps of
+        1/256.
+
+    Raises:
+        ToolkitError: no or not finite calibration data or weights; weights that should be ternary and are
+            not; a model that cannot be exported.
+    """
+    data = samples(calibration)
+    with quiet():
+        ready = _folded(model, data[:1]) if isinstance(model, nn.Module) else model
+        graph = capture(ready, data[:1])
+        names = weighted(graph)
+        exact = _exact_ternary(graph, names, int8_layers) if weights == "ternary" else {}
+        prepared = prepare_pt2e(graph, IntegerQuantizer(ternary=exact))
+        with torch.no_grad():
+            for sample in data.split(1):
+                prepared(sample)
+    return convert(prepared, data[:1], names, exact)
+
+
+def quantize_qat(
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[ExportedProgram, TrainResult]:
+    """Fine-tune a trained float model with int8 rounding in its forward pass, then quantize it.
+
+    Args:
+        model: trained, float32; batch normalization is folded before. Not changed.
+        dataset: what to fine-tune on.
+        settings: of the fine-tuning; a tenth of the first training's learning rate and a few epochs are
+            usual.
+        checkpoint: as in ``toolkit.learn.rule.Rule.train``.
+        progress: likewise.
+
+    Returns:
+        A program as ``quantize_ptq`` makes it, and the fine-tuning's curves.
+
+    Raises:
+        ToolkitError: as ``quantize_ptq``; besides, a model that runs at one batch size only.
+    """
+    sample = samples(dataset.x_train[:1])
+    with quiet():
+        graph = capture(_folded(model, sample), sample, any_batch=True)
+        names = weighted(graph)
+        prepared = FakeQuantized(prepare_qat_pt2e(graph, IntegerQuantizer(training=True)))
+        result = backprop.train(
+            prepared, dataset, settings=settings, checkpoint=checkpoint, progress=progress
+        )
+    return convert(prepared.graph_module, sample, names, {}), result
+
+
+def quantize_ternary(
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    *,
+    options: bitnet158.Options | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[ExportedProgram, TrainResult]:
+    """Train a model with ternary weights (``quantize.lowbit.bitnet158``), then quantize it.
+
+    Args:
+        model: float32, untrained or trained. Not changed.
+        dataset: what to train on; its first training samples calibrate the activations.
+        settings: of the training.
+        options: which layers, which scale.
+        checkpoint: as in ``toolkit.learn.rule.Rule.train``.
+        progress: likewise.
+
+    Returns:
+        A program as ``quantize_ptq`` makes it, and the training's curves.
+    """
+    trained = copy.deepcopy(model)
+    prepare_ternary(trained, options)
+    result = backprop.train(trained, dataset, settings=settings, checkpoint=checkpoint, progress=progress)
+    return convert_ternary(trained, dataset.x_train[:CALIBRATION_SAMPLES]), result
+
+
+def prepare_ternary(model: nn.Module, options: bitnet158.Options | None = None) -> list[str]:
+    """Make ``model`` train with ternary weights, in place; return the ternary layers' names."""
+    try:
+        return bitnet158.apply(model, options)
+    except ValueError as error:
+        raise ToolkitError(str(error), fix="correct the names of the layers to skip") from error
+
+
+def convert_ternary(trained: nn.Module, calibration: np.ndarray) -> ExportedProgram:
+    """Quantize a model that was trained after ``prepare_ternary``. It is not changed.
+
+    Batch normalization is folded into the scales, so that codes stay codes. A channel too weak to move any
+    int8 output (``quantize.int8.VANISHING``) becomes zero.
+    """
+    baked = copy.deepcopy(trained).eval()
+    try:
+        ternary = bitnet158.bake(baked)
+    except NotTernaryError as error:
+        raise ToolkitError(
+            f"the trained weights are not ternary: {error}", fix="train again with a lower learning rate"
+        ) from error
+    if not ternary:
+        raise ToolkitError(
+            "the model has no ternary layer", fix="call prepare_ternary(model) before training"
+        )
+    data = samples(calibration)
+    baked = _folded(baked, data[:1])
+    for name in ternary:
+        drop_weak_channels(baked.get_parameter(f"{name}.weight"), VANISHING)
+    others = {
+        name
+        for name, layer in baked.named_modules()
+        if isinstance(getattr(layer, "weight", None), nn.Parameter)
+    }
+    return quantize_ptq(baked, calibration, weights="ternary", int8_layers=others - set(ternary))
+
+
+def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
+    """Return a copy in evaluation mode with batch normalization folded where the model's code allows it.
+
+    What is not folded here ``prepare_pt2e`` folds in the graph.
+    """
+    folded = copy.deepcopy(model).eval()
+    try:
+        if not fold_batchnorm(folded):
+            return folded
+        with torch.no_grad():
+            before, after = copy.deepcopy(model).eval()(sample), folded(sample)
+    except CannotFoldError:
+        return copy.deepcopy(model).eval()
+    if not torch.allclose(before, after, rtol=1e-2, atol=1e-3 * float(before.abs().max())):
+        raise ToolkitError(
+            "folding batch normalization changes the model's output",
+            fix="normalize the output channels of the layer before (BatchNorm1d after Linear: 2-d inputs)",
+        )
+    return folded
+
+
+def _exact_ternary(
+    graph: fx.GraphModule, names: dict[str, str], int8_layers: Collection[str]
+) -> dict[str, torch.Tensor]:
+    """Return the weights that must come out as they are, by name."""
+    exact = {}
+    for node in graph.graph.nodes:
+        name = names.get(node.name)
+        if name is None or name.rpartition(".")[0] in int8_layers:
+            continue
+        weight = constant(graph, node.args[1]).detach().clone()
+        try:
+            split(weight)
+        except NotTernaryError as error:
+            raise ToolkitError(
+                f"the weights are not ternary: {error}",
+                at=name,
+                fix="train with ternary weights (method bitnet158), or leave this layer int8",
+            ) from error
+        exact[name] = weight
+    return exact

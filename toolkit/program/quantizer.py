@@ -1,0 +1,163 @@
+"""Which tensors of a graph are quantized and how, by what each operator says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+from torch import fx
+
+from quantize.int8 import activation_spec, fixed_spec, weight_spec
+from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantizer, SharedQuantizationSpec
+from quantize.ternary import one_scale, split
+from toolkit import ops
+from toolkit.ops.base import Operator
+
+_ANNOTATION = "quantization_annotation"  # the key under which PT2E looks
+
+
+class IntegerQuantizer(Quantizer):
+    """A PT2E quantizer for the C kernels, after the TFLite int8 specification.
+
+    Args:
+        ternary: names of the weights (``features.0.weight``) that are stored in -1..1; the others are int8.
+        training: put fake quantization in place of observers.
+        operators: operators by aten name; those of ``toolkit.ops`` unless given.
+    """
+
+    def __init__(
+        self,
+        *,
+        ternary: Collection[str] = (),
+        training: bool = False,
+        operators: Mapping[str, Operator] | None = None,
+    ) -> None:
+        self.ternary = frozenset(ternary)
+        self.training = training
+        self.operators = ops.by_aten() if operators is None else operators
+        self.activation = activation_spec(training=training)
+
+    def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
+        """Annotate every node whose operator has integer kernels; others stay float."""
+        for node in model.graph.nodes:
+            operator = self.operator(node)
+            if operator is None or _annotation(node) is not None or not _is_float(node):
+                continue
+            match operator.quantization:
+                case "weighted":
+                    self._weighted(model, node, operator)
+                case "io":
+                    self._separate(node, operator, self.activation)
+                case "fixed":
+                    self._separate(node, operator, fixed_spec(*operator.fixed_output))
+                case "share":
+                    self._share(node)
+        return model
+
+    def validate(self, model: fx.GraphModule) -> None:
+        """Accept any annotation: ``annotate`` made them all."""
+
+    def operator(self, node: fx.Node) -> Operator | None:
+        """Return the operator that computes ``node``, if one does."""
+        return self.operators.get(str(node.target)) if node.op == "call_function" else None
+
+    def _weighted(self, model: fx.GraphModule, node: fx.Node, operator: Operator) -> None:
+        x, weight = node.args[0], node.args[1]
+        if not isinstance(x, fx.Node) or not isinstance(weight, fx.Node) or weight.op != "get_attr":
+            return  # its kernel wants constant weights; the lowering says so
+        inputs = {x: self._input(x), weight: self._weight(model, weight)}
+        self._mark(node, operator, inputs, self.activation)
+
+    def _weight(self, model: fx.GraphModule, node: fx.Node) -> QuantizationSpecBase:
+        name = str(node.target)
+        weight = constant(model, node)
+        ternary = name in self.ternary
+        per_channel = weight.dim() > 2
+        if ternary and not per_channel:
+            per_channel = not one_scale(split(weight)[1])
+        return weight_spec(per_channel=per_channel, training=self.training, ternary=ternary)
+
+    def _separate(self, node: fx.Node, operator: Operator, output: QuantizationSpecBase) -> None:
+        inputs = {x: self._input(x) for x in _float_inputs(node)}
+        if inputs:
+            self._mark(node, operator, inputs, output)
+
+    def _share(self, node: fx.Node) -> None:
+        inputs = _float_inputs(node)
+        if not inputs:
+            return
+        shared = SharedQuantizationSpec((inputs[0], node))
+        specs: dict[fx.Node, QuantizationSpecBase] = dict.fromkeys(inputs, shared)
+        specs[inputs[0]] = self._input(inputs[0])
+        _annotate(node, specs, shared)
+
+    def _mark(
+        self,
+        node: fx.Node,
+        operator: Operator,
+        inputs: Mapping[fx.Node, QuantizationSpecBase],
+        output: QuantizationSpecBase,
+    ) -> None:
+        """Annotate a node with the activation that follows as one unit: nothing is quantized between them."""
+        last = self._fused_activation(node, operator)
+        if last is None:
+            _annotate(node, inputs, output)
+        else:
+            _annotate(node, inputs, None)
+            _annotate(last, {}, output)
+
+    def _fused_activation(self, node: fx.Node, operator: Operator) -> fx.Node | None:
+        if not operator.fuses_activation or len(node.users) != 1:
+            return None
+        user = next(iter(node.users))
+        following = self.operator(user)
+        return user if following is not None and following.name == "relu" else None
+
+    def _input(self, node: fx.Node) -> QuantizationSpecBase:
+        """Return the producer's range where it has one (softmax's, say), else a range to be observed."""
+        annotation = _annotation(node)
+        if annotation is not None and annotation.output_qspec is not None:
+            return SharedQuantizationSpec(node)
+        return self.activation
+
+
+def weighted(graph: fx.GraphModule) -> dict[str, str]:
+    """Return the weight's name (``features.0.weight``) by the name of each node that has one."""
+    table = ops.by_aten()
+    found = {}
+    for node in graph.graph.nodes:
+        operator = table.get(str(node.target))
+        if operator is not None and operator.quantization == "weighted" and is_constant(node.args[1]):
+            found[node.name] = str(node.args[1].target)
+    return found
+
+
+def is_constant(node: Any) -> bool:
+    """True for a node that reads a parameter or buffer."""
+    return isinstance(node, fx.Node) and node.op == "get_attr"
+
+
+def constant(model: fx.GraphModule, node: fx.Node) -> torch.Tensor:
+    """Return the parameter or buffer that a ``get_attr`` node reads."""
+    owner, _, name = str(node.target).rpartition(".")
+    return getattr(model.get_submodule(owner), name)
+
+
+def _annotate(
+    node: fx.Node, inputs: Mapping[fx.Node, QuantizationSpecBase], output: QuantizationSpecBase | None
+) -> None:
+    node.meta[_ANNOTATION] = QuantizationAnnotation(dict(inputs), output, _annotated=True)
+
+
+def _annotation(node: fx.Node) -> QuantizationAnnotation | None:
+    return node.meta.get(_ANNOTATION)
+
+
+def _float_inputs(node: fx.Node) -> list[fx.Node]:
+    return [argument for argument in node.all_input_nodes if _is_float(argument)]
+
+
+def _is_float(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float32
