@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -32,3 +38,53 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _as_failure(report)
     return report
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the command line gave back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+
+class Cli(Protocol):
+    """Run ``toolkit ARGS`` as a person does, in another process; ``environment`` adds variables."""
+
+    def __call__(
+        self, *args: object, cwd: Path | None = None, timeout: float = 300, **environment: str
+    ) -> Ran: ...
+
+
+def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
+    # settings of the machine that runs the tests must not leak into them; where data lies must
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key == "TOOLKIT_DATA" or not key.startswith("TOOLKIT_")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "toolkit", *map(str, args)],
+        cwd=cwd,
+        env={**clean, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """The ``toolkit`` command."""
+    return _toolkit

@@ -45,8 +45,8 @@ def infer(
 
     Args:
         bundle: folder that ``toolkit export`` wrote.
-        inputs: one array per input tensor in the user's layout, first axis the sample: real numbers, or for an
-            integer tensor its integers.
+        inputs: one array per input tensor in the user's layout, first axis the sample: real numbers, or for
+            an integer tensor its integers.
         raw: return the device's integers instead of real numbers.
         target: another target than the bundle's own; ``host`` runs the same C on this machine.
         emulator: one that the target lists.
@@ -62,11 +62,14 @@ def infer(
     if len(inputs) != len(described):
         names = ", ".join(tensor["name"] for tensor in described)
         raise ToolkitError(
-            f"expected {len(described)} inputs ({names}), got {len(inputs)}", at=str(bundle), fix="give one per tensor"
+            f"expected {len(described)} inputs ({names}), got {len(inputs)}",
+            at=str(bundle),
+            fix="give one per tensor",
         )
-    names = [*labels, *(tensor["name"] for tensor in described[len(labels) :])]
+    shown = [*labels, *(tensor["name"] for tensor in described[len(labels) :])]
     arrays = [
-        tensors.to_device(tensor, array, at=name) for tensor, array, name in zip(described, inputs, names, strict=True)
+        tensors.to_device(tensor, array, at=name)
+        for tensor, array, name in zip(described, inputs, shown, strict=True)
     ]
     counts = {len(array) for array in arrays}
     if len(counts) != 1:

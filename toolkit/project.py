@@ -43,8 +43,8 @@ class Data:
 class Model:
     """``[model]``: the network, by family and size preset; ``options`` go to the family as they are."""
 
-    family: str = "cnn"
-    preset: str = ""
+    family: str = "small_cnn"
+    preset: str = "digits"
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -53,7 +53,6 @@ class Train(TrainSettings):
     """``[train]``: how the float model learns; see ``TrainSettings``."""
 
     rule: str = "backprop"
-    threads: int = _between(0, 1024, 0)
 
     def settings(self) -> TrainSettings:
         """Return what the training rule is given."""
@@ -64,14 +63,19 @@ class Train(TrainSettings):
 class Quantize:
     """``[quantize]``: how weights and activations become integers.
 
-    ``epochs`` and ``learning_rate`` are for the methods that train on (``bitnet158``, ``int8-qat``),
-    ``calibration`` is the number of training samples that set the activations' ranges.
+    ``epochs`` and ``learning_rate`` are for the methods that train on (``bitnet158``, ``int8-qat``); the
+    other settings of ``[train]`` hold there too. ``scale``, ``per_channel`` and ``keep_*`` are those of
+    ``quantize.lowbit.bitnet158.Options``, ``calibration`` is the number of training samples for ``int8-ptq``.
     """
 
     method: Literal["bitnet158", "int8-ptq", "int8-qat", "float"] = "bitnet158"
     epochs: int = _between(1, 100_000, 20)
     learning_rate: float = _between(1e-9, 10.0, 1e-3)
     calibration: int = _between(1, 1_000_000, 512)
+    scale: Literal["mean", "median"] = "mean"
+    per_channel: bool = False
+    keep_first: bool = False
+    keep_last: bool = False
 
 
 @dataclass(frozen=True)

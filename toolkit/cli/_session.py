@@ -38,6 +38,11 @@ class Session:
         if self.verbosity >= 0:
             print(text, file=sys.stderr, flush=True)
 
+    def status(self, text: str) -> None:
+        """Show ``text`` until the next line, on a terminal only; nothing clears it."""
+        if self.verbosity >= 0 and sys.stderr.isatty():
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
     def detail(self, text: str) -> None:
         """Print a line that only ``--verbose`` wants."""
         if self.verbosity >= 1:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from toolkit.cli._bundle import bundle_argument, toolchain_option
 from toolkit.cli._group import command
 from toolkit.cli._options import common, option
-from toolkit.cli._bundle import bundle_argument, toolchain_option
 from toolkit.cli._session import Session
 
 

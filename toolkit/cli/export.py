@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,12 +45,15 @@ def export(
     """
     from toolkit import bundle, tensors
 
+    samples = tensors.load_npy(golden) if golden else None
     if model is None or model.is_dir():
-        _export_project(session, model or Path("."), target, output)
-        return
+        model, defaults = _trained(session, model or Path("."), golden_count)
+        target, output = target or defaults["target"], output or defaults["output"]
+        name, optimize = name or defaults["name"], optimize or defaults["optimize"]
+        samples = defaults["golden"] if samples is None else samples
     if target is None:
         raise ToolkitError(
-            "no target is given", at="toolkit export", fix="add --target NAME; see `toolkit targets`"
+            "no target is given", at="toolkit export", fix="add --target; see `toolkit targets`"
         )
     if output is None:
         raise ToolkitError("no output folder is given", at="toolkit export", fix="add -o DIR")
@@ -59,7 +63,30 @@ def export(
         output,
         name=name or model.stem,
         optimize=optimize or "speed",
-        golden=tensors.load_npy(golden) if golden else None,
+        golden=samples,
         golden_count=golden_count,
     )
-    _report(session, output, manifest)
+    sizes = manifest["sizes"]
+    session.result({"bundle": str(output), "manifest": manifest})
+    if not session.json:
+        layers = len(manifest["layers"])
+        click.echo(f"wrote {output}: {manifest['name']} for {manifest['target']}, {layers} layers")
+        click.echo(
+            f"  weights {sizes['weight_bytes']:,} B, arena {sizes['arena_bytes']:,} B, {sizes['macs']:,} MACs"
+        )
+    session.next(f"toolkit verify {output}")
+
+
+def _trained(session: Session, folder: Path, golden_count: int) -> tuple[Path, dict[str, Any]]:
+    """Return the project's program, made when needed, and what its ``toolkit.toml`` says of the export."""
+    from toolkit.cli._recipe import walk
+    from toolkit.stages.train import load_dataset
+
+    settings, _ = walk(session, folder, "quantize")
+    return settings.build / "quantized.pt2", {
+        "target": settings.export.target,
+        "output": settings.build / "bundle",
+        "name": settings.name,
+        "optimize": settings.export.optimize,
+        "golden": load_dataset(settings).x_test[:golden_count],
+    }

@@ -18,7 +18,10 @@ def methods(session: Session) -> None:
     """List the training and compression methods, with paper and cost."""
     import quantize
 
-    found = sorted(quantize.methods().values(), key=lambda method: (method.kind, method.slug))
+    from toolkit import learn
+
+    found = [*quantize.methods().values(), *(rule.METHOD for rule in learn.rules().values())]
+    found.sort(key=lambda method: (method.kind, method.slug))
     session.result({"methods": [asdict(method) for method in found]})
     if session.json:
         return

@@ -42,8 +42,8 @@ def line_chart(title: str, series: Series, *, unit: str = "", low: float | None 
     )
     keys = Markup("").join(
         Markup(
-            '<li><svg class="key" width="28" height="8" aria-hidden="true"><line class="series-{}" x1="1" x2="27" '
-            'y1="4" y2="4"/></svg>{} <b>{}</b></li>'
+            '<li><svg class="key" width="28" height="8" aria-hidden="true">'
+            '<line class="series-{}" x1="1" x2="27" y1="4" y2="4"/></svg>{} <b>{}</b></li>'
         ).format(index, label, _last(points, factor, unit))
         for index, (label, points) in enumerate(series)
     )

@@ -10,9 +10,10 @@ Kind = Literal["measured", "counted", "estimated"]
 
 @dataclass(frozen=True)
 class Figure:
-    """One number with how it came about. ``text`` is ready to read, unit included; ``kind`` is never left out.
+    """One number with how it came about: ``kind`` is never left out.
 
-    ``source`` says what was counted or where an estimate's constants are published.
+    ``text`` is ready to read, unit included. ``source`` says what was counted, or where the constants of an
+    estimate are published.
     """
 
     label: str

@@ -30,7 +30,8 @@ def memory_map(arena: Arena) -> Markup:
     return Markup(
         '<figure class="chart map"><div class="plot"><div class="axis" aria-hidden="true">{axis}</div>'
         '<svg class="canvas" style="height:{height}px" role="img" aria-label="{label}">'
-        '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)">'
         '<line class="hatch" x1="0" x2="0" y1="0" y2="7"/></pattern></defs>{columns}{boxes}</svg>'
         '<div class="under steps" aria-hidden="true">{numbers}</div></div></figure>'
     ).format(
@@ -67,7 +68,7 @@ def _box(buffer: Buffer, arena: Arena) -> Markup:
         y=y,
         width=100 * (last - first + 1) / steps,
         height=height,
-        title=f"{buffer.name}: {buffer.bytes:,} B at {buffer.offset:,}, steps {first} to {last}, {buffer.kind}",
+        title=f"{buffer.name}: {buffer.kind}, {buffer.bytes:,} B at {buffer.offset:,}, steps {first}-{last}",
         hatch=hatch,
         label=label,
     )

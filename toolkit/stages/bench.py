@@ -1,0 +1,29 @@
+"""Count what one inference costs on the emulated core, and estimate time and energy from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.stages.stage import Stage, Work
+
+
+def _run(work: Work) -> list[Path]:
+    from toolkit.measure.bench import bench
+
+    result = bench(work.bundle, timeout_s=work.project.device.timeout_s)
+    return [work.write("bench.json", result.to_json())]
+
+
+def _note(work: Work) -> str:
+    return ""
+
+
+STAGE = Stage(
+    name="bench",
+    needs=("export", "build"),
+    sources=("measure", "device", "stages/bench.py"),
+    packages=("unicorn", "capstone"),
+    settings=lambda project: None,
+    run=_run,
+    note=_note,
+)

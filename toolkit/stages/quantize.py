@@ -1,0 +1,100 @@
+"""Turn the trained model into an exported program with integer weights and activations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.project import Project
+from toolkit.stages.stage import Stage, Work
+from toolkit.stages.train import curves, load_dataset, per_epoch, trained_model
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
+
+    from toolkit.data import Dataset
+    from toolkit.learn import TrainResult
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    return {
+        "quantize": asdict(project.quantize),
+        "train": asdict(project.train),
+        "data": asdict(project.data),
+    }
+
+
+def _run(work: Work) -> list[Path]:
+    from toolkit.learn.evaluate import accuracy
+    from toolkit.program import pt2
+
+    project = work.project
+    dataset = load_dataset(project)
+    trained = work.read("train.json")
+    checkpoint = work.checkpoint("quantize")
+    program, result = _quantize(work, trained_model(work), dataset, checkpoint)
+    score = None
+    if project.train.loss == "cross-entropy":
+        score = accuracy(program, dataset.x_test, dataset.y_test)
+    info = {
+        "classes": list(dataset.classes),
+        "dataset": project.data.dataset,
+        "model": {"family": project.model.family, "preset": project.model.preset},
+        "method": project.quantize.method,
+        "accuracy": {"float": trained["accuracy"], "quantized": score},
+        "test_samples": len(dataset.x_test),
+    }
+    pt2.save(program, work.path("quantized.pt2"), info)
+    report = {**info, "training": curves(result) if result else None}
+    checkpoint.unlink(missing_ok=True)
+    return [work.path("quantized.pt2"), work.write("quantize.json", report)]
+
+
+def _quantize(
+    work: Work, model: nn.Module, dataset: Dataset, checkpoint: Path
+) -> tuple[ExportedProgram, TrainResult | None]:
+    """Apply the project's method; the curves are None when it does not train."""
+    import torch
+
+    from quantize.lowbit import bitnet158
+    from toolkit.program import quantize
+
+    chosen = work.project.quantize
+    if chosen.method == "float":
+        sample = torch.from_numpy(dataset.x_train[:1])
+        return torch.export.export(model, (sample,)).run_decompositions({}), None
+    if chosen.method == "int8-ptq":
+        return quantize.quantize_ptq(model, dataset.x_train[: chosen.calibration]), None
+    settings = replace(
+        work.project.train.settings(), epochs=chosen.epochs, learning_rate=chosen.learning_rate
+    )
+    with work.listener.progress("quantize") as progress:
+        common: dict[str, Any] = {"checkpoint": checkpoint, "progress": per_epoch(progress, settings.epochs)}
+        if chosen.method == "int8-qat":
+            return quantize.quantize_qat(model, dataset, settings, **common)
+        options = bitnet158.Options(
+            scale=chosen.scale,
+            per_channel=chosen.per_channel,
+            keep_first=chosen.keep_first,
+            keep_last=chosen.keep_last,
+        )
+        return quantize.quantize_ternary(model, dataset, settings, options=options, **common)
+
+
+def _note(work: Work) -> str:
+    report = work.read("quantize.json")
+    score = report["accuracy"]["quantized"]
+    return f"{report['method']}{f', {score:.2%}' if score is not None else ''}"
+
+
+STAGE = Stage(
+    name="quantize",
+    needs=("train",),
+    sources=("program", "learn", "quantize", "stages/quantize.py"),
+    packages=("torch", "torchao", "numpy"),
+    settings=_settings,
+    run=_run,
+    note=_note,
+)

@@ -1,0 +1,115 @@
+"""Train the float model. A killed run goes on from its last epoch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import atomic
+from toolkit.project import Project
+from toolkit.stages.stage import Progress, Stage, Work
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from toolkit.data import Dataset
+    from toolkit.learn import Epoch, TrainResult
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    return {"data": asdict(project.data), "model": asdict(project.model), "train": asdict(project.train)}
+
+
+def _run(work: Work) -> list[Path]:
+    import torch
+
+    from toolkit import learn
+
+    train = work.project.train
+    dataset = load_dataset(work.project)
+    model = build_model(work.project)
+    checkpoint = work.checkpoint("train")
+    with work.listener.progress("train") as progress:
+        result = learn.rule(train.rule).train(
+            model,
+            dataset,
+            settings=train.settings(),
+            checkpoint=checkpoint,
+            progress=per_epoch(progress, train.epochs),
+        )
+    with atomic.replacing(work.path("float.pt")) as new:
+        torch.save(model.state_dict(), new)
+    report = {
+        "rule": train.rule,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "train_samples": len(dataset.x_train),
+        "test_samples": len(dataset.x_test),
+        "dataset": dataset.description,
+        **curves(result),
+    }
+    checkpoint.unlink(missing_ok=True)
+    return [work.path("float.pt"), work.write("train.json", report)]
+
+
+def load_dataset(project: Project) -> Dataset:
+    """Return the project's dataset."""
+    from toolkit import data
+
+    return data.load(project.data.dataset, limit=project.data.limit or None)
+
+
+def build_model(project: Project) -> nn.Module:
+    """Return the project's model with the initial weights that its seed gives."""
+    import torch
+
+    from toolkit import models
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(project.train.seed)
+        return models.build(project.model.family, project.model.preset, **project.model.options)
+
+
+def trained_model(work: Work) -> nn.Module:
+    """Return the project's model with the weights that the stage ``train`` found."""
+    import torch
+
+    model = build_model(work.project)
+    model.load_state_dict(torch.load(work.path("float.pt"), weights_only=True))
+    return model.eval()
+
+
+def per_epoch(progress: Progress, epochs: int) -> Any:
+    """Return a training rule's progress callback that tells ``progress``."""
+
+    def tell(epoch: Epoch) -> None:
+        score = f"{epoch.test_accuracy:.2%}" if epoch.test_accuracy is not None else ""
+        progress(epoch.epoch, epochs, f"loss {epoch.train_loss:.4f}  {score}")
+
+    return tell
+
+
+def curves(result: TrainResult) -> dict[str, Any]:
+    """Return a training run's curves as JSON-ready data."""
+    return {
+        "epochs": [asdict(epoch) for epoch in result.epochs],
+        "accuracy": result.test_accuracy,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _note(work: Work) -> str:
+    report = work.read("train.json")
+    accuracy = f"{report['accuracy']:.2%} in float, " if report["accuracy"] is not None else ""
+    return f"{accuracy}{report['parameters']:,} parameters, {len(report['epochs'])} epochs"
+
+
+STAGE = Stage(
+    name="train",
+    needs=(),
+    sources=("data", "models", "learn", "stages/train.py"),
+    packages=("torch", "numpy", "scikit-learn"),
+    settings=_settings,
+    run=_run,
+    note=_note,
+)
