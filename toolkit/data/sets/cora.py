@@ -99,7 +99,7 @@ def read_linqs(path: Path) -> dict[str, np.ndarray]:
     of_class = [order[labels[order] == label] for label in range(len(CLASSES))]
     train = np.concatenate([nodes[:_TRAIN_PER_CLASS] for nodes in of_class])
     rest = order[~np.isin(order, train)]
-    graph = {
+    graph: dict[str, np.ndarray] = {
         "features": features,
         "labels": labels,
         "edges": np.array(sorted(edges), np.int64).reshape(-1, 2),
