@@ -72,13 +72,13 @@ def save(program: ExportedProgram, path: Path | str, info: dict[str, Any] | None
 def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
     """Return the program in the file ``path`` and the information kept beside it (empty when there is none).
 
-    The program has tensor inputs and outputs of fixed sizes and finite weights, all on the CPU, but no sample
-    inputs.
+    The program has tensors of fixed sizes as inputs and outputs, finite weights, and no sample inputs; all of
+    it is on the CPU.
 
     Raises:
         ToolkitError: the file is missing, damaged, not a program in this torch's format, or would run code;
-        it has
-            dynamic shapes, operators other than torch's, unsupported dtypes, or weights that are NaN or
+        it
+            has dynamic shapes, operators other than torch's, unsupported dtypes, or weights that are NaN or
             infinite.
     """
     import torch
@@ -120,7 +120,7 @@ def _check_layout(entries: Mapping[str, bytes]) -> None:
     version = entries.get("archive_version", b"")
     if version != b"0":
         raise refuse(
-            f"it has archive version {version[:20].decode(errors='replace')}, but only version 0 is known",
+            f"it has archive version {version[:20]!r}, but only version 0 is known",
             "save it with torch.export.save of the torch that is installed here",
         )
     if entries.get("byteorder", b"little") != b"little":

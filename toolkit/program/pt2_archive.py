@@ -14,7 +14,7 @@ from toolkit.program.pt2_errors import SAVE, refuse
 MAX_BYTES = 1 << 30  # of the whole file; entries are stored, so nothing unpacks to more
 MAX_ENTRIES = 20_000
 
-_ENTRY_NAME = re.compile(r"[^\\/\x00-\x1f]+(/[^\\/\x00-\x1f]+)+")
+_ENTRY_NAME = re.compile(r"[^\\/\x00-\x1f\x7f-\x9f]+(/[^\\/\x00-\x1f\x7f-\x9f]+)+")
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 _TORCH_SAVE_MARK = re.compile(rb"\x80[\x02-\x05]")  # how a pickle begins
 
@@ -69,6 +69,9 @@ def read_bytes(data: bytes) -> dict[str, bytes]:
 
 
 def _check_entries(infos: list[zipfile.ZipInfo], size: int) -> None:
+    # a zip archive may begin anywhere in a file, and an entry of a program cut off may be an archive itself
+    if infos and min(info.header_offset for info in infos) != 0:
+        raise refuse("it is cut off", "copy or download it again, or " + SAVE)
     names = [info.filename for info in infos]
     if any(name.endswith("/data.pkl") for name in names) and not any("/models/" in name for name in names):
         raise refuse("torch.save wrote it, as a pickle that could run code when opened, or TorchScript did")

@@ -29,7 +29,7 @@ def tensor_name(argument: Any, where: str) -> str:
         raise dynamic()
     if kind != "as_tensor":
         raise ToolkitError(
-            f"{where} is not a tensor but {kind.removeprefix('as_')[:40]}",
+            f"{where} is not a tensor but {kind.removeprefix('as_')[:40]!r}",
             fix="export a model whose inputs and outputs are tensors; fix other arguments inside the model",
         )
     return reference(value)
@@ -85,7 +85,7 @@ def argument(value: Any, target: str) -> dict[str, Any]:
         case "as_sym_float" | "as_sym_floats" | "as_sym_bool" | "as_sym_bools":
             raise dynamic()
     raise ToolkitError(
-        f"{target} takes an argument of kind {kind.removeprefix('as_')[:40]}, which no device can run",
+        f"{target} takes an argument of kind {kind.removeprefix('as_')[:40]!r}, which no device can run",
         fix="export a model without control flow, sub-graphs and custom objects",
     )
 

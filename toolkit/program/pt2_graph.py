@@ -45,8 +45,7 @@ def clean_program(program: Any) -> CleanGraph:
 
     Raises:
         ToolkitError: malformed, from another schema version, dynamic shapes, unsupported dtypes, operators
-        that are
-            not tensor operators of torch (all of them listed), inputs or outputs that are not tensors.
+            that are not tensor operators of torch (all listed), inputs or outputs that are not tensors.
     """
     top = mapping(program, "the program")
     version = _version(top)
@@ -59,7 +58,8 @@ def clean_program(program: Any) -> CleanGraph:
         raise ToolkitError("the program holds a custom object", fix="export a model of tensors only")
     nodes = _nodes(items(graph.get("nodes"), "nodes"))
     symbols = [graph.get(f"sym_{kind}_values") for kind in ("int", "float", "bool")]
-    if any(symbols):  # range constraints alone do no harm: torch leaves those of an earlier tracing in the file
+    # range constraints alone do no harm (and are dropped): torch leaves those of an earlier tracing
+    if any(symbols):
         raise dynamic()
 
     signature = mapping(module.get("signature"), "signature")

@@ -92,4 +92,6 @@ def tensor_path(value: Any) -> str:
     """Return ``value`` if it is the dotted path of a parameter or buffer in a model."""
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise malformed("a parameter's name")
+    if any(keyword.iskeyword(part) or part in _RESERVED for part in value.split(".")):
+        raise malformed(f"the parameter's name {value}")
     return value

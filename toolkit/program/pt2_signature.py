@@ -48,7 +48,7 @@ def input_spec(spec: Any) -> Input:
         return Input({kind: {"arg": tensor(name)}}, name, None, False)
     if kind not in ("parameter", "buffer", "tensor_constant"):
         raise ToolkitError(
-            f"the program has an input of kind {kind[:40]}", fix="export a model of tensors only"
+            f"the program has an input of kind {kind[:40]!r}", fix="export a model of tensors only"
         )
     name, path = reference(value.get("arg")), tensor_path(value.get(f"{kind}_name"))
     clean: dict[str, Any] = {"arg": {"name": name}, f"{kind}_name": path}
@@ -79,7 +79,7 @@ def output_spec(spec: Any) -> Output:
         return Output({kind: {"arg": tensor(name)}}, name)
     if kind not in _OUTPUT_TARGETS:
         raise ToolkitError(
-            f"the program has an output of kind {kind[:40]}", fix="export a model of tensors only"
+            f"the program has an output of kind {kind[:40]!r}", fix="export a model of tensors only"
         )
     name = reference(value.get("arg"))
     clean: dict[str, Any] = {"arg": {"name": name}}
@@ -139,7 +139,7 @@ def _container(spec: Any, depth: int) -> tuple[dict[str, Any], int]:
         context = json.dumps([identifier(key) for key in keys])
     else:
         raise ToolkitError(
-            f"an input or output of the program is a {str(kind)[:60]}",
+            f"an input or output of the program is a {str(kind)[:60]!r}",
             fix="let the model take and return tensors, tuples, lists or dicts with plain names",
         )
     children = [_container(part, depth + 1) for part in parts]

@@ -57,8 +57,8 @@ def clean_meta(meta: Any, name: str) -> dict[str, Any]:
     offset_kind, offset = only(meta.get("storage_offset"), where)
     if offset_kind != "as_int" or integer(offset, where) < 0 or len(sizes) != len(strides) or len(sizes) > 64:
         raise malformed(where)
-    dtype = meta.get("dtype")
-    if dtype not in _DTYPES or isinstance(dtype, bool):
+    dtype = integer(meta.get("dtype"), where)
+    if dtype not in _DTYPES:
         raise ToolkitError(
             f"{where} has the dtype {_dtype_name(dtype)}, which is not supported",
             fix="convert the model before the export: model.float()",
@@ -87,13 +87,13 @@ def _integers(values: list[dict[str, Any]], where: str) -> list[int]:
     return numbers
 
 
-def _dtype_name(dtype: Any) -> str:
+def _dtype_name(dtype: int) -> str:
     from torch._export.serde.schema import ScalarType
 
     try:
         return ScalarType(dtype).name.lower()
     except ValueError:
-        return repr(dtype)[:40]
+        return str(dtype)
 
 
 def clean_payload(entries: Mapping[str, bytes], folder: str, config: str, kept: list[Kept]) -> dict[str, Any]:
@@ -152,6 +152,8 @@ def _check_bytes(data: bytes, meta: dict[str, Any], path: str) -> None:
     needed = (reach + 1) * itemsize if 0 not in sizes else 0
     if len(data) % itemsize or len(data) < needed:
         raise refuse(f"the tensor {path} needs {needed} bytes but {len(data)} are there")
+    if name == "bool" and max(data, default=0) > 1:
+        raise malformed(f"the tensor {path}")
     wrong = _count_not_finite(data, name)
     if wrong:
         raise ToolkitError(
