@@ -1,0 +1,128 @@
+"""Mean over a sliding window or over the whole image, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.int8_value import zero_point_of
+from toolkit.ops.pool import pair, pool_cases, pool_overlap, pool_patches, pool_window, read_input
+from toolkit.ops.window import Window
+
+
+class AvgPool2d(Operator):
+    """``output[y, x, c] = mean over the window of input[.., .., c]``.
+
+    Attributes ``kernel``, ``stride``, ``pad`` (top, left) and ``divisor``: 0 (the default) divides by the
+    number of values inside the input, any other divides by itself and counts padding as zeros. int8: input
+    and output at one scale, rounded half away from zero as TensorFlow Lite does.
+    """
+
+    name = "avg_pool2d"
+    aten = ("aten.avg_pool2d.default", "aten.adaptive_avg_pool2d.default", "aten.mean.dim")
+    quantization = "share"
+    layout = "channels_last"
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        target = str(node.target)
+        x = read_input(node, reader)
+        if target == "aten.avg_pool2d.default":
+            attrs = _avg_pool2d(node, reader, x)
+        elif target == "aten.mean.dim":
+            attrs = _mean(node, reader, x)
+        else:
+            attrs = _adaptive(node, reader, x)
+        return Step(self.name, "", [x], Value("", ()), attrs)
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        window, x = pool_window(step), inputs[0]
+        inside = pool_patches(np.ones(x.shape, np.int64), window, 0).sum(2)
+        count = _divisor(step, window) or inside
+        if x.dtype != np.int8:
+            total = np.zeros(inside.shape, np.float32)
+            for tap in np.moveaxis(pool_patches(x, window, 0), 2, 0):
+                total = total + tap
+            return (total / np.asarray(count, np.float32)).astype(np.float32).reshape(step.output.shape)
+        total_q = pool_patches(x.astype(np.int64), window, 0).sum(2) + (count - inside) * zero_point_of(
+            step.inputs[0]
+        )
+        nearest = np.sign(total_q) * ((np.abs(total_q) + count // 2) // count)
+        return np.clip(nearest, -128, 127).astype(np.int8).reshape(step.output.shape)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        window = pool_window(step)
+        args = [emitter.pointer(step.inputs[0]), str(_divisor(step, window))]
+        tail = [emitter.pointer(step.output), emitter.local("tk_window", "window", window.initialiser())]
+        if step.output.dtype != "int8":
+            return Call("tk_avg_pool2d_f32", [*args, *tail])
+        return Call("tk_avg_pool2d_s8", [*args, str(zero_point_of(step.inputs[0])), *tail])
+
+    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+        return pool_overlap(step)
+
+    def cases(self) -> Iterable[Case]:
+        for case in pool_cases(self.name):
+            yield case
+            if case.step.attrs["pad"] != (0, 0):
+                kernel_h, kernel_w = case.step.attrs["kernel"]
+                counted = replace(case.step, attrs={**case.step.attrs, "divisor": kernel_h * kernel_w})
+                yield Case(f"{case.id}-counted", counted, case.inputs)
+
+
+def _divisor(step: Step, window: Window) -> int:
+    """Return the divisor attribute, or the window's area where no window hangs over an edge, else 0."""
+    divisor = int(step.attrs.get("divisor", 0))
+    rows = (window.out_h - 1) * window.stride_h + window.kernel_h - window.pad_top
+    columns = (window.out_w - 1) * window.stride_w + window.kernel_w - window.pad_left
+    hangs = window.pad_top or window.pad_left or rows > window.in_h or columns > window.in_w
+    return divisor if divisor or hangs else window.kernel_h * window.kernel_w
+
+
+def _avg_pool2d(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
+    names = (
+        "input",
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+        "divisor_override",
+    )
+    args = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+    kernel, pad = pair(args["kernel_size"]), pair(args.get("padding", 0))
+    attrs: dict[str, Any] = {"kernel": kernel, "stride": pair(args.get("stride") or kernel), "pad": pad}
+    if args.get("divisor_override"):
+        attrs["divisor"] = int(args["divisor_override"])
+    elif pad != (0, 0) and args.get("count_include_pad", True):
+        if args.get("ceil_mode", False):
+            raise reader.unsupported("ceil_mode with padding that counts: set count_include_pad=False")
+        attrs["divisor"] = kernel[0] * kernel[1]
+    return attrs
+
+
+def _mean(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
+    dims = node.args[1]
+    if sorted(d % 4 for d in ([dims] if isinstance(dims, int) else dims or ())) != [2, 3]:
+        raise reader.unsupported("a mean over other axes than height and width")
+    return {"kernel": x.shape[2:], "stride": (1, 1), "pad": (0, 0)}
+
+
+def _adaptive(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
+    sizes = [n if out is None else out for n, out in zip(x.shape[2:], _two(node.args[1]), strict=True)]
+    if any(n % out for n, out in zip(x.shape[2:], sizes, strict=True)):
+        raise reader.unsupported(f"{x.shape[2:]} does not divide into {tuple(sizes)}")
+    kernel = tuple(n // out for n, out in zip(x.shape[2:], sizes, strict=True))
+    return {"kernel": kernel, "stride": kernel, "pad": (0, 0)}
+
+
+def _two(size: Any) -> list[Any]:
+    items = list(size) if isinstance(size, (list, tuple)) else [size]
+    return items * 2 if len(items) == 1 else items
+
+
+OPERATOR = AvgPool2d()

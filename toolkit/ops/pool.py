@@ -1,0 +1,104 @@
+"""What the two poolings share: arguments, window, cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value
+from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.base import Case, Reader
+from toolkit.ops.window import Window, overlap_bytes, patches
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """Return (height, width) of an argument that is one number, one in a list, or two."""
+    items = [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)]
+    return (items[0], items[-1])
+
+
+def read_input(node: Any, reader: Reader) -> Value:
+    """Return the activation a pooling reads: one sample of (channels, height, width)."""
+    x = reader.value(node.args[0])
+    if len(x.shape) != 4:
+        raise reader.unsupported(f"pooling of a {len(x.shape)}-d tensor")
+    if x.shape[0] != 1:
+        raise reader.unsupported("a batch size other than 1: export with one sample")
+    return x
+
+
+def pool_window(step: Step) -> Window:
+    """Return the window of a pooling step in device layout. The output may have lost its axes of size 1."""
+    _, in_h, in_w, channels = step.inputs[0].shape
+    out_h, out_w = step.output.shape[1:3] if len(step.output.shape) == 4 else (1, 1)
+    (kernel_h, kernel_w), (stride_h, stride_w) = step.attrs["kernel"], step.attrs["stride"]
+    return Window(
+        in_h,
+        in_w,
+        channels,
+        out_h,
+        out_w,
+        channels,
+        kernel_h,
+        kernel_w,
+        stride_h,
+        stride_w,
+        1,
+        1,
+        *step.attrs["pad"],
+    )
+
+
+def pool_patches(x: np.ndarray, window: Window, fill: float) -> np.ndarray:
+    """Return (out_h, out_w, kernel_h * kernel_w, channels) windows, padded with ``fill``."""
+    return patches(x, window, fill).reshape(window.out_h, window.out_w, -1, window.in_c)
+
+
+def pool_overlap(step: Step) -> int:
+    """Return how many bytes below its input the output must start; one pixel is made at a time."""
+    size = 1 if step.output.dtype == "int8" else 4
+    return overlap_bytes(pool_window(step), size, size, unit=1)
+
+
+def pool_cases(op: str) -> Iterable[Case]:
+    """Yield windows that overlap, leave gaps, hang over every edge, cover everything, and extreme values."""
+    for kind in KINDS:
+        yield _case(op, kind, (6, 8, 5), (2, 2), (2, 2))
+        yield _case(op, kind, (7, 5, 3), (3, 3), (2, 1))
+        yield _case(op, kind, (5, 6, 4), (3, 2), (1, 2), pad=(1, 1))
+        yield _case(op, kind, (7, 7, 2), (3, 3), (2, 2), pad=(1, 0), size=(4, 4))
+        yield _case(op, kind, (4, 3, 7), (4, 3), (4, 3))
+        yield _case(op, kind, (1, 1, 1), (1, 1), (1, 1))
+        yield _case(op, kind, (9, 9, 3), (1, 2), (3, 4))
+        yield _case(op, kind, (6, 6, 2), (5, 5), (1, 1), extreme=True)
+
+
+def _case(
+    op: str,
+    kind: str,
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
+    extreme: bool = False,
+) -> Case:
+    out = size or tuple(
+        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(shape, kernel, stride, pad, strict=False)
+    )
+    x = activation("x", (1, *shape), kind)
+    step = Step(op, "pool", [x], activation("y", (1, *out, shape[2]), kind))
+    step.attrs = {"kernel": kernel, "stride": stride, "pad": pad}
+    parts = [
+        shape,
+        "k",
+        kernel,
+        "s",
+        stride,
+        *(["hanging"] if size else []),
+        *(["extreme"] if extreme else []),
+        kind,
+    ]
+    return Case(case_id(*parts), step, [sample(x, 4, extreme=extreme)])
