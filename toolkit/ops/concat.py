@@ -1,0 +1,88 @@
+"""Tensors joined along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value
+from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.rescale import rescale, rescale_call, same_scale
+
+
+class Concat(Operator):
+    """Join inputs along ``attrs["axis"]``: a strided copy per input, rescaled where its scale differs."""
+
+    name = "concat"
+    aten = ("aten.cat.default", "aten.concat.default")
+    quantization = "share"
+    layout = "axes"
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        values = [reader.value(arg) for arg in node.args[0]]
+        if any(value.data is not None for value in values):
+            raise reader.unsupported("a constant input")
+        axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+        return Step(self.name, "", values, Value("", ()), {"axis": int(axis) % len(values[0].shape)})
+
+    def transpose(self, step: Step, dims: tuple[int, ...]) -> None:
+        step.attrs["axis"] = dims.index(step.attrs["axis"])
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        low, high = _range(step)
+        parts = [
+            data if same_scale(value, step.output) else rescale(data, value, step.output, low, high)
+            for data, value in zip(inputs, step.inputs, strict=True)
+        ]
+        return np.concatenate(parts, step.attrs["axis"])
+
+    def emit(self, step: Step, emitter: Emitter) -> list[Call]:
+        axis, out = step.attrs["axis"], step.output
+        rows, stride = prod(out.shape[:axis]), prod(out.shape[axis:])
+        kernel = "tk_concat_s8" if out.dtype == "int8" else "tk_concat_f32"
+        calls, offset = [], 0
+        for i, value in enumerate(step.inputs):
+            shape = (rows, value.size // rows, stride)
+            target = f"({emitter.pointer(out)}) + {offset}"
+            if same_scale(value, out):
+                calls.append(Call(kernel, [emitter.pointer(value), target, *map(str, shape)]))
+            else:
+                calls.append(rescale_call(value, out, *_range(step), target, shape, emitter, f"_{i}"))
+            offset += shape[1]
+        return calls
+
+    def cases(self) -> Iterable[Case]:
+        joins = [
+            (((1, 3), (1, 5)), 1),
+            (((1, 2, 3, 4), (1, 2, 3, 1), (1, 2, 3, 6)), 3),
+            (((1, 2, 3), (1, 4, 3)), 1),
+        ]
+        joins += [(((2, 3), (1, 3)), 0), (((1, 2, 2, 5), (1, 2, 3, 5)), 2), (((1, 9),), 1)]
+        for kind in KINDS:
+            for shapes, axis in joins:
+                yield _case(shapes, axis, kind, scales=(0.05,))
+        yield _case(((1, 4, 40), (1, 4, 30), (1, 4, 7)), 2, "int8", scales=(0.05, 0.11, 0.003))
+
+
+def _range(step: Step) -> tuple[int, int]:
+    quant = step.output.quant
+    return (quant.qmin, quant.qmax) if quant is not None else (0, 0)
+
+
+def _case(shapes: tuple[tuple[int, ...], ...], axis: int, kind: str, scales: tuple[float, ...]) -> Case:
+    inputs = [
+        activation(f"x{i}", shape, kind, scales[i % len(scales)], 3 if len(scales) == 1 else 10 * i)
+        for i, shape in enumerate(shapes)
+    ]
+    out = list(shapes[0])
+    out[axis] = sum(shape[axis] for shape in shapes)
+    step = Step("concat", "concat", inputs, activation("y", tuple(out), kind), {"axis": axis})
+    name = case_id("+".join("x".join(map(str, shape)) for shape in shapes), axis, scales, kind)
+    return Case(name, step, [sample(value, i) for i, value in enumerate(inputs)])
+
+
+OPERATOR = Concat()
