@@ -1,0 +1,83 @@
+"""All cases of an operator as one program: a sample holds every case's inputs, one run computes them all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from toolkit import paths
+from toolkit.backends.c import emit
+from toolkit.lower.ir import Model, Value
+from toolkit.ops import operators
+from toolkit.ops.base import Case
+
+FLOAT_TOLERANCE = 1e-5  # relative to a case's largest output: sums may be contracted or reordered
+
+
+@dataclass(frozen=True)
+class CaseProgram:
+    """A folder laid out as a bundle, and the cases its program computes."""
+
+    folder: Path
+    cases: list[Case]
+
+    def sample(self) -> bytes:
+        """Return the input bytes of one run."""
+        return b"".join(data.tobytes() for case in self.cases for data in case.inputs)
+
+    def mismatches(self, output: bytes, *, exact_float: bool = False) -> list[str]:
+        """Return a line for every case whose output differs from its reference."""
+        lines, position = [], 0
+        for case in self.cases:
+            expected = operators()[case.step.op].reference(case.step, case.inputs)
+            got = np.frombuffer(output, expected.dtype, expected.size, position).reshape(expected.shape)
+            position += expected.nbytes
+            allowed = 0.0
+            if expected.dtype == np.float32 and not exact_float:
+                allowed = FLOAT_TOLERANCE * float(np.abs(expected).max())
+            wrong = np.abs(got.astype(np.float64) - expected.astype(np.float64)) > allowed
+            if wrong.any():
+                first = np.unravel_index(wrong.argmax(), wrong.shape)
+                lines.append(
+                    f"{case.id}: {wrong.sum()} of {wrong.size} differ; at {tuple(map(int, first))} "
+                    f"is {got[first]}, should be {expected[first]}"
+                )
+        assert position == len(output), f"{len(output)} bytes came back, {position} expected"
+        return lines
+
+
+def write(folder: Path, cases: list[Case], target: str, kernels: str) -> CaseProgram:
+    """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(paths.runtime_dir() / "include", folder / "runtime", dirs_exist_ok=True)
+    names = [f"case_{i}" for i in range(len(cases))]
+    for name, case in zip(names, cases, strict=True):
+        source = emit(model_of(name, case), kernels)
+        (folder / f"{name}.c").write_text(source.model_c, encoding="utf-8")
+        (folder / f"{name}.h").write_text(source.model_h, encoding="utf-8")
+    header = ["#ifndef MODEL_H", "#define MODEL_H", *(f'#include "{name}.h"' for name in names)]
+    for macro in ("INPUTS", "OUTPUTS"):
+        uses = " ".join(f"{name.upper()}_{macro}(use)" for name in names)
+        header.append(f"#define MODEL_{macro}(use) {uses}")
+    header += ["#define MODEL_ARENA_BYTES 0", "void model_run(void);", "#endif", ""]
+    (folder / "model.h").write_text("\n".join(header), encoding="utf-8")
+    runs = "".join(f"    {name}_run();\n" for name in names)
+    body = ['#include "model.h"', *(f'#include "{name}.c"' for name in names)]
+    (folder / "model.c").write_text(
+        "\n".join([*body, f"void model_run(void) {{\n{runs}}}", ""]), encoding="utf-8"
+    )
+    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "target": target}), encoding="utf-8")
+    return CaseProgram(folder, cases)
+
+
+def model_of(name: str, case: Case) -> Model:
+    """Return a model of one step: the case's."""
+    inputs: list[Value] = []
+    for value in case.step.activations:
+        if not any(value is known for known in inputs):
+            inputs.append(value)
+    return Model(name, inputs, [case.step.output], [case.step])

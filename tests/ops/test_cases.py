@@ -1,0 +1,112 @@
+"""Every operator's cases through the emitter, on this machine under sanitizers and on emulated cores."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.ops import case_program
+from toolkit import paths
+from toolkit.device import build, run, targets, toolchain
+from toolkit.ops import operators
+
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Werror", "-ffp-contract=off")
+SANITIZE = {
+    "gcc": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    "zig": ("-fsanitize=undefined", "-fno-sanitize-recover=all"),  # Zig brings no address sanitizer
+}
+OPERATORS = sorted(operators())
+
+
+def _compiler(name: str, package: str) -> tuple[list[str], dict[str, str] | None]:
+    if name == "zig":
+        return [*toolchain.zig_command(), "cc"], toolchain.zig_environment()
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed: apt-get install {package}")
+    return [name], None
+
+
+def _call(command: list[str], environment: dict[str, str] | None = None, folder: Path | None = None) -> None:
+    result = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[:4000]
+
+
+@pytest.mark.parametrize("kernels", ["portable", "armv7em"])
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernels: str, tmp_path: Path) -> None:
+    program = case_program.write(tmp_path, list(operators()[name].cases()), "host", kernels)
+    flags = ("-O1", *SANITIZE[compiler], f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}")
+    main = paths.runtime_dir() / "harness" / "main_stdio.c"
+    command, environment = _compiler(compiler, compiler)
+    image = str(tmp_path / "cases")
+    _call([*command, *flags, *STRICT, str(tmp_path / "model.c"), str(main), "-o", image], environment)
+    (tmp_path / "input.bin").write_bytes(program.sample())
+    _call([image], folder=tmp_path)
+    # A matrix product sums in numpy's order; all else is done in the kernel's order and must be equal.
+    exact = operators()[name].quantization != "weighted"
+    assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=exact) == []
+
+
+@pytest.mark.parametrize("target_name", ["cortex-m4", "cortex-m0plus"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_on_an_emulated_core(name: str, target_name: str, tmp_path: Path) -> None:
+    target = targets.load(target_name)
+    program = case_program.write(tmp_path, list(operators()[name].cases()), target_name, target.kernels)
+    result = run.run(build.build(tmp_path), target, [program.sample()])
+    assert program.mismatches(result.outputs[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("compiler", "package", "flags"),
+    [
+        ("g++", "g++", ("-x", "c++", "-std=c++11")),
+        ("zig", "", ("-x", "c++", "-std=c++17")),
+        (
+            "arm-none-eabi-gcc",
+            "gcc-arm-none-eabi",
+            ("-std=c99", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard"),
+        ),
+        ("arm-none-eabi-gcc", "gcc-arm-none-eabi", ("-std=c99", "-mcpu=cortex-m0", "-mthumb", "-Os")),
+    ],
+    ids=["g++", "zig-c++", "gcc-m4", "gcc-m0"],
+)
+def test_compiles_without_a_warning(
+    compiler: str, package: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    kernels = "armv7em" if "-mcpu=cortex-m4" in flags else "portable"
+    cases = [case for name in OPERATORS for case in operators()[name].cases()]
+    case_program.write(tmp_path, cases, "host", kernels)
+    strict = [flag for flag in STRICT if not flag.startswith("-std")]
+    include = [f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}"]
+    command, environment = _compiler(compiler, package)
+    _call(
+        [
+            *command,
+            *flags,
+            *strict,
+            *include,
+            "-c",
+            str(tmp_path / "model.c"),
+            "-o",
+            str(tmp_path / "model.o"),
+        ],
+        environment,
+    )
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_cases_cover_both_types(name: str) -> None:
+    dtypes = {
+        value.dtype for case in operators()[name].cases() for value in (*case.step.inputs, case.step.output)
+    }
+    assert {"int8", "float32"} <= dtypes
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_case_ids_are_unique(name: str) -> None:
+    ids = [case.id for case in operators()[name].cases()]
+    assert len(ids) == len(set(ids))
