@@ -87,7 +87,10 @@ def export(
 
 def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return a bundle's golden inputs and outputs: device arrays, one per tensor, first axis the sample."""
-    read = [[tensors.load_npy(bundle / file) for file in manifest["golden"][kind]] for kind in ("inputs", "outputs")]
+    read = [
+        [tensors.load_npy(bundle / file) for file in manifest["golden"][kind]]
+        for kind in ("inputs", "outputs")
+    ]
     for arrays, described in zip(read, (manifest["inputs"], manifest["outputs"]), strict=True):
         for array, tensor in zip(arrays, described, strict=True):
             if array.shape[1:] != tuple(tensor["device_shape"][1:]) or str(array.dtype) != tensor["dtype"]:
@@ -111,7 +114,13 @@ def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.nda
 
 
 def _manifest(
-    model: Model, emitted: c.Source, target: targets.Target, name: str, source: Path, info: dict[str, Any], optimize: str
+    model: Model,
+    emitted: c.Source,
+    target: targets.Target,
+    name: str,
+    source: Path,
+    info: dict[str, Any],
+    optimize: str,
 ) -> dict[str, Any]:
     plan = emitted.arena.plan
     layers = [_layer(i, layer) for i, layer in enumerate(emitted.layers)]
@@ -133,11 +142,17 @@ def _manifest(
             "optimal": plan.optimal,
             "greedy_bytes": plan.greedy_bytes,
             "buffers": [
-                {"name": b.name, "offset": plan.offsets[b.name], "bytes": b.bytes, "first": b.first, "last": b.last,
-                 "kind": b.kind}
+                {
+                    "name": b.name,
+                    "offset": plan.offsets[b.name],
+                    "bytes": b.bytes,
+                    "first": b.first,
+                    "last": b.last,
+                    "kind": b.kind,
+                }
                 for b in emitted.arena.buffers
             ],
-        },  # fmt: skip
+        },
         "sizes": {
             "weight_bytes": sum(layer["weight_bytes"] for layer in layers),
             "constant_bytes": sum(layer["constant_bytes"] for layer in layers),

@@ -75,13 +75,17 @@ def to_user(tensor: dict[str, Any], array: np.ndarray, *, raw: bool = False) -> 
     if tensor.get("permute") is not None:
         array = array.transpose(np.argsort(tensor["permute"]))
     if not raw and tensor.get("scale") is not None:
-        array = ((array.astype(np.float32) - tensor["zero_point"]) * np.float32(tensor["scale"])).astype(np.float32)
+        array = ((array.astype(np.float32) - tensor["zero_point"]) * np.float32(tensor["scale"])).astype(
+            np.float32
+        )
     return np.ascontiguousarray(array)
 
 
 def to_bytes(arrays: Sequence[np.ndarray]) -> list[bytes]:
     """Join device arrays, one per tensor, first axis the sample, into one byte string per sample."""
-    return [b"".join(np.ascontiguousarray(array[i]).tobytes() for array in arrays) for i in range(len(arrays[0]))]
+    return [
+        b"".join(np.ascontiguousarray(array[i]).tobytes() for array in arrays) for i in range(len(arrays[0]))
+    ]
 
 
 def from_bytes(tensors: Sequence[dict[str, Any]], samples: Sequence[bytes]) -> list[np.ndarray]:

@@ -58,7 +58,11 @@ def fuse_activation(model: Model) -> Model:
     """Make a relu, relu6 or clamp the output bounds of the layer before it."""
     for act in [step for step in model.steps if step.op == "relu"]:
         layer = model.producer(act.inputs[0])
-        if layer is None or not operators()[layer.op].fuses_activation or _sole_reader(model, layer) is not act:
+        if (
+            layer is None
+            or not operators()[layer.op].fuses_activation
+            or _sole_reader(model, layer) is not act
+        ):
             continue
         if act.output.quant is not None and not act.output.quant.same_as(layer.output.quant):
             continue  # a requantizing relu stays on its own

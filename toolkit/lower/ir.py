@@ -129,4 +129,6 @@ class Model:
         return [step for step in self.steps if any(v is value for v in step.inputs)]
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.name}({self.inputs})", *(f"  {s!r}" for s in self.steps), f"  -> {self.outputs}"])
+        return "\n".join(
+            [f"{self.name}({self.inputs})", *(f"  {s!r}" for s in self.steps), f"  -> {self.outputs}"]
+        )

@@ -14,6 +14,19 @@ from toolkit.lower.read import read
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
+
+def name_values(model: Model) -> Model:
+    """Name every activation after the layer that makes it: these names stand in the manifest and the report."""
+    taken = {value.name for value in model.inputs}
+    for step in model.steps:
+        name, count = step.name, 2
+        while name in taken:
+            name, count = f"{step.name}_{count}", count + 1
+        step.output.name = name
+        taken.add(name)
+    return model
+
+
 PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
     fuse_activation,
@@ -27,6 +40,7 @@ PASSES: list[Callable[[Model], Model]] = [
     remove_permutes,
     layout_at_boundary,
     remove_dead,
+    name_values,
 ]
 
 

@@ -30,9 +30,12 @@ def use_integers(model: Model) -> Model:
 def _integer_step(model: Model, step: Step, replaced: dict[int, Value]) -> list[Step]:
     operator = operators()[step.op]
     sources = [_dequantized_from(model, value) for value in step.inputs]
-    constants_ready = all(v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted")
+    constants_ready = all(
+        v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted"
+    )
     ready = constants_ready and all(
-        source is not None or value.data is not None for source, value in zip(sources, step.inputs, strict=True)
+        source is not None or value.data is not None
+        for source, value in zip(sources, step.inputs, strict=True)
     )
     quantizers = model.consumers(step.output)
     is_output = any(value is step.output for value in model.outputs)
@@ -81,7 +84,11 @@ def integer_boundary(model: Model) -> Model:
     """Let the model take and give integers where it begins with quantize and ends with dequantize."""
     for i, value in enumerate(model.inputs):
         readers = model.consumers(value)
-        if readers and all(s.op == "quantize" for s in readers) and not any(v is value for v in model.outputs):
+        if (
+            readers
+            and all(s.op == "quantize" for s in readers)
+            and not any(v is value for v in model.outputs)
+        ):
             quants = [s.output.quant for s in readers]
             if all(q is not None and q.same_as(quants[0]) for q in quants):
                 integer = readers[0].output
@@ -117,10 +124,15 @@ def _substitute(model: Model, values: dict[int, Value]) -> None:
 def quantize_bias(model: Model) -> Model:
     """Turn float biases of integer layers into int32 at scale ``input scale * weight scale``."""
     for step in model.steps:
-        if operators()[step.op].quantization != "weighted" or step.inputs[0].quant is None or len(step.inputs) < 3:
+        if (
+            operators()[step.op].quantization != "weighted"
+            or step.inputs[0].quant is None
+            or len(step.inputs) < 3
+        ):
             continue
         bias = step.inputs[2]
-        assert bias.data is not None and step.inputs[1].quant is not None
+        assert bias.data is not None
+        assert step.inputs[1].quant is not None
         scale = step.inputs[0].quant.scale[0] * step.inputs[1].quant.scale
         if bias.quant is not None:  # already int32
             _check_bias_scale(step, bias.quant, scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -50,6 +50,7 @@ class _ProgramReader:
         self.model = Model(name, [], [], [])
         self.values: dict[Node, Value] = {}
         self.problems: list[tuple[str, str, str]] = []  # operator, layer, why
+        self.unknown: set[Node] = set()  # what comes out of them, and after them
         self.node: Node | None = None
 
     def read(self) -> Model:
@@ -65,9 +66,8 @@ class _ProgramReader:
                     self.model.inputs.append(self.values[node])
             elif node.op == "call_function":
                 self._call(node)
-            elif node.op == "output":
-                if not self.problems:
-                    self.model.outputs = [self.value(arg) for arg in node.args[0] if arg is not None]
+            elif node.op == "output" and not self.problems:
+                self.model.outputs = [self.value(arg) for arg in cast("Any", node.args[0]) if arg is not None]
         if self.problems:
             raise _unsupported_error(self.problems)
         return self.model
@@ -123,6 +123,7 @@ class _ProgramReader:
         target = str(node.target)
         if target.startswith(ASSERTS):
             return
+        unknown = not self.unknown.isdisjoint(node.all_input_nodes)
         try:
             if target in IDENTITIES:
                 self.values[node] = self.value(node.args[0])
@@ -131,7 +132,7 @@ class _ProgramReader:
             elif target in BATCH_NORMS:
                 self._batch_norm(node, target)
             elif target == "<built-in function getitem>":
-                source, index = node.args
+                source, index = cast("Any", node.args)
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
                 self.values[node] = self.values[source]
@@ -142,9 +143,16 @@ class _ProgramReader:
                 self._append(node, step)
             else:
                 raise self.unsupported("")
-        except _Unsupported as problem:
-            self.problems.append((target.removesuffix(".default"), self._layer(node), str(problem)))
-            self.values[node] = Value(node.name, ())
+        except (_Unsupported, AssertionError) as problem:
+            # what follows an operator that cannot be read may fail for that alone
+            if isinstance(problem, AssertionError) and not unknown:
+                raise
+            if not unknown or target not in by_aten():
+                self.problems.append((target.removesuffix(".default"), self._layer(node), str(problem)))
+            self.unknown.add(node)
+            self.values[node] = self._typed_output(node)
+        if unknown:
+            self.unknown.add(node)
 
     def _typed_output(self, node: Node) -> Value:
         meta = node.meta["val"]
@@ -163,10 +171,12 @@ class _ProgramReader:
         channels = self._typed_output(node).shape[1]
         defaults = (1.0, 0.0, 0.0, 1.0)
         constants = [
-            self.value(p) if p is not None else Value("default", (channels,), data=np.full(channels, d, np.float32))
+            self.value(p)
+            if p is not None
+            else Value("default", (channels,), data=np.full(channels, d, np.float32))
             for p, d in zip(parameters, defaults, strict=True)
         ]
-        attrs = {"eps": float(node.args[BATCH_NORMS[target][5]])}
+        attrs = {"eps": float(cast("Any", node.args)[BATCH_NORMS[target][5]])}
         inputs = [self.value(x), *constants]
         self._append(node, Step("batch_norm", self._layer(node), inputs, self._typed_output(node), attrs))
 
@@ -193,12 +203,16 @@ class _ProgramReader:
             return np.atleast_1d(np.asarray(data, dtype))
 
         if kind in ("quantize_per_tensor", "dequantize_per_tensor"):
-            scale, zero_point, qmin, qmax = node.args[1:5]
+            scale, zero_point, qmin, qmax = cast("Any", node.args[1:5])
             return Quantization(array(scale, np.float64), array(zero_point, np.int64), qmin, qmax)
         if kind in ("quantize_per_channel", "dequantize_per_channel"):
-            scale, zero_point, axis, qmin, qmax = node.args[1:6]
+            scale, zero_point, axis, qmin, qmax = cast("Any", node.args[1:6])
             zeros = np.zeros(1) if zero_point is None else zero_point
-            zero_points = array(zeros, np.int64) if zero_point is not None else np.zeros(array(scale, float).shape, np.int64)
+            zero_points = (
+                array(zeros, np.int64)
+                if zero_point is not None
+                else np.zeros(array(scale, float).shape, np.int64)
+            )
             return Quantization(array(scale, np.float64), zero_points, qmin, qmax, axis)
         raise self.unsupported(f"quantized_decomposed.{kind}")
 

@@ -12,7 +12,9 @@ from toolkit.ops import operators
 
 def trace(model: Model, inputs: list[np.ndarray]) -> Iterator[tuple[Step, np.ndarray]]:
     """Yield every step with its output, for one sample in device layout and types."""
-    values = {id(value): array.reshape(value.shape) for value, array in zip(model.inputs, inputs, strict=True)}
+    values = {
+        id(value): array.reshape(value.shape) for value, array in zip(model.inputs, inputs, strict=True)
+    }
     for step in model.steps:
         arrays = [values[id(value)] for value in step.activations]
         out = operators()[step.op].reference(step, arrays)

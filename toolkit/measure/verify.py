@@ -94,7 +94,8 @@ def verify(
     model = _model(bundle, manifest)
     golden_in, golden_out = bundles.golden_samples(bundle, manifest)
     inputs = [
-        np.concatenate([a, b]) for a, b in zip(golden_in, bundles.fresh_inputs(manifest, fresh, seed), strict=True)
+        np.concatenate([a, b])
+        for a, b in zip(golden_in, bundles.fresh_inputs(manifest, fresh, seed), strict=True)
     ]
     progress(f"reference: {len(inputs[0])} samples")
     expected = reference.run_batch(model, inputs)
@@ -106,7 +107,9 @@ def verify(
     devices.append((own.name, own, toolchain, emulator))
 
     stored = "golden data in the bundle"
-    _compare(result, stored, [e[: len(o)] for e, o in zip(expected, golden_out, strict=True)], golden_out, None)
+    _compare(
+        result, stored, [e[: len(o)] for e, o in zip(expected, golden_out, strict=True)], golden_out, None
+    )
     for label, target, compiler, chosen_emulator in devices:
         progress(f"{label}: build and run")
         image = build(bundle, toolchain=compiler, target=target.name)
@@ -114,7 +117,10 @@ def verify(
         name = label if label == "host C" else f"{label} under {ran.emulator}"
 
         def locate(
-            sample: int, target: Target = target, compiler: str | None = compiler, emu: str | None = chosen_emulator
+            sample: int,
+            target: Target = target,
+            compiler: str | None = compiler,
+            emu: str | None = chosen_emulator,
         ) -> str | None:
             traced = build(bundle, toolchain=compiler, target=target.name, trace=True)
             one = [array[sample : sample + 1] for array in inputs]
@@ -134,7 +140,9 @@ def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     described = [tuple(tensor["device_shape"]) for tensor in (*manifest["inputs"], *manifest["outputs"])]
     if described != [value.shape for value in (*model.inputs, *model.outputs)]:
         raise ToolkitError(
-            "model.pt2 is not the program this bundle was made of", at=str(bundle), fix="export the bundle again"
+            "model.pt2 is not the program this bundle was made of",
+            at=str(bundle),
+            fix="export the bundle again",
         )
     return model
 

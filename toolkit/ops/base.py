@@ -92,10 +92,10 @@ class Operator(ABC):
     def emit(self, step: Step, emitter: Emitter) -> Call | list[Call]:
         """Return the kernel call, or several in order, defining the constants they need."""
 
-    def to_channels_last(self, step: Step) -> None:
+    def to_channels_last(self, step: Step) -> None:  # noqa: B027 - most operators have no constants to turn
         """Turn the step's constants from torch's layout to the kernel's; for ``layout = "channels_last"``."""
 
-    def transpose(self, step: Step, dims: tuple[int, ...]) -> None:
+    def transpose(self, step: Step, dims: tuple[int, ...]) -> None:  # noqa: B027 - most have no axes
         """Rewrite axis attributes for 4-d activations transposed by ``dims``: new axis i is old axis dims[i]."""
 
     def macs(self, step: Step) -> int:

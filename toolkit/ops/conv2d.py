@@ -17,7 +17,7 @@ from toolkit.ops.window import overlap_bytes, patches, read_convolution, window_
 
 
 class Conv2d(Operator):
-    """``output[y, x, o] = sum over the window of input * weight[o] + bias[o]``, weights (O, KH, KW, I) on the device."""
+    """``output[y, x, o] = sum over the window of input * weight[o] + bias[o]``; device weights are (O, KH, KW, I)."""
 
     name = "conv2d"
     aten = ("aten.conv2d.default", "aten.conv2d.padding", "aten.convolution.default")

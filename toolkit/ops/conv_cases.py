@@ -27,7 +27,9 @@ def conv_case(
     w_shape = (out_c, *kernel, in_shape[2]) if op == "conv2d" else (*kernel, out_c)
     depth = int(np.prod(w_shape)) // out_c
     id_parts = ["x".join(map(str, in_shape)), f"k{kernel[0]}x{kernel[1]}", f"o{out_c}", f"s{stride[0]}", kind]
-    case_id = "-".join([*id_parts, *(["dilated"] if dilation != (1, 1) else []), *(["extreme"] if extreme else [])])
+    case_id = "-".join(
+        [*id_parts, *(["dilated"] if dilation != (1, 1) else []), *(["extreme"] if extreme else [])]
+    )
     rng = np.random.default_rng([*in_shape, out_c, *kernel, *stride, ord(kind[0])])
     attrs: dict[str, object] = {"stride": stride, "dilation": dilation, "pads": pads}
     x_shape, y_shape = (1, *in_shape), (1, *sizes, out_c)
@@ -43,7 +45,9 @@ def conv_case(
         weight[:] = limit
         image[:] = np.where(np.arange(in_shape[2]) % 2, -128, 127)
     axis = 0 if op == "conv2d" else 2
-    w = Value("w", w_shape, "int8", per_channel(rng.uniform(0.2, 2, out_c) / limit, axis, -limit, limit), weight)
+    w = Value(
+        "w", w_shape, "int8", per_channel(rng.uniform(0.2, 2, out_c) / limit, axis, -limit, limit), weight
+    )
     b = Value("b", (out_c,), "int32", data=rng.integers(-2000, 2000, out_c).astype(np.int32))
     if kernel == (3, 3):
         attrs["activation"] = (0.0, 6.0)

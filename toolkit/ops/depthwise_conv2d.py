@@ -81,9 +81,13 @@ class DepthwiseConv2d(Operator):
     def cases(self) -> Iterable[Case]:
         for kind in ("int8", "float32"):
             yield conv_case("depthwise_conv2d", kind, (5, 6, 8), 8, (3, 3), pads=((1, 1), (1, 1)))
-            yield conv_case("depthwise_conv2d", kind, (7, 9, 3), 6, (3, 3), stride=(2, 2), pads=((0, 1), (1, 0)))
+            yield conv_case(
+                "depthwise_conv2d", kind, (7, 9, 3), 6, (3, 3), stride=(2, 2), pads=((0, 1), (1, 0))
+            )
             yield conv_case("depthwise_conv2d", kind, (4, 4, 5), 5, (1, 1))
-            yield conv_case("depthwise_conv2d", kind, (9, 7, 2), 2, (3, 2), dilation=(2, 2), pads=((1, 2), (0, 0)))
+            yield conv_case(
+                "depthwise_conv2d", kind, (9, 7, 2), 2, (3, 2), dilation=(2, 2), pads=((1, 2), (0, 0))
+            )
         yield conv_case("depthwise_conv2d", "int8", (6, 6, 4), 4, (5, 5), pads=((2, 2), (2, 2)), extreme=True)
 
 

@@ -92,7 +92,9 @@ class FullyConnected(Operator):
             w = emitter.constant("weight", pack_ternary_two_rows(matrix))
             return Call(kernel, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
         if kernel.endswith("_t2"):
-            return Call(kernel, [x, emitter.constant("weight", pack_ternary(matrix)), bias, requant, y, *shape])
+            return Call(
+                kernel, [x, emitter.constant("weight", pack_ternary(matrix)), bias, requant, y, *shape]
+            )
         return Call(kernel, [x, emitter.constant("weight", matrix), bias, requant, y, *shape])
 
     def macs(self, step: Step) -> int:
@@ -104,7 +106,14 @@ class FullyConnected(Operator):
         return 0
 
     def cases(self) -> Iterable[Case]:
-        for rows, depth, channels in [(1, 64, 32), (1, 1, 1), (1, 7, 3), (3, 33, 10), (1, 130, 5), (2, 96, 8)]:
+        for rows, depth, channels in [
+            (1, 64, 32),
+            (1, 1, 1),
+            (1, 7, 3),
+            (3, 33, 10),
+            (1, 130, 5),
+            (2, 96, 8),
+        ]:
             for kind in ("int8", "ternary", "float32"):
                 yield _case(rows, depth, channels, kind)
         yield _case(1, 256, 6, "int8", extreme=True)
@@ -119,7 +128,9 @@ def _case(rows: int, depth: int, channels: int, kind: str, extreme: bool = False
         x = Value("x", (rows, depth))
         w = Value("w", (channels, depth), data=rng.normal(size=(channels, depth)).astype(np.float32))
         b = Value("b", (channels,), data=rng.normal(size=channels).astype(np.float32))
-        step = Step("fully_connected", "fc", [x, w, b], Value("y", (rows, channels)), {"activation": (0.0, np.inf)})
+        step = Step(
+            "fully_connected", "fc", [x, w, b], Value("y", (rows, channels)), {"activation": (0.0, np.inf)}
+        )
         return Case(name, step, [rng.normal(size=x.shape).astype(np.float32)])
     limit = 1 if kind == "ternary" else 127
     data = rng.integers(-limit, limit + 1, (channels, depth)).astype(np.int8)
@@ -128,7 +139,9 @@ def _case(rows: int, depth: int, channels: int, kind: str, extreme: bool = False
         data[:] = np.where(np.arange(channels) % 2, limit, -limit)[:, None]
         inputs[:] = -128
     scales = rng.uniform(0.5, 2, channels) / limit
-    w_quant = per_channel(scales, 0, -limit, limit) if channels % 2 else per_tensor(scales[0], 0, -limit, limit)
+    w_quant = (
+        per_channel(scales, 0, -limit, limit) if channels % 2 else per_tensor(scales[0], 0, -limit, limit)
+    )
     x = Value("x", (rows, depth), "int8", per_tensor(0.05, 3))
     w = Value("w", (channels, depth), "int8", w_quant, data)
     b = Value("b", (channels,), "int32", data=rng.integers(-3000, 3000, channels).astype(np.int32))

@@ -23,9 +23,9 @@ def pack_ternary(matrix: np.ndarray) -> np.ndarray:
 
 
 def fits_two_rows(folded: Folded) -> bool:
-    """True when every accumulator stays below 2**23, so that two rows' sums separate exactly."""
-    weight = np.abs(folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64))
-    return bool((128 * weight.sum(1) + np.abs(folded.bias) < 2**23).all())
+    """True when every second row's sum stays below 2**23, so that it separates exactly from the row before it."""
+    weight = np.abs(folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64))[1::2]
+    return bool((128 * weight.sum(1) + np.abs(folded.bias[1::2]) < 2**23).all())
 
 
 def pack_two_rows(matrix: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
@@ -54,7 +54,9 @@ def pack_ternary_two_rows(matrix: np.ndarray) -> np.ndarray:
     (5,7), each rotated left by 0, 4, 8, 12, so that one AND with a rotated operand and mask 0xC003C003 yields two
     rows times two columns. Per tile of four rows: words of pair A and B alternate. Returns uint32, flat.
     """
-    m = _padded(matrix, 4, 8).reshape(-1, 2, 2, -(-matrix.shape[1] // 8), 2, 4)  # tile, pair, row, group, half, col
+    m = _padded(matrix, 4, 8).reshape(
+        -1, 2, 2, -(-matrix.shape[1] // 8), 2, 4
+    )  # tile, pair, row, group, half, col
     lanes = ((m[:, :, 1] & 3) << 14) | (m[:, :, 0] + 1)  # (tile, pair, group, half, column)
     fields = lanes[..., [0, 1]] | (lanes[..., [2, 3]] << 16)  # (tile, pair, group, half, even/odd)
     fields = fields.reshape(*fields.shape[:3], 4)

@@ -32,7 +32,10 @@ class Folded:
 def fold(step: Step, channel_axis: int = 0) -> Folded:
     """Fold the constants of a quantized ``step`` with inputs (activation, weight[, bias])."""
     x, w = step.inputs[0], step.inputs[1]
-    assert x.quant is not None and w.quant is not None and w.data is not None and step.output.quant is not None
+    assert x.quant is not None
+    assert w.quant is not None
+    assert w.data is not None
+    assert step.output.quant is not None
     weight = np.moveaxis(w.data, channel_axis, 0)
     channels = weight.shape[0]
     bias = np.zeros(channels, np.int64)

@@ -50,10 +50,21 @@ def window_of(step: Step) -> Window:
     """Return the geometry of a convolution step in device layout: weights (O, KH, KW, I) or (KH, KW, C)."""
     _, in_h, in_w, in_c = step.inputs[0].shape
     _, out_h, out_w, out_c = step.output.shape
-    kernel = step.inputs[1].shape[1:3] if step.op == "conv2d" else step.inputs[1].shape[:2]
+    kernel_h, kernel_w = step.inputs[1].shape[1:3] if step.op == "conv2d" else step.inputs[1].shape[:2]
     (top, _), (left, _) = step.attrs["pads"]
     return Window(
-        in_h, in_w, in_c, out_h, out_w, out_c, *kernel, *step.attrs["stride"], *step.attrs["dilation"], top, left
+        in_h,
+        in_w,
+        in_c,
+        out_h,
+        out_w,
+        out_c,
+        kernel_h,
+        kernel_w,
+        *step.attrs["stride"],
+        *step.attrs["dilation"],
+        top,
+        left,
     )
 
 

@@ -1,0 +1,150 @@
+"""From exported programs to steps: what every pass must keep, on networks made to trip it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.lower.nets import NETS
+from toolkit import bundle, tensors
+from toolkit.errors import ToolkitError
+from toolkit.lower import reference
+from toolkit.lower.arena import place
+from toolkit.lower.ir import Model
+from toolkit.lower.passes import lower
+from toolkit.lower.plan import check
+from toolkit.measure.verify import verify
+from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
+
+SINGLE_INPUT = [name for name, (_, shapes) in NETS.items() if len(shapes) == 1]
+
+
+def build(name: str) -> tuple[nn.Module, list[torch.Tensor]]:
+    torch.manual_seed(0)
+    make, shapes = NETS[name]
+    return make().eval(), [torch.randn(32, *shape) for shape in shapes]
+
+
+def float_program(name: str) -> tuple[torch.export.ExportedProgram, list[torch.Tensor]]:
+    net, data = build(name)
+    return torch.export.export(net, tuple(x[:1] for x in data)), data
+
+
+def on_device(array: np.ndarray, permute: tuple[int, ...] | None) -> np.ndarray:
+    return array if permute is None else array.transpose(permute)
+
+
+def as_user(array: np.ndarray, permute: tuple[int, ...] | None) -> np.ndarray:
+    return array if permute is None else array.transpose(np.argsort(permute))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_float_steps_compute_what_the_program_computes(name: str) -> None:
+    program, data = float_program(name)
+    model = lower(program)
+    inputs = [on_device(x[:1].numpy(), p) for x, p in zip(data, model.input_permutes, strict=True)]
+    got = reference.run(model, inputs)
+    expected = program.module()(*(x[:1] for x in data))
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    for out, permute, want in zip(got, model.output_permutes, expected, strict=True):
+        np.testing.assert_allclose(as_user(out, permute), want.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SINGLE_INPUT)
+def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: str) -> None:
+    net, (data,) = build(name)
+    program = quantize_ptq(net, data.numpy())
+    model = lower(program)
+    assert all(v.dtype == "int8" for step in model.steps for v in (*step.activations, step.output))
+    quant = model.outputs[0].quant
+    assert quant is not None
+    tensor = bundle._tensor(model.inputs[0], model.input_permutes[0])
+    got = reference.run_batch(model, [tensors.to_device(tensor, data[:16].numpy())])[0]
+    real = (got.astype(np.float64) - quant.zero_point[0]) * quant.scale[0]
+    want = np.concatenate([program.module()(x).numpy() for x in data[:16].split(1)])
+    steps = np.abs(as_user(real, model.output_permutes[0]) - want) / quant.scale[0]
+    assert steps.max() < 1.01
+
+
+@pytest.mark.parametrize("name", SINGLE_INPUT)
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0plus"])
+def test_host_and_core_agree_to_the_bit(name: str, target: str, tmp_path: Path) -> None:
+    net, (data,) = build(name)
+    pt2.save(quantize_ptq(net, data.numpy()), tmp_path / "net.pt2", {})
+    bundle.export(tmp_path / "net.pt2", target, tmp_path / "out", golden=data[:4].numpy())
+    result = verify(tmp_path / "out", fresh=6)
+    assert result.ok, result.first_difference
+    assert result.exact
+    assert [c.samples for c in result.comparisons] == [4, 10, 10]
+
+
+def test_two_inputs_and_outputs_run_in_float_on_the_core(tmp_path: Path) -> None:
+    program, _ = float_program("two_in_two_out")
+    pt2.save(program, tmp_path / "net.pt2", {})
+    manifest = bundle.export(tmp_path / "net.pt2", "cortex-m4", tmp_path / "out")
+    assert [len(manifest[kind]) for kind in ("inputs", "outputs")] == [2, 2]
+    result = verify(tmp_path / "out", fresh=2)
+    assert result.ok, result.first_difference
+    assert not result.exact
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("kernels", ["portable", "armv7em"])
+def test_the_arena_is_planned_without_collisions(name: str, kernels: str) -> None:
+    program, _ = float_program(name)
+    model = lower(program)
+    arena = place(model, kernels)
+    assert arena.plan.lower_bound_bytes <= arena.plan.arena_bytes <= arena.plan.greedy_bytes
+    for step in model.steps:
+        for value in (*step.activations, step.output):
+            assert arena.offset(value) + value.nbytes <= arena.plan.arena_bytes
+    names = [buffer.name for buffer in arena.buffers]
+    assert len(set(names)) == len(names)
+    assert callable(check)
+
+
+def test_unsupported_operators_are_listed_at_once() -> None:
+    class Strange(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.erf(torch.cumsum(x, 1)) + torch.special.bessel_j0(x)
+
+    program = torch.export.export(Strange(), (torch.randn(1, 4),))
+    with pytest.raises(ToolkitError) as error:
+        lower(program)
+    text = str(error.value)
+    assert "3 operators" in text
+    assert all(op in text for op in ("aten.erf", "aten.cumsum", "aten.special_bessel_j0"))
+
+
+def test_groups_other_than_depthwise_are_refused_with_the_layer() -> None:
+    net = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2))
+    with pytest.raises(ToolkitError, match="groups=2") as error:
+        lower(torch.export.export(net, (torch.randn(1, 4, 5, 5),)))
+    assert "0" in error.value.at
+
+
+def test_a_dynamic_shape_is_refused() -> None:
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(nn.Linear(3, 2), (torch.randn(2, 3),), dynamic_shapes=({0: batch},))
+    with pytest.raises(ToolkitError, match="dynamic shape") as error:
+        lower(program)
+    assert "dynamic_shapes" in error.value.fix
+
+
+def test_batch_norm_without_a_layer_is_refused() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(2)).eval()
+    with pytest.raises(ToolkitError, match="BatchNorm"):
+        lower(torch.export.export(net, (torch.randn(1, 2, 4, 4),)))
+
+
+def test_values_have_unique_names_after_their_layers() -> None:
+    program, _ = float_program("residual")
+    model: Model = lower(program)
+    names = [value.name for value in (*model.inputs, *(s.output for s in model.steps))]
+    assert len(set(names)) == len(names)
+    assert {"stem", "first", "second", "head"} <= set(names)
