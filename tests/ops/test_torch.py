@@ -1,0 +1,181 @@
+"""Every spelling of an operator that torch exports, read and computed in float, against torch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.ao.quantization.fx._decomposed import quantized_decomposed_lib  # noqa: F401  defines the operators
+
+from toolkit.errors import ToolkitError
+from toolkit.lower import reference
+from toolkit.lower.ir import Step, Value, per_tensor
+from toolkit.lower.passes import lower
+from toolkit.ops import operators
+from toolkit.ops.exponential import exp_f32
+
+IMAGE = (1, 3, 6, 8)
+Function = Callable[..., torch.Tensor]
+
+
+class Net(nn.Module):
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs)
+
+
+def _values(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
+    """Return distinct values around zero, so that no maximum is a tie."""
+    values = torch.randperm(int(np.prod(shape)), generator=torch.Generator().manual_seed(seed))
+    return ((values - len(values) / 2) / 10).reshape(shape)
+
+
+def _check(function: Function, *shapes: tuple[int, ...]) -> None:
+    inputs = tuple(_values(shape, i) for i, shape in enumerate(shapes))
+    model = lower(torch.export.export(Net(function), inputs))
+    device = [
+        x.numpy() if permute is None else x.numpy().transpose(permute)
+        for x, permute in zip(inputs, model.input_permutes, strict=True)
+    ]
+    (out,), (permute,) = reference.run(model, device), model.output_permutes
+    got = out if permute is None else out.transpose(np.argsort(permute))
+    expected = function(*inputs)
+    assert got.shape == tuple(expected.shape)
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-6, atol=1e-6)
+
+
+COLUMNS, CHANNELS = torch.linspace(-1, 1, 4), torch.linspace(-1, 1, 3).reshape(3, 1, 1)
+
+ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
+    "add a number": (lambda x: x + 1.5, IMAGE),
+    "add a number, reversed": (lambda x: 2 + x, IMAGE),
+    "add to itself": (lambda x: x + x, IMAGE),
+    "add in place": (lambda x: (x + 1).add_(3.0), IMAGE),
+    "max pool": (lambda x: F.max_pool2d(x, 2), IMAGE),
+    "max pool, stride and pad": (lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 1)), IMAGE),
+    "max pool, ceil": (lambda x: F.max_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
+    "max pool, ceil and pad": (lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), IMAGE),
+    "avg pool": (lambda x: F.avg_pool2d(x, 2), IMAGE),
+    "avg pool, padding counts": (lambda x: F.avg_pool2d(x, 3, 2, 1), IMAGE),
+    "avg pool, padding does not count": (lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), IMAGE),
+    "avg pool, ceil": (lambda x: F.avg_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
+    "avg pool, ceil, padding does not count": (
+        lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+        IMAGE,
+    ),
+    "avg pool, own divisor": (lambda x: F.avg_pool2d(x, 2, divisor_override=3), IMAGE),
+    "adaptive avg pool to one": (lambda x: F.adaptive_avg_pool2d(x, 1), IMAGE),
+    "adaptive avg pool": (lambda x: F.adaptive_avg_pool2d(x, (3, 2)), IMAGE),
+    "adaptive avg pool, one side kept": (lambda x: F.adaptive_avg_pool2d(x, (None, 4)), IMAGE),
+    "mean": (lambda x: x.mean((2, 3)), IMAGE),
+    "mean, kept": (lambda x: x.mean((-1, -2), keepdim=True), IMAGE),
+    "relu": (F.relu, IMAGE),
+    "relu in place": (lambda x: F.relu_(x + 1), IMAGE),
+    "relu6": (F.relu6, IMAGE),
+    "hardtanh": (F.hardtanh, IMAGE),
+    "hardtanh with bounds": (lambda x: F.hardtanh(x, -2.0, 0.5), IMAGE),
+    "clamp": (lambda x: x.clamp(-0.3, 2), IMAGE),
+    "clamp below": (lambda x: x.clamp(min=-0.3), IMAGE),
+    "clamp above": (lambda x: x.clamp(max=0.3), IMAGE),
+    "clamp_min": (lambda x: torch.clamp_min(x, -0.3), IMAGE),
+    "clamp_max": (lambda x: torch.clamp_max(x, 0.3), IMAGE),
+    "view": (lambda x: x.view(1, -1), IMAGE),
+    "reshape": (lambda x: x.reshape(3, 48), IMAGE),
+    "flatten": (lambda x: x.flatten(1), IMAGE),
+    "unflatten": (lambda x: x.unflatten(1, (3, 1)), IMAGE),
+    "unsqueeze, squeeze": (lambda x: x.unsqueeze(2).squeeze(0), IMAGE),
+    "squeeze": (lambda x: x.squeeze(), IMAGE),
+    "permute": (lambda x: x.permute(0, 3, 1, 2), IMAGE),
+    "transpose": (lambda x: x.transpose(1, -1), IMAGE),
+    "t": (lambda x: x.t(), (3, 5)),
+    "permute of 5": (lambda x: x.unflatten(2, (2, 3)).permute(0, 2, 3, 1, 4), IMAGE),
+    "cat": (lambda x: torch.cat([x, F.relu(x)], 1), IMAGE),
+    "cat, last axis": (lambda x: torch.cat([x, x, x], dim=-1), IMAGE),
+    "cat, first axis by default": (lambda x: torch.cat([x, x]), (2, 3)),
+    "softmax": (lambda x: F.softmax(x, -1), (4, 9)),
+    "softmax over channels": (lambda x: F.softmax(x, 1), IMAGE),
+    "argmax": (lambda x: x.argmax(1), (4, 9)),
+    "argmax, kept": (lambda x: x.argmax(-1, keepdim=True), (4, 9)),
+    "argmax of all": (lambda x: x.argmax(), (1, 9)),
+    "argmax over channels": (lambda x: x.argmax(1), IMAGE),
+    "pad": (lambda x: F.pad(x, (1, 2)), IMAGE),
+    "pad, value, three axes": (lambda x: F.pad(x, (1, 0, 0, 2, 1, 1), value=-7.5), IMAGE),
+    # Around a pooling, where axes turn to channels last.
+    "pooled, channels softmax": (lambda x: F.softmax(F.max_pool2d(x, 2), 1), IMAGE),
+    "pooled, cat channels": (lambda x: torch.cat([F.max_pool2d(x, 2), F.avg_pool2d(x, 2)], 1), IMAGE),
+    "pooled, padded": (lambda x: F.avg_pool2d(F.pad(F.max_pool2d(x, 2), (1, 0, 2, 1), value=3.0), 2), IMAGE),
+    "pooled, argmax kept": (lambda x: F.max_pool2d(x, 2).argmax(1, keepdim=True), IMAGE),
+    "pooled, argmax of rows": (lambda x: F.max_pool2d(x, 2).argmax(2), IMAGE),
+    "pooled, flattened": (lambda x: F.max_pool2d(x, 2).flatten(1) + 1, IMAGE),
+    "pooled, constant of one axis": (lambda x: F.max_pool2d(x, 2) + COLUMNS, IMAGE),
+    "pooled, constant of channels": (lambda x: F.max_pool2d(x, 2) + CHANNELS, IMAGE),
+}
+
+
+@pytest.mark.parametrize("name", ONE_INPUT)
+def test_reads_and_computes(name: str) -> None:
+    function, shape = ONE_INPUT[name]
+    _check(function, shape)
+
+
+def test_add_of_two_inputs() -> None:
+    _check(lambda x, y: F.relu(x + y), IMAGE, IMAGE)
+
+
+UNSUPPORTED: dict[str, tuple[Function, str]] = {
+    "alpha": (lambda x: torch.add(x, x, alpha=2), "alpha other than 1"),
+    "broadcast": (lambda x: x + F.adaptive_avg_pool2d(x, 1), "an activation that broadcasts"),
+    "dilated pool": (lambda x: F.max_pool2d(x, 2, dilation=2), "dilation"),
+    "counting ceil": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), "count_include_pad=False"),
+    "uneven adaptive": (lambda x: F.adaptive_avg_pool2d(x, (4, 3)), "does not divide"),
+    "channel mean": (lambda x: x.mean(1), "height and width"),
+    "batch": (lambda x: F.max_pool2d(torch.cat([x, x]), 2), "batch size"),
+    "argmax of an image": (lambda x: x.argmax(), "flatten it first"),
+    "reflect": (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect"),
+    "crop": (lambda x: F.pad(x, (-1, 0)), "negative padding"),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_says_why_it_cannot(name: str) -> None:
+    function, why = UNSUPPORTED[name]
+    program = torch.export.export(Net(function), (_values(IMAGE),))
+    with pytest.raises(ToolkitError, match="cannot be compiled") as caught:
+        lower(program)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1 / 256, 0.5, 0.0173, 3e-5, 7.0])
+@pytest.mark.parametrize("zero_point", [-128, -3, 0, 127])
+def test_quantize_and_dequantize_equal_torch(scale: float, zero_point: int) -> None:
+    rng = np.random.default_rng(zero_point + 128)
+    ties = (np.arange(-300, 300) + 0.5) * scale
+    real = np.concatenate([rng.normal(size=5000) * scale * 60, ties, np.nextafter(ties, 0)]).astype(
+        np.float32
+    )
+    x, q = Value("x", real.shape), Value("q", real.shape, "int8", per_tensor(scale, zero_point))
+    args = (scale, zero_point, -128, 127, torch.int8)
+    expected = torch.ops.quantized_decomposed.quantize_per_tensor(torch.from_numpy(real), *args)
+    integers = operators()["quantize"].reference(Step("quantize", "q", [x], q), [real])
+    np.testing.assert_array_equal(integers, expected.numpy())
+    every = np.arange(-128, 128).astype(np.int8)
+    expected = torch.ops.quantized_decomposed.dequantize_per_tensor(torch.from_numpy(every), *args)
+    back = operators()["dequantize"].reference(Step("dequantize", "d", [q], x), [every])
+    np.testing.assert_array_equal(back, expected.numpy())
+
+
+def test_float_exponential_is_within_one_unit_in_the_last_place() -> None:
+    x = np.concatenate([np.linspace(-86.99, 0, 1_000_001), -np.geomspace(1e-9, 80, 200_001)]).astype(
+        np.float32
+    )
+    exact = np.exp(x.astype(np.float64))
+    unit = np.spacing(exact.astype(np.float32)).astype(np.float64)
+    assert (np.abs(exp_f32(x) - exact) / unit).max() < 1
+    assert exp_f32(np.array([-87.5, -np.inf, 0], np.float32)).tolist() == [0, 0, 1]
