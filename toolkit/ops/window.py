@@ -52,20 +52,10 @@ def window_of(step: Step) -> Window:
     _, out_h, out_w, out_c = step.output.shape
     kernel_h, kernel_w = step.inputs[1].shape[1:3] if step.op == "conv2d" else step.inputs[1].shape[:2]
     (top, _), (left, _) = step.attrs["pads"]
-    return Window(
-        in_h,
-        in_w,
-        in_c,
-        out_h,
-        out_w,
-        out_c,
-        kernel_h,
-        kernel_w,
-        *step.attrs["stride"],
-        *step.attrs["dilation"],
-        top,
-        left,
-    )
+    stride_h, stride_w = step.attrs["stride"]
+    dilation_h, dilation_w = step.attrs["dilation"]
+    sizes = (in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w)
+    return Window(*sizes, stride_h, stride_w, dilation_h, dilation_w, top, left)
 
 
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
