@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,15 @@ from toolkit.device import targets
 from toolkit.device.build import build, read_manifest
 from toolkit.device.run import RunResult, run
 from toolkit.device.targets import Target
-from toolkit.errors import ToolkitError
+from toolkit.errors import DEVICE, ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
 
 SCHEMA = 1
+HOST_LABEL = "host C"
+_LayerPair = tuple[
+    int, str, np.ndarray, np.ndarray
+]  # sample, layer, what the reference says, what the device says
 FLOAT_TOLERANCE = 1e-4  # float32 sums are taken in another order; integers must be equal
 
 
@@ -71,12 +75,29 @@ class VerifyResult:
         }
 
 
+@dataclass(frozen=True)
+class _Device:
+    """Where a bundle runs, and what computes there."""
+
+    label: str
+    target: Target
+    toolchain: str | None
+    emulator: str | None
+    timeout_s: float
+
+    def run(self, bundle: Path, inputs: list[np.ndarray], *, trace: bool = False) -> RunResult:
+        image = build(bundle, toolchain=self.toolchain, target=self.target.name, trace=trace)
+        samples = tensors.to_bytes(inputs)
+        return run(image, self.target, samples, emulator=self.emulator, timeout_s=self.timeout_s)
+
+
 def verify(
     bundle: Path,
     *,
     emulator: str | None = None,
     toolchain: str | None = None,
     fresh: int = 16,
+    layer_samples: int = 2,
     seed: int = 1,
     host: bool = True,
     timeout_s: float = 120.0,
@@ -84,7 +105,8 @@ def verify(
 ) -> VerifyResult:
     """Compare reference, host C and the target on the bundle's golden samples and on ``fresh`` random ones.
 
-    The reference is recomputed from ``model.pt2``; the golden outputs in the bundle are checked against it too.
+    Every output is compared; of the first ``layer_samples`` golden samples, every layer's output too. The reference
+    is recomputed from ``model.pt2``; the golden outputs in the bundle are checked against it.
 
     Raises:
         ToolkitError: the bundle is damaged, a compiler or emulator is missing, or a device fails.
@@ -93,42 +115,40 @@ def verify(
     manifest = read_manifest(bundle)
     model = _model(bundle, manifest)
     golden_in, golden_out = bundles.golden_samples(bundle, manifest)
-    inputs = [
-        np.concatenate([a, b])
-        for a, b in zip(golden_in, bundles.fresh_inputs(manifest, fresh, seed), strict=True)
-    ]
+    random = bundles.fresh_inputs(manifest, fresh, seed)
+    inputs = [np.concatenate(pair) for pair in zip(golden_in, random, strict=True)]
     progress(f"reference: {len(inputs[0])} samples")
     expected = reference.run_batch(model, inputs)
     result = VerifyResult(exact=all(v.dtype != "float32" for v in model.outputs))
-    devices: list[tuple[str, Target, str | None, str | None]] = []
-    own = targets.load(str(manifest["target"]))
-    if host and own.name != "host":
-        devices.append(("host C", targets.load("host"), None, None))
-    devices.append((own.name, own, toolchain, emulator))
+    golden = [array[: len(stored)] for array, stored in zip(expected, golden_out, strict=True)]
+    _compare(result, "golden data in the bundle", golden, golden_out, lambda _: None)
+    for device in _devices(manifest, toolchain, emulator, host, timeout_s):
+        progress(f"{device.label}: build and run")
+        ran = device.run(bundle, inputs)
+        name = device.label if device.label == HOST_LABEL else f"{device.label} under {ran.emulator}"
+        got = tensors.from_bytes(manifest["outputs"], ran.outputs)
 
-    stored = "golden data in the bundle"
-    _compare(
-        result, stored, [e[: len(o)] for e, o in zip(expected, golden_out, strict=True)], golden_out, None
-    )
-    for label, target, compiler, chosen_emulator in devices:
-        progress(f"{label}: build and run")
-        image = build(bundle, toolchain=compiler, target=target.name)
-        ran = run(image, target, tensors.to_bytes(inputs), emulator=chosen_emulator, timeout_s=timeout_s)
-        name = label if label == "host C" else f"{label} under {ran.emulator}"
-
-        def locate(
-            sample: int,
-            target: Target = target,
-            compiler: str | None = compiler,
-            emu: str | None = chosen_emulator,
-        ) -> str | None:
-            traced = build(bundle, toolchain=compiler, target=target.name, trace=True)
+        def first_layer(sample: int, device: _Device = device) -> str | None:
             one = [array[sample : sample + 1] for array in inputs]
-            again = run(traced, target, tensors.to_bytes(one), emulator=emu, timeout_s=timeout_s)
-            return _first_layer(model, manifest, one, again)
+            layers = _layers(model, manifest, one, device.run(bundle, one, trace=True))
+            return next((layer for _, layer, want, have in layers if _differs(want, have).any()), None)
 
-        _compare(result, name, expected, tensors.from_bytes(manifest["outputs"], ran.outputs), locate)
+        _compare(result, name, expected, got, first_layer)
+        if few := min(layer_samples, len(golden_in[0])):
+            some = [array[:few] for array in inputs]
+            layers = _layers(model, manifest, some, device.run(bundle, some, trace=True))
+            _compare_layers(result, f"{name}, every layer", few, layers)
     return result
+
+
+def _devices(
+    manifest: dict[str, Any], toolchain: str | None, emulator: str | None, host: bool, timeout_s: float
+) -> list[_Device]:
+    own = targets.load(str(manifest["target"]))
+    devices = [_Device(own.name, own, toolchain, emulator, timeout_s)]
+    if host and own.name != "host":
+        devices.insert(0, _Device(HOST_LABEL, targets.load("host"), None, None, timeout_s))
+    return devices
 
 
 def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
@@ -152,7 +172,7 @@ def _compare(
     device: str,
     expected: list[np.ndarray],
     got: list[np.ndarray],
-    locate: Callable[[int], str | None] | None,
+    first_layer: Callable[[int], str | None],
 ) -> None:
     values = differing = 0
     largest = 0.0
@@ -162,15 +182,33 @@ def _compare(
         values += want.size
         differing += int(wrong.sum())
         if wrong.any():
-            gap = np.abs(want.astype(np.float64) - have.astype(np.float64))[wrong]
-            largest = max(largest, float(gap.max()))
+            largest = max(largest, _largest(want, have, wrong))
             if result.first_difference is None:
                 sample, index = (int(i) for i in np.argwhere(wrong)[0])
-                layer = locate(sample) if locate is not None else None
-                result.first_difference = Difference(
-                    device, sample, index, float(want[sample, index]), float(have[sample, index]), layer
-                )
+                numbers = float(want[sample, index]), float(have[sample, index])
+                result.first_difference = Difference(device, sample, index, *numbers, first_layer(sample))
     result.comparisons.append(Comparison(device, len(expected[0]), values, differing, largest))
+
+
+def _compare_layers(result: VerifyResult, device: str, samples: int, layers: Iterable[_LayerPair]) -> None:
+    values = differing = 0
+    largest = 0.0
+    for sample, layer, want, have in layers:
+        wrong = _differs(want, have)
+        values += want.size
+        differing += int(wrong.sum())
+        if wrong.any():
+            largest = max(largest, _largest(want, have, wrong))
+            if result.first_difference is None:
+                index = int(np.argmax(wrong))
+                result.first_difference = Difference(
+                    device, sample, index, float(want[index]), float(have[index]), layer
+                )
+    result.comparisons.append(Comparison(device, samples, values, differing, largest))
+
+
+def _largest(want: np.ndarray, have: np.ndarray, wrong: np.ndarray) -> float:
+    return float(np.abs(want.astype(np.float64) - have.astype(np.float64))[wrong].max())
 
 
 def _differs(want: np.ndarray, have: np.ndarray) -> np.ndarray:
@@ -179,13 +217,19 @@ def _differs(want: np.ndarray, have: np.ndarray) -> np.ndarray:
     return ~(np.abs(want - have) <= FLOAT_TOLERANCE * np.maximum(1, np.abs(want)))  # NaN differs
 
 
-def _first_layer(model: Model, manifest: dict[str, Any], one: list[np.ndarray], ran: RunResult) -> str | None:
-    """Return the first layer whose traced output is not the reference's."""
-    if not ran.trace:
-        return None
-    steps = [(step, out) for step, out in reference.trace(model, one) if step.op != "reshape"]
-    for entry, (step, out), layer in zip(ran.trace[0], steps, manifest["layers"], strict=True):
-        have = np.frombuffer(entry.data, np.dtype(step.output.dtype).newbyteorder("<"))
-        if have.size != out.size or _differs(out.ravel(), have).any():
-            return f"{layer['name']} ({layer['op']}, layer {layer['index']})"
-    return None
+def _layers(
+    model: Model, manifest: dict[str, Any], inputs: list[np.ndarray], ran: RunResult
+) -> Iterator[_LayerPair]:
+    """Yield (sample, layer, reference's output, device's output) of every layer and sample of a traced run."""
+    for sample, entries in enumerate(ran.trace or []):
+        one = [array[sample : sample + 1] for array in inputs]
+        steps = [(step, out) for step, out in reference.trace(model, one) if step.op != "reshape"]
+        for entry, (step, out), layer in zip(entries, steps, manifest["layers"], strict=True):
+            have = np.frombuffer(entry.data, np.dtype(step.output.dtype).newbyteorder("<"))
+            if have.size != out.size:
+                raise ToolkitError(
+                    f"the device wrote {have.size} values of {layer['name']} instead of {out.size}",
+                    fix="export the bundle again",
+                    exit_code=DEVICE,
+                )
+            yield sample, f"{layer['name']} ({layer['op']}, layer {layer['index']})", out.ravel(), have
