@@ -46,7 +46,7 @@ def read_zip(
             for match, info in chosen:
                 yield match, archive.read(info)  # reads no more than file_size and checks the CRC
     except _BROKEN as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, error) from error
 
 
 def read_tar_gz(path: Path, members: dict[str, int], *, max_total_bytes: int) -> dict[str, bytes]:
@@ -71,7 +71,7 @@ def read_tar_gz(path: Path, members: dict[str, int], *, max_total_bytes: int) ->
                     assert content is not None  # it is a regular file
                     found[name] = content.read()
     except _BROKEN as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, error) from error
     if missing := members.keys() - found.keys():
         raise damaged(path, f"{', '.join(sorted(missing))} is not in it")
     return found

@@ -24,10 +24,11 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("edge-toolkit", appauthor=False)) / "data"
 
 
-def damaged(path: Path, why: str) -> ToolkitError:
+def damaged(path: Path, why: str | Exception) -> ToolkitError:
     """Return the error for a file in the cache whose content is not what it should be."""
+    reason = str(why) or type(why).__name__
     return ToolkitError(
-        f"{path.name} is damaged or not the expected file: {why}",
+        f"{path.name} is damaged or not the expected file: {reason}",
         at=str(path),
         fix="delete the file and load the dataset again, or put a good copy in its place",
     )

@@ -61,7 +61,7 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
                 raise damaged(path, f"it claims {size:,} bytes of data")
             data = stream.read(size + 1)  # one more, to see that nothing follows
     except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, error) from error
     if len(data) != size:
         found = f"only {len(data):,}" if len(data) < size else "more"
         raise damaged(path, f"its header promises {size:,} bytes of data and there are {found}")

@@ -103,7 +103,7 @@ def read_jpegs(path: Path, limit: int | None) -> Split:
                     raise damaged(path, f"{match[0]} is {picture.size} {picture.mode}, not (32, 32) RGB")
                 images.append(np.asarray(picture).transpose(2, 0, 1))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise damaged(path, f"{match[0]}: {error}") from error
+            raise damaged(path, f"{match[0]}: {error or type(error).__name__}") from error
         labels.append(CLASSES.index(match[1]))
     if not images:
         raise damaged(path, "it has no images called <split>/<class>/NNNN.jpg")

@@ -55,7 +55,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.int64) for name in _NPZ_DIMENSIONS}
     except (OSError, ValueError, KeyError, EOFError, TypeError, MemoryError, zipfile.BadZipFile) as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, error) from error
     if any(arrays[name].ndim != dimensions for name, dimensions in _NPZ_DIMENSIONS.items()):
         raise damaged(path, "an array in it has the wrong number of dimensions")
     starts, columns = arrays["features_indptr"], arrays["features_indices"]
@@ -84,10 +84,8 @@ def read_linqs(path: Path) -> dict[str, np.ndarray]:
     )
     try:
         papers = [line.split() for line in files["cora/cora.content"].decode("ascii").splitlines()]
-        if len(papers) != _NODES or any(not set(paper[1:-1]) <= {"0", "1"} for paper in papers):
-            raise ValueError(f"not {_NODES} papers with zeros and ones")
         node = {paper[0]: index for index, paper in enumerate(papers)}
-        features = np.array([paper[1:-1] for paper in papers]).astype(np.float32)
+        features = np.stack([_words(paper[1:-1]) for paper in papers])
         labels = np.array([CLASSES.index(paper[-1]) for paper in papers], np.int64)
         cites = [line.split() for line in files["cora/cora.cites"].decode("ascii").splitlines()]
         pairs = {(node[cited], node[citing]) for cited, citing in cites}
@@ -108,6 +106,13 @@ def read_linqs(path: Path) -> dict[str, np.ndarray]:
         "test_nodes": rest[_VAL : _VAL + _TEST],
     }
     return _checked(path, graph)
+
+
+def _words(fields: list[str]) -> np.ndarray:
+    """Return one paper's features from its fields, each ``0`` or ``1``."""
+    if len(fields) != _FEATURES or not set(fields) <= {"0", "1"}:
+        raise ValueError(f"a paper does not have {_FEATURES} zeros and ones")
+    return (np.frombuffer("".join(fields).encode(), np.uint8) - ord("0")).astype(np.float32)
 
 
 def _within(indices: np.ndarray, end: int) -> bool:

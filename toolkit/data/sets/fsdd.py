@@ -22,8 +22,8 @@ _SAMPLES = SAMPLE_RATE_HZ  # one second; 20 of the 3,000 recordings are longer
 _MAX_WAV_BYTES = 256 * 1024  # the longest real one has 37 KB
 _MAX_TOTAL_BYTES = 256 * 1024 * 1024
 
-TEST = r"(?:[^/]+/)?recordings/(\d)_([a-z]+)_([0-4])\.wav"
-TRAIN = r"(?:[^/]+/)?recordings/(\d)_([a-z]+)_([5-9]|[1-9]\d+)\.wav"
+TEST = r"(?:\w[\w.-]*/)?recordings/(\d)_([a-z]+)_([0-4])\.wav"
+TRAIN = r"(?:\w[\w.-]*/)?recordings/(\d)_([a-z]+)_([5-9]|[1-9]\d+)\.wav"
 
 Split = tuple[np.ndarray, np.ndarray, list[str]]  # waveforms, digits, speakers
 
@@ -43,7 +43,7 @@ def read_split(path: Path, pattern: str, limit: int | None) -> Split:
         try:
             waveforms.append(_one_second(data))
         except (wave.Error, EOFError, ValueError) as error:
-            raise damaged(path, f"{match[0]}: {error}") from error
+            raise damaged(path, f"{match[0]}: {error or type(error).__name__}") from error
         digits.append(int(match[1]))
         speakers.append(match[2])
     if not waveforms:

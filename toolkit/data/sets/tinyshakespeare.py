@@ -33,7 +33,7 @@ def read_text(path: Path) -> bytes:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             text = stream.read(_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, error) from error
     if hashlib.sha256(text).hexdigest() != _SHA256:
         raise damaged(path, "the text's SHA-256 checksum does not match")
     return text

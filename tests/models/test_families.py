@@ -1,0 +1,137 @@
+"""The registry of model families, and what every family must do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from toolkit import models
+from toolkit.errors import ToolkitError
+
+EVERY_PRESET = [(family, preset) for family in models.families() for preset in models.presets(family)]
+
+
+def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
+    return torch.rand(count, *models.presets(family)[preset].input_shape)
+
+
+def test_the_families_are_the_modules():
+    assert list(models.families()) == ["cnn", "ds_cnn", "fc_autoencoder", "mlp", "mobilenet_v1", "resnet8"]
+    assert all(20 < len(about) <= 120 for about in models.families().values())
+
+
+def test_listing_families_does_not_import_torch():
+    script = "import sys; from toolkit import models; assert models.families(); print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("family", "preset"), EVERY_PRESET)
+def test_every_preset_runs_trains_and_exports(family, preset):
+    torch.manual_seed(0)
+    model = models.build(family, preset)
+    x = sample(family, preset)
+    model(x).square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+    model.eval()
+    expected = model(x)
+    exported = torch.export.export(model, (x,)).module()
+    assert torch.equal(exported(x), expected)
+
+
+@pytest.mark.parametrize(("family", "preset"), EVERY_PRESET)
+def test_the_seed_decides_the_weights(family, preset):
+    torch.manual_seed(3)
+    first = models.build(family, preset).state_dict()
+    torch.manual_seed(3)
+    second = models.build(family, preset).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("family", "preset"), EVERY_PRESET)
+def test_only_plain_layers_with_names_of_their_own(family, preset):
+    allowed = (
+        nn.Conv2d, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Linear,
+        nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d,
+    )  # fmt: skip
+    model = models.build(family, preset)
+    leaves = [module for module in model.modules() if not list(module.children())]
+    assert {type(leaf) for leaf in leaves} <= set(allowed)
+
+
+def test_the_first_preset_is_the_default():
+    model = models.build("mlp")
+    assert [layer.weight.shape for layer in model.modules() if isinstance(layer, nn.Linear)] == [
+        (32, 64),
+        (10, 32),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "settings", "x", "y"),
+    [
+        ("cnn", {"classes": 3, "input_shape": (3, 20, 12)}, (3, 20, 12), 3),
+        ("cnn", {"layers": [[8, 2, 1]]}, (1, 8, 8), 10),  # lists, as TOML has them
+        ("mlp", {"hidden": [16, 8]}, (1, 8, 8), 10),
+        ("mlp", {"hidden": []}, (1, 8, 8), 10),
+        ("mobilenet_v1", {"width": 0.5, "input_shape": (1, 48, 64), "classes": 5}, (1, 48, 64), 5),
+        ("resnet8", {"channels": [8, 16]}, (3, 32, 32), 10),
+        ("ds_cnn", {"blocks": 1, "channels": 8}, (1, 49, 10), 12),
+        ("fc_autoencoder", {"input_shape": (100,), "hidden": (9,)}, (100,), 100),
+    ],
+)
+def test_overrides(family, settings, x, y):
+    model = models.build(family, **settings).eval()
+    assert model(torch.zeros(2, *x)).shape == (2, y)
+
+
+def test_presets_are_the_readers_own_copy():
+    models.presets("mlp").clear()
+    assert "digits" in models.presets("mlp")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "what", "fix"),
+    [
+        (("resnet",), {}, "no model family called 'resnet'", "did you mean resnet8?"),
+        (("_preset",), {}, "no model family called '_preset'", ""),
+        (("transformer",), {}, "no model family called 'transformer'", "use one of cnn, ds_cnn"),
+        (("cnn", "mnst"), {}, "cnn has no preset called 'mnst'", "did you mean mnist?"),
+        (("cnn",), {"class": 3}, "cnn has no setting called 'class'", "did you mean classes?"),
+        (("cnn", "mnist"), {"input_shape": (1, 4, 4)}, "nothing is left of a (1, 4, 4) image", ""),
+        (("cnn",), {"input_shape": (28, 28)}, "cannot build cnn", ""),
+        (("cnn",), {"classes": -1}, "cannot build cnn", ""),
+        (("mlp",), {"hidden": "wide"}, "cannot build mlp", ""),
+        (("mobilenet_v1",), {"width": 0.01}, "width 0.01 leaves no channels", ""),
+    ],
+)
+def test_mistakes_are_named(arguments, settings, what, fix):
+    with pytest.raises(ToolkitError) as caught:
+        models.build(*arguments, **settings)
+    assert what in caught.value.what
+    assert fix in caught.value.fix
+
+
+def test_the_digits_cnn_learns():
+    from toolkit import data
+
+    digits = data.load("digits")
+    x, y = torch.from_numpy(digits.x_train), torch.from_numpy(digits.y_train)
+    torch.manual_seed(0)
+    model = models.build("cnn", "digits")
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(8):
+        for batch in torch.randperm(len(x)).split(64):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            optimizer.step()
+    model.eval()
+    predicted = model(torch.from_numpy(digits.x_test)).argmax(1).numpy()
+    assert (predicted == digits.y_test).mean() >= 0.97
