@@ -283,6 +283,27 @@ def test_strange_arguments_are_refused(argument: Any, original: bytes, marker: P
     refused(files.with_json(original, files.MODEL, plant), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sizes", [{"as_int": 1}, {"as_int": 2}, {"as_int": 1}, {"as_int": 1}]), ("dtype", 2)],
+)
+def test_shapes_and_dtypes_that_lie_are_refused(
+    field: str, value: Any, original: bytes, tmp_path: Path
+) -> None:
+    def plant(model: dict[str, Any]) -> None:
+        graph_of(model)["tensor_values"]["relu"][field] = value
+
+    refused(files.with_json(original, files.MODEL, plant), tmp_path, "relu computes another shape or dtype")
+
+
+def test_operators_that_cannot_run_are_refused(original: bytes, tmp_path: Path) -> None:
+    def plant(model: dict[str, Any]) -> None:
+        node = next(node for node in graph_of(model)["nodes"] if node["name"] == "relu")
+        node["target"] = "torch.ops.aten.t.default"
+
+    refused(files.with_json(original, files.MODEL, plant), tmp_path, "relu cannot run .*2 dimensions")
+
+
 LEAF = {"type": None, "context": None, "children_spec": []}
 
 
@@ -385,9 +406,10 @@ def test_tampered_json_never_breaks_the_reader(
             elif kind == 1 and isinstance(container, dict):
                 container["unknown"] = container.pop(key)
             elif kind == 2:
-                container[key] = copy.deepcopy(rng.choice(places(content)))[0]
+                other, name = rng.choice(places(content))
+                container[key] = copy.deepcopy(other[name])
             else:
-                container[key] = rng.choice(STRANGE)
+                container[key] = copy.deepcopy(rng.choice(STRANGE))
 
     try:
         program = load(files.with_json(original, entry, tamper), tmp_path)

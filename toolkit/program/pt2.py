@@ -84,15 +84,23 @@ def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
     import torch
     import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
 
+    from toolkit.program.pt2_shapes import check_shapes
+
     with _located(str(path)):
         entries = pt2_archive.read_file(Path(path))
         clean = _clean(entries)
         info = pt2_json.mapping(pt2_json.parse(entries.get(INFO, b"{}"), "toolkit.json"), "toolkit.json")
         try:
             with _quiet():
-                return torch.export.load(io.BytesIO(pt2_archive.write(clean))), info
+                program = torch.export.load(io.BytesIO(pt2_archive.write(clean)))
+                check_shapes(program)
+        except ToolkitError:
+            raise
         except Exception as error:  # torch checks with asserts and exceptions of all kinds
-            raise refuse(f"torch finds it inconsistent ({_first_line(error)})") from error
+            # torch.export.load logs some errors and then points to its log, which is held back here
+            details = "" if "warnings above" in str(error) else f" ({_first_line(error)})"
+            raise refuse(f"torch finds it inconsistent{details}") from error
+    return program, info
 
 
 def _clean(entries: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -150,7 +158,7 @@ def _located(place: str) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back torch's notices about its own deprecations; what goes wrong arrives as an exception."""
-    log = logging.getLogger("torch.export")
+    log = logging.getLogger("torch")
     level = log.level
     log.setLevel(logging.CRITICAL)
     try:
