@@ -80,20 +80,16 @@ SAME(__aeabi_memmove, memmove);
 SAME(__aeabi_memmove4, memmove);
 SAME(__aeabi_memmove8, memmove);
 
-#define SET(name)                                                                                              \
-    void name(void *to, size_t bytes, int value);                                                              \
-    void name(void *to, size_t bytes, int value) {                                                             \
-        memset(to, value, bytes);                                                                              \
-    }
+#define SET(name)                                 \
+    void name(void *to, size_t bytes, int value); \
+    void name(void *to, size_t bytes, int value) { memset(to, value, bytes); }
 SET(__aeabi_memset)
 SET(__aeabi_memset4)
 SET(__aeabi_memset8)
 
-#define CLEAR(name)                                                                                            \
-    void name(void *to, size_t bytes);                                                                         \
-    void name(void *to, size_t bytes) {                                                                        \
-        memset(to, 0, bytes);                                                                                  \
-    }
+#define CLEAR(name)                    \
+    void name(void *to, size_t bytes); \
+    void name(void *to, size_t bytes) { memset(to, 0, bytes); }
 CLEAR(__aeabi_memclr)
 CLEAR(__aeabi_memclr4)
 CLEAR(__aeabi_memclr8)

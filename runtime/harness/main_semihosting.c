@@ -68,13 +68,13 @@ void model_trace(unsigned layer, const void *data, unsigned bytes) {
 #endif
 
 /* The input ends the loop; output.bin is then as long as it should be, or something went wrong. */
-#define READ(data, bytes)                                                                                      \
-    if (MOVE(SYS_READ, input, data, bytes)) {                                                                  \
-        break;                                                                                                 \
+#define READ(data, bytes)                     \
+    if (MOVE(SYS_READ, input, data, bytes)) { \
+        break;                                \
     }
-#define WRITE(data, bytes)                                                                                     \
-    if (MOVE(SYS_WRITE, output, data, bytes)) {                                                                \
-        break;                                                                                                 \
+#define WRITE(data, bytes)                      \
+    if (MOVE(SYS_WRITE, output, data, bytes)) { \
+        break;                                  \
     }
 
 int main(void) {

@@ -19,13 +19,13 @@ void model_trace(unsigned layer, const void *data, unsigned bytes) {
 #endif
 
 /* The input ends the loop; output.bin is then as long as it should be, or something went wrong. */
-#define READ(data, bytes)                                                                                      \
-    if (fread(data, 1, bytes, input) != (bytes)) {                                                             \
-        break;                                                                                                 \
+#define READ(data, bytes)                          \
+    if (fread(data, 1, bytes, input) != (bytes)) { \
+        break;                                     \
     }
-#define WRITE(data, bytes)                                                                                     \
-    if (fwrite(data, 1, bytes, output) != (bytes)) {                                                           \
-        break;                                                                                                 \
+#define WRITE(data, bytes)                           \
+    if (fwrite(data, 1, bytes, output) != (bytes)) { \
+        break;                                       \
     }
 
 int main(void) {

@@ -8,7 +8,12 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define TK_INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__) || __GNUC__ < 8
 #define TK_NOINLINE __attribute__((noinline))
+#else
+/* GCC 12 for Arm may take a layer whose stores it vectorised for a function without effects, and drop the call. */
+#define TK_NOINLINE __attribute__((noipa))
+#endif
 #define TK_UNUSED __attribute__((unused))
 #define TK_ALIGN(bytes) __attribute__((aligned(bytes)))
 #define TK_SECTION(name) __attribute__((section(name)))

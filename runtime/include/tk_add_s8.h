@@ -28,7 +28,8 @@ TK_KERNEL void tk_add_s8(const int8_t *a, const int8_t *b, const tk_add_scales *
     for (int32_t row = 0; row < rows; ++row) {
         for (int32_t i = 0; i < size; ++i) {
             const int32_t sum = tk_widen_addend(a[i], &scales->a) + tk_widen_addend(b[i], &scales->b);
-            const int32_t scaled = tk_shift_away(tk_multiply_high(sum, scales->sum.multiplier), scales->sum.shift);
+            const int32_t scaled =
+                tk_shift_away(tk_multiply_high(sum, scales->sum.multiplier), scales->sum.shift);
             output[i] = (int8_t)tk_clamp(scaled + scales->sum.zero_point, scales->min, scales->max);
         }
         a += size;

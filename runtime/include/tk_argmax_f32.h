@@ -5,7 +5,8 @@
 #include "tk.h"
 
 /* output[row][i] = the first k with the largest input[row][k][i]; input (rows, depth, inner). */
-TK_KERNEL void tk_argmax_f32(const float *input, int32_t *output, int32_t rows, int32_t depth, int32_t inner) {
+TK_KERNEL void tk_argmax_f32(const float *input, int32_t *output, int32_t rows, int32_t depth,
+                             int32_t inner) {
     for (int32_t row = 0; row < rows; ++row, input += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
             int32_t best = 0;

@@ -5,8 +5,8 @@
 #include "tk.h"
 
 /* Copy one input of a concatenation: `rows` rows of `size` values to output rows that begin `stride` apart. */
-TK_KERNEL void tk_concat_f32(const float *TK_RESTRICT input, float *TK_RESTRICT output, int32_t rows, int32_t size,
-                          int32_t stride) {
+TK_KERNEL void tk_concat_f32(const float *TK_RESTRICT input, float *TK_RESTRICT output, int32_t rows,
+                             int32_t size, int32_t stride) {
     for (int32_t row = 0; row < rows; ++row) {
         for (int32_t i = 0; i < size; ++i) output[i] = input[i];
         input += size;

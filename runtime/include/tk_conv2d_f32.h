@@ -6,8 +6,8 @@
 
 /* 2-d convolution in float32: weight (out_c, kernel_h, kernel_w, in_c), bias (out_c), output clamped to low..high.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_conv2d_f32(const float *input, const float *weight, const float *bias, float low, float high,
-                             float *output, const tk_window *window) {
+TK_KERNEL void tk_conv2d_f32(const float *input, const float *weight, const float *bias, float low,
+                             float high, float *output, const tk_window *window) {
     for (int32_t y = 0; y < window->out_h; ++y) {
         for (int32_t x = 0; x < window->out_w; ++x) {
             const float *w = weight;

@@ -7,9 +7,9 @@
 /* 2-d convolution: weight (out_c, kernel_h, kernel_w, in_c),
  * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight, const int32_t *bias,
-                            const tk_requant_s8 *requant, int8_t *scratch, int8_t *output,
-                            const tk_window *window) {
+TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
+                            const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
+                            int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
     const int pointwise = tk_is_pointwise(window);
     for (int32_t y = 0; y < window->out_h; ++y) {

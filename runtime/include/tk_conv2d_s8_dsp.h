@@ -7,9 +7,9 @@
 /* As tk_conv2d_s8, two pixels by four output channels at a time, with weight and bias packed two rows in one multiply
  * (tk_fully_connected_s8_dsp.h says how). `scratch` holds two widened pixels, 4 * padded bytes with padded = depth
  * rounded up to 4, and `padded` bytes more when in_c is no multiple of 4. */
-TK_KERNEL void tk_conv2d_s8_dsp(const int8_t *input, int32_t zero_point, const uint32_t *weight, const int32_t *bias,
-                                const tk_requant_s8 *requant, uint32_t *scratch, int8_t *output,
-                                const tk_window *window) {
+TK_KERNEL void tk_conv2d_s8_dsp(const int8_t *input, int32_t zero_point, const uint32_t *weight,
+                                const int32_t *bias, const tk_requant_s8 *requant, uint32_t *scratch,
+                                int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
     const int32_t padded = (depth + 3) & ~3;
     const int32_t channels = window->out_c, pixels = window->out_h * window->out_w;

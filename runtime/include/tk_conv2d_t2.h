@@ -8,9 +8,9 @@
 /* 2-d convolution: weight in -1..1, (out_c, ceil(depth / 4)) bytes packed by tk_ternary.h, depth = kernel_h * kernel_w * in_c,
  * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8_t *weight, const int32_t *bias,
-                            const tk_requant_s8 *requant, int8_t *scratch, int8_t *output,
-                            const tk_window *window) {
+TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8_t *weight,
+                            const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
+                            int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
     const int pointwise = tk_is_pointwise(window);
     for (int32_t y = 0; y < window->out_h; ++y) {

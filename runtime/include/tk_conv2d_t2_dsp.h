@@ -7,9 +7,9 @@
 
 /* As tk_conv2d_t2, two pixels by four output channels at a time, weights packed two rows in one multiply: one AND
  * unpacks two rows by two columns for both pixels. `scratch` is that of tk_conv2d_s8_dsp with depth rounded up to 8. */
-TK_KERNEL void tk_conv2d_t2_dsp(const int8_t *input, int32_t zero_point, const uint32_t *weight, const int32_t *bias,
-                                const tk_requant_s8 *requant, uint32_t *scratch, int8_t *output,
-                                const tk_window *window) {
+TK_KERNEL void tk_conv2d_t2_dsp(const int8_t *input, int32_t zero_point, const uint32_t *weight,
+                                const int32_t *bias, const tk_requant_s8 *requant, uint32_t *scratch,
+                                int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
     const int32_t padded = (depth + 7) & ~7;
     const int32_t channels = window->out_c, pixels = window->out_h * window->out_w;
@@ -26,14 +26,14 @@ TK_KERNEL void tk_conv2d_t2_dsp(const int8_t *input, int32_t zero_point, const u
                 int32_t a0 = 0, a1 = 0, b0 = 0, b1 = 0;
                 for (int32_t n = tk_min(left, 32); n > 0; n -= 8, x += 8, w += 2) {
                     const uint32_t u = w[0], v = w[1];
-#define TK_TWO_COLUMNS(i, bits)                                        \
-    do {                                                               \
-        const uint32_t tk_u = TK_AND_ROR(TK_TERNARY_MASK, u, bits);    \
-        const uint32_t tk_v = TK_AND_ROR(TK_TERNARY_MASK, v, bits);    \
-        a0 = tk_smlad(tk_u, x[2 * (i)], a0);                           \
-        a1 = tk_smlad(tk_u, x[2 * (i) + 1], a1);                       \
-        b0 = tk_smlad(tk_v, x[2 * (i)], b0);                           \
-        b1 = tk_smlad(tk_v, x[2 * (i) + 1], b1);                       \
+#define TK_TWO_COLUMNS(i, bits)                                     \
+    do {                                                            \
+        const uint32_t tk_u = TK_AND_ROR(TK_TERNARY_MASK, u, bits); \
+        const uint32_t tk_v = TK_AND_ROR(TK_TERNARY_MASK, v, bits); \
+        a0 = tk_smlad(tk_u, x[2 * (i)], a0);                        \
+        a1 = tk_smlad(tk_u, x[2 * (i) + 1], a1);                    \
+        b0 = tk_smlad(tk_v, x[2 * (i)], b0);                        \
+        b1 = tk_smlad(tk_v, x[2 * (i) + 1], b1);                    \
     } while (0)
                     {
                         const uint32_t tk_u = u & TK_TERNARY_MASK, tk_v = v & TK_TERNARY_MASK;

@@ -18,7 +18,8 @@ TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, c
         for (int32_t x = 0; x < window->out_w; ++x) {
             const int32_t col = x * window->stride_w - window->pad_left;
             const int8_t *corner = input + (row * window->in_w + col) * window->in_c;
-            const int whole = row >= 0 && row + extent_h < window->in_h && col >= 0 && col + extent_w < window->in_w;
+            const int whole =
+                row >= 0 && row + extent_h < window->in_h && col >= 0 && col + extent_w < window->in_w;
             for (int32_t o = 0; o < window->out_c; ++o) {
                 const int8_t *pixel = corner + o / multiplier, *w = weight + o;
                 int32_t acc = bias[o];
@@ -33,7 +34,8 @@ TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, c
                     for (int32_t i = 0; i < window->kernel_h; ++i) {
                         for (int32_t j = 0; j < window->kernel_w; ++j, w += window->out_c) {
                             const int32_t r = i * window->dilation_h, c = j * window->dilation_w;
-                            const int inside = row + r >= 0 && row + r < window->in_h && col + c >= 0 && col + c < window->in_w;
+                            const int inside = row + r >= 0 && row + r < window->in_h && col + c >= 0 &&
+                                               col + c < window->in_w;
                             acc += (inside ? pixel[(r * window->in_w + c) * window->in_c] : zero_point) * *w;
                         }
                     }

@@ -23,11 +23,11 @@ TK_INLINE int32_t tk_smlad(uint32_t a, uint32_t b, int32_t acc) {
     return __smlad((int16x2_t)a, (int16x2_t)b, acc);
 }
 /* (x rotated right by `bits`) & mask, in one instruction. */
-#define TK_AND_ROR(mask, x, bits)                                                                     \
-    (__extension__({                                                                                  \
-        uint32_t tk_result;                                                                           \
-        __asm("and %0, %1, %2, ror #" #bits : "=r"(tk_result) : "r"(mask), "r"(x));                   \
-        tk_result;                                                                                    \
+#define TK_AND_ROR(mask, x, bits)                                                   \
+    (__extension__({                                                                \
+        uint32_t tk_result;                                                         \
+        __asm("and %0, %1, %2, ror #" #bits : "=r"(tk_result) : "r"(mask), "r"(x)); \
+        tk_result;                                                                  \
     }))
 #else
 TK_INLINE int32_t tk_lane(uint32_t x, int high) {
@@ -45,7 +45,7 @@ TK_INLINE int32_t tk_smlad(uint32_t a, uint32_t b, int32_t acc) {
     return (int32_t)((uint32_t)acc + low + high); /* modulo 2^32, as the instruction */
 }
 TK_INLINE uint32_t tk_ror(uint32_t x, int bits) { return bits ? (x >> bits) | (x << (32 - bits)) : x; }
-#define TK_AND_ROR(mask, x, bits) ((mask) & tk_ror(x, bits))
+#define TK_AND_ROR(mask, x, bits) (tk_ror(x, bits) & (mask))
 #endif
 
 /* Load four bytes from any address, lowest byte first. */

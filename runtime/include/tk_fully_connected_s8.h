@@ -9,7 +9,8 @@
  * output (rows, channels). Reads and writes nothing else. */
 TK_KERNEL void tk_fully_connected_s8(const int8_t *TK_RESTRICT input, const int8_t *TK_RESTRICT weight,
                                      const int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
-                                     int8_t *TK_RESTRICT output, int32_t rows, int32_t depth, int32_t channels) {
+                                     int8_t *TK_RESTRICT output, int32_t rows, int32_t depth,
+                                     int32_t channels) {
     for (int32_t row = 0; row < rows; ++row) {
         const int8_t *w = weight;
         for (int32_t o = 0; o < channels; ++o) {

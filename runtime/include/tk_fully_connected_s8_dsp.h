@@ -9,35 +9,36 @@
  * multiply-accumulates; toolkit/ops/pack.py says how the words lie. */
 
 #ifdef TK_HAS_DSP
-#define TK_FOUR_BY_FOUR             \
-    "ldr %[x], [%[xp]], #4\n\t"     \
-    "ldmia %[wp]!, {r8-r11}\n\t"    \
-    "sxtb16 %[e], %[x]\n\t"         \
-    "sxtb16 %[x], %[x], ror #8\n\t" \
-    "smlad %[ra], r8, %[e], %[ra]\n\t"   \
-    "sxtb16 r8, r8\n\t"                  \
-    "smlad %[rb], r9, %[e], %[rb]\n\t"   \
-    "sxtb16 r9, r9\n\t"                  \
-    "smlad %[la], r8, %[e], %[la]\n\t"   \
-    "smlad %[lb], r9, %[e], %[lb]\n\t"   \
-    "smlad %[ra], r10, %[x], %[ra]\n\t"  \
-    "sxtb16 r10, r10\n\t"                \
-    "smlad %[rb], r11, %[x], %[rb]\n\t"  \
-    "sxtb16 r11, r11\n\t"                \
-    "smlad %[la], r10, %[x], %[la]\n\t"  \
+#define TK_FOUR_BY_FOUR                 \
+    "ldr %[x], [%[xp]], #4\n\t"         \
+    "ldmia %[wp]!, {r8-r11}\n\t"        \
+    "sxtb16 %[e], %[x]\n\t"             \
+    "sxtb16 %[x], %[x], ror #8\n\t"     \
+    "smlad %[ra], r8, %[e], %[ra]\n\t"  \
+    "sxtb16 r8, r8\n\t"                 \
+    "smlad %[rb], r9, %[e], %[rb]\n\t"  \
+    "sxtb16 r9, r9\n\t"                 \
+    "smlad %[la], r8, %[e], %[la]\n\t"  \
+    "smlad %[lb], r9, %[e], %[lb]\n\t"  \
+    "smlad %[ra], r10, %[x], %[ra]\n\t" \
+    "sxtb16 r10, r10\n\t"               \
+    "smlad %[rb], r11, %[x], %[rb]\n\t" \
+    "sxtb16 r11, r11\n\t"               \
+    "smlad %[la], r10, %[x], %[la]\n\t" \
     "smlad %[lb], r11, %[x], %[lb]\n\t"
 
-#define TK_RUN_TO(end_pointer, body)                                                             \
-    __asm volatile("1:\n\t" body "cmp %[xp], %[end]\n\tbne 1b"                                   \
+#define TK_RUN_TO(end_pointer, body)                                                               \
+    __asm volatile("1:\n\t" body "cmp %[xp], %[end]\n\tbne 1b"                                     \
                    : [xp] "+&r"(x), [wp] "+&r"(w), [ra] "+&r"(ra), [la] "+&r"(la), [rb] "+&r"(rb), \
-                     [lb] "+&r"(lb), [x] "=&r"(t0), [e] "=&r"(t1)                                \
-                   : [end] "r"(end_pointer)                                                      \
+                     [lb] "+&r"(lb), [x] "=&r"(t0), [e] "=&r"(t1)                                  \
+                   : [end] "r"(end_pointer)                                                        \
                    : "r8", "r9", "r10", "r11", "cc", "memory")
 #endif
 
 /* Add four rows' products over 4 * groups columns to acc: combined and low row of pair A, then of pair B. Returns
  * the weights' end. */
-TK_INLINE const uint32_t *tk_four_rows_s8_dsp(const int8_t *x, const uint32_t *w, int32_t groups, int32_t *acc) {
+TK_INLINE const uint32_t *tk_four_rows_s8_dsp(const int8_t *x, const uint32_t *w, int32_t groups,
+                                              int32_t *acc) {
     int32_t ra = acc[0], la = acc[1], rb = acc[2], lb = acc[3];
 #ifdef TK_HAS_DSP
     uint32_t t0, t1;
@@ -60,8 +61,8 @@ TK_INLINE const uint32_t *tk_four_rows_s8_dsp(const int8_t *x, const uint32_t *w
 /* As tk_fully_connected_s8, with weight and bias packed two rows in one. `input` must be readable up to the next
  * multiple of four bytes. */
 TK_KERNEL void tk_fully_connected_s8_dsp(const int8_t *input, const uint32_t *weight, const int32_t *bias,
-                                         const tk_requant_s8 *requant, int8_t *output, int32_t rows, int32_t depth,
-                                         int32_t channels) {
+                                         const tk_requant_s8 *requant, int8_t *output, int32_t rows,
+                                         int32_t depth, int32_t channels) {
     const int32_t groups = (depth + 3) / 4;
     for (int32_t row = 0; row < rows; ++row) {
         const uint32_t *w = weight;

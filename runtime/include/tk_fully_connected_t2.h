@@ -8,7 +8,8 @@
  * weight (channels, ceil(depth / 4)) bytes. */
 TK_KERNEL void tk_fully_connected_t2(const int8_t *TK_RESTRICT input, const uint8_t *TK_RESTRICT weight,
                                      const int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
-                                     int8_t *TK_RESTRICT output, int32_t rows, int32_t depth, int32_t channels) {
+                                     int8_t *TK_RESTRICT output, int32_t rows, int32_t depth,
+                                     int32_t channels) {
     const int32_t stride = (depth + 3) / 4;
     for (int32_t row = 0; row < rows; ++row) {
         const int32_t sum = tk_sum_s8(input, depth);

@@ -5,7 +5,8 @@
 #include "tk_box.h"
 
 /* Put the input inside a larger output whose other values are `value`. */
-TK_KERNEL void tk_pad_s8(const int8_t *TK_RESTRICT input, int8_t value, int8_t *TK_RESTRICT output, const tk_box *box) {
+TK_KERNEL void tk_pad_s8(const int8_t *TK_RESTRICT input, int8_t value, int8_t *TK_RESTRICT output,
+                         const tk_box *box) {
     for (int32_t i = 0; i < box->outer[0]; ++i) {
         for (int32_t j = 0; j < box->outer[1]; ++j) {
             for (int32_t k = 0; k < box->outer[2]; ++k) {

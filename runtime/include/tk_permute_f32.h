@@ -5,8 +5,9 @@
 #include "tk.h"
 
 /* output[i][j][k][l] = input[i * si + j * sj + k * sk + l * sl], output (ni, nj, nk, nl). */
-TK_KERNEL void tk_permute_f32(const float *TK_RESTRICT input, float *TK_RESTRICT output, int32_t ni, int32_t nj,
-                           int32_t nk, int32_t nl, int32_t si, int32_t sj, int32_t sk, int32_t sl) {
+TK_KERNEL void tk_permute_f32(const float *TK_RESTRICT input, float *TK_RESTRICT output, int32_t ni,
+                              int32_t nj, int32_t nk, int32_t nl, int32_t si, int32_t sj, int32_t sk,
+                              int32_t sl) {
     for (int32_t i = 0; i < ni; ++i) {
         for (int32_t j = 0; j < nj; ++j) {
             for (int32_t k = 0; k < nk; ++k) {

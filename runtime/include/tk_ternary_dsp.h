@@ -10,11 +10,11 @@
 #define TK_TERNARY_MASK 0xC003C003u
 
 /* Split a sum of at most 32 columns and add its parts to the two rows. */
-#define TK_TERNARY_SPLIT(sum, row_a, row_b)                                 \
-    do {                                                                    \
-        const int32_t tk_low = (int32_t)((uint32_t)(sum) << 18) >> 18;      \
-        (row_a) += tk_low;                                                  \
-        (row_b) += ((sum)-tk_low) >> 14;                                    \
+#define TK_TERNARY_SPLIT(sum, row_a, row_b)                            \
+    do {                                                               \
+        const int32_t tk_low = (int32_t)((uint32_t)(sum) << 18) >> 18; \
+        (row_a) += tk_low;                                             \
+        (row_b) += ((sum)-tk_low) >> 14;                               \
     } while (0)
 
 /* Sum of `count` widened lanes (a multiple of 2), words `step` apart. */
