@@ -1,0 +1,55 @@
+"""One ternary and one int8 network on every core: all layers equal to the reference, to the bit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from toolkit import bundle, models
+from toolkit.measure.verify import verify
+from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
+
+NEEDS = {
+    "cortex-m55": ("qemu-system-arm", "apt-get install qemu-system-arm"),
+    "rpi": ("qemu-aarch64", "apt-get install qemu-user"),
+}
+CORES = ["host", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m55", "rv32imc", "rpi"]
+
+
+@pytest.fixture(scope="module", params=["ternary", "int8"])
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A digits CNN with random weights: equality needs no training."""
+    torch.manual_seed(0)
+    model = models.build("cnn", "digits").eval()
+    if request.param == "ternary":
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.weight.data = 0.05 * torch.randint(-1, 2, layer.weight.shape)
+    images = np.random.default_rng(0).uniform(size=(32, 1, 8, 8)).astype(np.float32)
+    file = tmp_path_factory.mktemp(request.param) / "cnn.pt2"
+    pt2.save(quantize_ptq(model, images, weights=request.param), file, {})
+    return file
+
+
+@pytest.mark.parametrize("target", CORES)
+def test_every_layer_is_equal_on(target: str, program: Path, tmp_path: Path) -> None:
+    if target in NEEDS and shutil.which(NEEDS[target][0]) is None:
+        pytest.skip(f"{NEEDS[target][0]} is not installed: {NEEDS[target][1]}")
+    ternary = "ternary" in str(program)
+    manifest = bundle.export(program, target, tmp_path / "bundle")
+    layers = [layer for layer in manifest["layers"] if layer["weight_type"]]
+    assert {layer["weight_type"] for layer in layers} == {"ternary" if ternary else "int8"}
+    weights = 16 * 9 + 32 * 16 * 9 + 48 * 32 * 9 + 10 * 48
+    padding = 1.1  # the fast kernels pad rows to four and columns to eight
+    assert manifest["sizes"]["weight_bytes"] <= weights / (4 if ternary else 1) * padding
+    result = verify(tmp_path / "bundle", fresh=8, layer_samples=3, host=False)
+    assert result.ok, result.first_difference
+    assert result.exact
+    layer_values = sum(int(np.prod(layer["output"]["device_shape"])) for layer in manifest["layers"])
+    assert result.comparisons[-1].values == 3 * layer_values

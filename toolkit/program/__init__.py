@@ -1,0 +1,1 @@
+"""Exported programs: made from models, quantized, written and read."""
