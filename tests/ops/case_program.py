@@ -70,8 +70,15 @@ def write(folder: Path, cases: list[Case], target: str, kernels: str) -> CasePro
     (folder / "model.c").write_text(
         "\n".join([*body, f"void model_run(void) {{\n{runs}}}", ""]), encoding="utf-8"
     )
-    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "target": target}), encoding="utf-8")
-    return CaseProgram(folder, cases)
+    program = CaseProgram(folder, cases)
+    manifest = {
+        "schema": 1,
+        "target": target,
+        "inputs": [{"bytes": len(program.sample())}],
+        "outputs": [{"bytes": sum(case.step.output.nbytes for case in cases)}],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return program
 
 
 def model_of(name: str, case: Case) -> Model:

@@ -51,12 +51,16 @@ def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernels: str
     assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=exact) == []
 
 
-@pytest.mark.parametrize("target_name", ["cortex-m4", "cortex-m0plus"])
+@pytest.mark.parametrize(
+    ("target_name", "compiler"), [("cortex-m4", "zig"), ("cortex-m4", "gcc"), ("cortex-m0plus", "zig")]
+)
 @pytest.mark.parametrize("name", OPERATORS)
-def test_on_an_emulated_core(name: str, target_name: str, tmp_path: Path) -> None:
+def test_on_an_emulated_core(name: str, target_name: str, compiler: str, tmp_path: Path) -> None:
     target = targets.load(target_name)
+    if compiler == "gcc":
+        _compiler("arm-none-eabi-gcc", "gcc-arm-none-eabi")
     program = case_program.write(tmp_path, list(operators()[name].cases()), target_name, target.kernels)
-    result = run.run(build.build(tmp_path), target, [program.sample()])
+    result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
     assert program.mismatches(result.outputs[0]) == []
 
 
