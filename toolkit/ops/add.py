@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.add_linear import LinearForm, linear_form
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.fixed_point import multiply_high, shift_away
 from toolkit.ops.int8_value import scale_of, zero_point_of
@@ -50,19 +51,11 @@ class Add(Operator):
         return Step(self.name, "", values, Value("", ()))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        a, b = _operands(step)
-        x, y = inputs[0], inputs[1] if len(inputs) > 1 else b.data
+        x, y = inputs[0], inputs[1] if len(inputs) > 1 else _operands(step)[1].data
         assert y is not None
         if step.output.quant is None:
             return apply_bounds(x.astype(np.float32) + y.astype(np.float32), step)
-        scales = _scales(step, a, b)
-        total = np.zeros(step.output.shape, np.int64)
-        for data, value, (multiplier, shift) in zip((x, y), (a, b), scales[:2], strict=True):
-            centred = (data.astype(np.int64) - zero_point_of(value)) << EXTRA_BITS
-            total = total + shift_away(multiply_high(centred, multiplier), shift)
-        multiplier, shift = scales[2]
-        scaled = shift_away(multiply_high(total, multiplier), shift) + zero_point_of(step.output)
-        return np.clip(scaled, *output_bounds(step.output, step.attrs.get("activation"))).astype(np.int8)
+        return _sum(step, x, y)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         a, b = _operands(step)
@@ -78,13 +71,17 @@ class Add(Operator):
             return Call(
                 "tk_add_f32", [*operands, emitter.float_literal(low), emitter.float_literal(high), *tail]
             )
+        bounds = [str(bound) for bound in output_bounds(step.output, step.attrs.get("activation"))]
+        if (form := _linear_form(step, a, b)) is not None:
+            fields = ", ".join([*map(str, form.fields()), *bounds])
+            form_name = emitter.local("tk_add_linear", "form", f"{{{fields}}}")
+            return Call("tk_add_linear_s8", [*operands, form_name, *tail])
         zeros = [zero_point_of(value) for value in (a, b, step.output)]
         parts = [
             f"{{{zero}, {multiplier}, {shift}}}"
             for zero, (multiplier, shift) in zip(zeros, _scales(step, a, b), strict=True)
         ]
-        low_q, high_q = output_bounds(step.output, step.attrs.get("activation"))
-        scales = emitter.local("tk_add_scales", "scales", f"{{{', '.join(parts)}, {low_q}, {high_q}}}")
+        scales = emitter.local("tk_add_scales", "scales", f"{{{', '.join([*parts, *bounds])}}}")
         return Call("tk_add_s8", [*operands, scales, *tail])
 
     def overlap(self, step: Step, index: int, kernels: str) -> int | None:
@@ -122,6 +119,28 @@ def _operands(step: Step) -> tuple[Value, Value]:
     return a, Value(b.name, b.shape, "int8", per_tensor(scale), np.rint(real / scale).astype(np.int8))
 
 
+def _sum(step: Step, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the int8 sum of int8 ``x`` and ``y``, which broadcast, at the step's scales."""
+    a, b = _operands(step)
+    scales = _scales(step, a, b)
+    total = np.zeros(1, np.int64)
+    for data, value, (multiplier, shift) in zip((x, y), (a, b), scales[:2], strict=True):
+        centred = (data.astype(np.int64) - zero_point_of(value)) << EXTRA_BITS
+        total = total + shift_away(multiply_high(centred, multiplier), shift)
+    multiplier, shift = scales[2]
+    scaled = shift_away(multiply_high(total, multiplier), shift) + zero_point_of(step.output)
+    return np.clip(scaled, *output_bounds(step.output, step.attrs.get("activation"))).astype(np.int8)
+
+
+def _linear_form(step: Step, a: Value, b: Value) -> LinearForm | None:
+    """Return the linear form that equals the reference for every pair of int8 values."""
+    every = np.arange(-128, 128, dtype=np.int8)
+    sums = _sum(step, every[:, None], every).astype(np.int64)
+    ratio_a, ratio_b = (scale_of(value) / scale_of(step.output) for value in (a, b))
+    low, high = output_bounds(step.output, step.attrs.get("activation"))
+    return linear_form(sums, ratio_a, ratio_b, low, high)
+
+
 def _scales(step: Step, a: Value, b: Value) -> list[tuple[int, int]]:
     """Return multiplier and right shift of a, b and the sum, relative to twice the larger input scale."""
     twice_larger = 2 * max(scale_of(a), scale_of(b))
@@ -155,19 +174,18 @@ def _constant_case(constant: tuple[int, ...], kind: str) -> Case:
 
 def _all_pairs() -> Iterable[Case]:
     """Every pair of int8 values, at scales where sums fall half-way between integers and at others."""
-    x, y = (
-        grid.reshape(256, 256).astype(np.int8) for grid in np.meshgrid(range(-128, 128), range(-128, 128))
-    )
-    for scales in ((0.05, 0.05, 0.1), (0.25, 0.125, 0.5), (0.0031, 0.71, 0.4), (0.02, 0.03, 0.0001)):
-        a, b = (
-            activation("a", x.shape, "int8", scales[0], -128),
-            activation("b", x.shape, "int8", scales[1], 127),
-        )
-        yield Case(
-            case_id("all", scales),
-            Step("add", "add", [a, b], activation("y", x.shape, "int8", scales[2])),
-            [x, y],
-        )
+    x, y = (grid.astype(np.int8) for grid in np.meshgrid(range(-128, 128), range(-128, 128)))
+    some = [
+        ((0.05, 0.05, 0.1), (-128, 127)),
+        ((0.25, 0.125, 0.5), (-128, 127)),
+        ((0.0031, 0.71, 0.4), (-128, 127)),
+        ((0.02, 0.03, 0.0001), (-128, 127)),
+        ((0.75, 0.5, 1.0), (0, 0)),  # no linear form
+    ]
+    for scales, zeros in some:
+        a, b = (activation(n, x.shape, "int8", s, z) for n, s, z in zip("ab", scales, zeros, strict=False))
+        step = Step("add", "add", [a, b], activation("y", x.shape, "int8", scales[2], 0))
+        yield Case(case_id("all", scales), step, [x, y])
 
 
 OPERATOR = Add()
