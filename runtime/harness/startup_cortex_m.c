@@ -55,12 +55,16 @@ __attribute__((noreturn, used)) void tk_start(void) {
     }
 }
 
-/* The stacked frame (r0-r3, r12, lr, pc, xpsr) goes to fault.bin. The fault may be a stack overflow, so start
- * with a fresh stack. */
+/* The stacked frame (r0-r3, r12, lr, pc, xpsr) goes to fault.bin. After a stack overflow there is none, and no
+ * stack to work on: start a fresh one. */
 __attribute__((naked, noreturn)) void tk_fault(void) {
     __asm volatile("mov r1, sp\n"
+                   "ldr r0, =tk_stack_limit + 64\n"
+                   "cmp r1, r0\n"
+                   "bhs 1f\n"
                    "ldr r0, =tk_stack_top\n"
                    "mov sp, r0\n"
+                   "1:\n"
                    "ldr r0, =tk_fault_name\n"
                    "movs r2, #32\n"
                    "ldr r3, =0x20023\n" /* run-time error */

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +26,16 @@ _COMPILE_TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class Image:
-    """A built program. ``path`` is an ELF, or this machine's own kind of executable."""
+    """A built program. ``path`` is an ELF, or this machine's own kind of executable.
+
+    ``input_bytes`` and ``output_bytes`` are those of one sample, all tensors joined.
+    """
 
     path: Path
     toolchain: str
     kind: Literal["bare_metal", "hosted"]
+    input_bytes: int
+    output_bytes: int
 
 
 def build(
@@ -65,9 +71,12 @@ def build(
     )
     folder = bundle / "build" / folder_name
     image = Image(
-        folder / _image_name(chosen), compiler.name, "bare_metal" if chosen.bare_metal else "hosted"
+        folder / _image_name(chosen),
+        compiler.name,
+        "bare_metal" if chosen.bare_metal else "hosted",
+        sum(tensor["bytes"] for tensor in manifest["inputs"]),
+        sum(tensor["bytes"] for tensor in manifest["outputs"]),
     )
-
     harness = firmware.files(chosen)
     if chosen.name == own:  # the user may have changed the bundle's copies
         harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
@@ -85,14 +94,13 @@ def build(
             (scratch / name).write_text(text, encoding="utf-8", newline="\n")
         sources = {bundle / "model.c": optimize}
         sources |= {scratch / name: _HARNESS_OPTIMIZE for name in harness if name.endswith(".c")}
-        objects = []
-        for source, level in sources.items():
-            objects.append(scratch / f"{source.stem}.o")
-            _call(
-                compiler,
-                [level, *flags, "-c", str(source), "-o", str(objects[-1])],
-                f"compiling {source.name}",
-            )
+        objects = [scratch / f"{source.stem}.o" for source in sources]
+
+        def compile(source: Path, level: str, output: Path) -> None:
+            _call(compiler, [level, *flags, "-c", str(source), "-o", str(output)], f"compiling {source.name}")
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(compile, sources, sources.values(), objects))
         _link(chosen, compiler, objects, scratch, bundle)
         (scratch / "stamp.json").write_text(json.dumps(stamp), encoding="utf-8")
     return image
@@ -114,7 +122,18 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
         raise ToolkitError("not a manifest of schema 1", at=str(file), fix=again)
     if not isinstance(manifest.get("target"), str):
         raise ToolkitError("the manifest names no target", at=str(file), fix=again)
+    for kind in ("inputs", "outputs"):
+        if not _are_tensors(manifest.get(kind)):
+            raise ToolkitError(f"the manifest does not describe the {kind}", at=str(file), fix=again)
     return manifest
+
+
+def _are_tensors(described: Any) -> bool:
+    return (
+        isinstance(described, list)
+        and bool(described)
+        and all(isinstance(t, dict) and isinstance(t.get("bytes"), int) and t["bytes"] > 0 for t in described)
+    )
 
 
 def _image_name(target: Target) -> str:
@@ -165,7 +184,7 @@ def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Pat
     if fit.overflowed(result.stderr):
         # Link once more into endless memory, to learn how much it takes.
         wide, probe = scratch / "wide.ld", scratch / "wide.elf"
-        wide.write_text(fit.widened(script.read_text(encoding="utf-8"), target), encoding="utf-8")
+        wide.write_text(fit.widened(script.read_text(encoding="utf-8")), encoding="utf-8")
         arguments[-1] = str(probe)
         if _run(compiler, [*arguments, f"-Wl,-T,{wide}"], "linking").returncode == 0:
             raise fit.refusal(target, fit.sizes(probe), bundle)

@@ -71,13 +71,15 @@ def _programs() -> list[Finding]:
     packages: dict[str, str] = {}
     uses: dict[str, list[str]] = {}
     for target in map(targets.load, targets.names()):
+        if target.family != target.name:
+            continue  # a board has the programs of its family
         for name, compiler in target.compilers.items():
             if compiler.command:
                 packages.setdefault(compiler.command[0], compiler.package)
-                uses.setdefault(compiler.command[0], []).append(f"--toolchain {name} for {target.name}")
+                uses.setdefault(compiler.command[0], []).append(f"building {target.name} with {name}")
         if (qemu := target.emulators.get("qemu")) is not None:
             packages.setdefault(qemu.command, qemu.package)
-            only = "" if target.default_emulator != "qemu" else " (needs it)"
+            only = " (nothing else can)" if list(target.emulators) == ["qemu"] else ""
             uses.setdefault(qemu.command, []).append(f"emulating {target.name}{only}")
     found = []
     for command, package in packages.items():

@@ -116,23 +116,21 @@ def read(path: Path) -> Elf:
         raise ToolkitError(f"{path} is not a valid ELF file: {error}", fix="build it again") from error
 
 
+# The sections of link.ld. Others go by their flags; those of `.stack`, which holds no input, differ by linker, and
+# GCC calls volatile constants writable.
+_FLASH_ONLY = (".text", ".weights", ".rodata")
+_RAM_ONLY = (".stack", ".bss")
+
+
 def _sections(file: ELFFile) -> list[Section]:
     sections = []
     for section in file.iter_sections():
-        flags = section["sh_flags"]
+        flags, name = section["sh_flags"], section.name
         if flags & SH_FLAGS.SHF_ALLOC and section["sh_size"]:
-            no_bits = section["sh_type"] == "SHT_NOBITS"
-            writable = bool(flags & SH_FLAGS.SHF_WRITE)
-            # `.stack` holds no input section, so linkers disagree on its flags.
-            in_ram = writable or no_bits or section.name == ".stack"
+            stored = name in _FLASH_ONLY or (name not in _RAM_ONLY and section["sh_type"] != "SHT_NOBITS")
+            writable = name in _RAM_ONLY or (name not in _FLASH_ONLY and bool(flags & SH_FLAGS.SHF_WRITE))
             sections.append(
-                Section(
-                    section.name,
-                    section["sh_addr"],
-                    section["sh_size"],
-                    in_flash=not no_bits and section.name not in (".stack", ".bss"),
-                    in_ram=in_ram,
-                )
+                Section(name, section["sh_addr"], section["sh_size"], stored, writable or not stored)
             )
     return sections
 

@@ -28,9 +28,8 @@ def overflowed(linker_output: str) -> bool:
     return bool(_OVERFLOW.search(linker_output))
 
 
-def widened(script: str, target: Target) -> str:
+def widened(script: str) -> str:
     """Return a linker script with room for anything; what it links is measured, never run."""
-    assert target.flash and target.ram
     return _LENGTH.sub(f"LENGTH = {_ENDLESS:#x}", script)
 
 
@@ -44,27 +43,31 @@ def sizes(image: Path) -> Sizes:
 
 
 def nearest(needed: Sizes, kernels: str) -> Target | None:
-    """Return the target with the least flash, then RAM, that holds ``needed`` and runs the same kernels."""
-    fitting = [
-        target
-        for target in map(targets.load, targets.names())
-        if target.flash
-        and target.ram
-        and target.flash.bytes >= needed.flash_bytes
-        and target.ram.bytes >= needed.ram_bytes
-        and (kernels == "portable" or target.kernels == kernels)
-    ]
-    return min(fitting, key=lambda t: (t.flash.bytes, t.ram.bytes, t.name), default=None)  # type: ignore[union-attr]
+    """Return a target that holds ``needed`` and runs the same kernels: a board if any, with the least flash and RAM."""
+
+    def size(target: Target) -> tuple[bool, int, int]:
+        flash, ram = target.regions()
+        return target.family == target.name, flash.bytes, ram.bytes
+
+    fitting = [target for target in map(targets.load, targets.names()) if _fits(needed, target, kernels)]
+    return min(fitting, key=size, default=None)
+
+
+def _fits(needed: Sizes, target: Target, kernels: str) -> bool:
+    if not target.bare_metal or kernels not in ("portable", target.kernels):
+        return False
+    flash, ram = target.regions()
+    return needed.flash_bytes <= flash.bytes and needed.ram_bytes <= ram.bytes
 
 
 def refusal(target: Target, needed: Sizes, bundle: Path) -> ToolkitError:
     """Return the error that says what does not fit, by how much, and where it would."""
-    assert target.flash and target.ram
+    flash, ram = target.regions()
     over = [
         f"{need:,} of {have:,} bytes of {kind}"
         for kind, need, have in (
-            ("flash", needed.flash_bytes, target.flash.bytes),
-            ("RAM", needed.ram_bytes, target.ram.bytes),
+            ("flash", needed.flash_bytes, flash.bytes),
+            ("RAM", needed.ram_bytes, ram.bytes),
         )
         if need > have
     ]

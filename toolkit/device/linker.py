@@ -58,12 +58,12 @@ SECTIONS
 
 def script(target: Target) -> str:
     """Return the text of ``link.ld`` for a bare-metal target."""
-    assert target.flash and target.ram
+    flash, ram = target.regions()
     return _SCRIPT.format(
         name=target.name,
-        flash_origin=target.flash.origin,
-        flash_bytes=target.flash.bytes,
-        ram_origin=target.ram.origin,
-        ram_bytes=target.ram.bytes,
+        flash_origin=flash.origin,
+        flash_bytes=flash.bytes,
+        ram_origin=ram.origin,
+        ram_bytes=ram.bytes,
         stack_bytes=-(-target.stack_bytes // 8) * 8,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import unicorn
 
 from toolkit.device.elf import Elf
+from toolkit.device.emulators import lengths
 from toolkit.device.profile import Landmarks, Profile, collect
 
 
@@ -16,7 +16,7 @@ class BlockCounter:
 
     def __init__(self, uc: Any, elf: Elf) -> None:
         self._marks = Landmarks.of(elf)
-        self._uc = uc
+        self._machine, self._uc = elf.machine, uc
         self._inside = False
         self._inferences = 0
         self._layer: str | None = None
@@ -50,12 +50,15 @@ class BlockCounter:
         self._previous = entry
         self._behind = address + size
 
-    def profile(self, instructions: Callable[[bytes], int]) -> Profile:
-        """Return the histogram; ``instructions`` counts those in a run of machine code."""
+    def profile(self) -> Profile:
+        """Return the histogram."""
         return collect(
             (
-                (layer, address, instructions(bytes(self._uc.mem_read(address, size))), size, count, jumped)
+                (layer, address, lengths.count(self._machine, self._code(address, size)), size, count, jumped)
                 for (layer, address, size), (count, jumped) in self._counts.items()
             ),
             self._inferences,
         )
+
+    def _code(self, address: int, size: int) -> bytes:
+        return bytes(self._uc.mem_read(address, size))

@@ -15,6 +15,7 @@ from toolkit.device.profile import Landmarks, Profile
 from toolkit.errors import MISSING, ToolkitError
 
 _FILES = ("output.bin", "stack.bin", "trace.bin")
+_THUMB_STATE = 1 << 24  # set in every stacked xPSR
 _WRONG_VERSION = "API version"
 _PC = re.compile(r"(?:R15=| pc +|PC=)([0-9a-fA-F]+)")
 
@@ -52,7 +53,7 @@ def _run_counting(program: str, job: base.Job, folder: Path) -> Profile | None:
         result = _execute(program, job, folder, ["-plugin", plugin])
         if (folder / "counts").is_file():
             _check(result, job, folder)
-            return qemu_plugin.read_counts(folder / "counts", layers)
+            return qemu_plugin.read_counts(folder / "counts", layers, job.elf)
         if _WRONG_VERSION not in result.stderr:
             return None
     return None
@@ -130,7 +131,7 @@ def _fault(job: base.Job, frame: bytes) -> ToolkitError:
         if base.outside_stack(sp, job.target.regions()[1]):
             return base.overflow(job.target, job.elf, pc)
         return base.fault(job.elf, f"the device faulted: cause {cause}, value {value:#010x}", pc)
-    if len(words) == 8:
+    if len(words) == 8 and words[7] & _THUMB_STATE:
         return base.fault(job.elf, "the device faulted: a hard fault", words[6])
-    # The frame could not be stacked or read: the stack pointer is outside RAM.
+    # There is no frame where the stack pointer points: it is outside RAM.
     return base.overflow(job.target, job.elf, None)

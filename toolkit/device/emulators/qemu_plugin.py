@@ -12,6 +12,8 @@ from pathlib import Path
 import platformdirs
 
 from toolkit import atomic
+from toolkit.device.elf import Elf
+from toolkit.device.emulators import lengths
 from toolkit.device.profile import Landmarks, Profile, collect
 from toolkit.device.toolchain import zig_command, zig_environment
 from toolkit.errors import ToolkitError
@@ -71,18 +73,16 @@ def write_marks(file: Path, marks: Landmarks) -> list[str]:
     return list(marks.layers.values())
 
 
-def read_counts(file: Path, layers: list[str]) -> Profile | None:
-    """Return what the plugin counted, or None when it wrote nothing."""
-    if not file.is_file():
-        return None
+def read_counts(file: Path, layers: list[str], elf: Elf) -> Profile:
+    """Return what the plugin counted. QEMU may translate a block more than once; its counts are joined."""
     head, *lines = file.read_text(encoding="ascii").splitlines()
-    # QEMU may translate a block more than once; join its counts.
     joined: dict[tuple[int, int, int, int], list[int]] = {}
     for line in lines:
-        layer, address, instructions, size, count, jumped = map(int, line.split())
-        entry = joined.setdefault((layer, address, instructions, size), [0, 0])
+        layer, address, instructions, last, count, two, four = map(int, line.split())
+        length = lengths.length(elf.machine, elf.code(last, 2))
+        entry = joined.setdefault((layer, address, instructions, last + length - address), [0, 0])
         entry[0] += count
-        entry[1] += jumped
+        entry[1] += count - (two if length == 2 else four)
     return collect(
         (
             (layers[layer] if layer >= 0 else None, address, instructions, size, count, jumped)

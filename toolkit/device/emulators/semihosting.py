@@ -29,6 +29,7 @@ class Semihost:
     stopped: int | None = None
     text: bytearray = field(default_factory=bytearray)
     _open: dict[int, _File] = field(default_factory=dict)
+    _handles: int = 0
 
     def call(self, operation: int, argument: int) -> int:
         """Do one operation and return its result; SYS_EXIT sets ``stopped`` to the reason."""
@@ -59,7 +60,8 @@ class Semihost:
             self.files[name] = bytearray()
         elif not (mode == 1 and name in READABLE):
             return _ERROR
-        handle = len(self._open) + 1
+        self._handles += 1
+        handle = self._handles
         self._open[handle] = _File(name, self.files[name])
         return handle
 

@@ -10,7 +10,6 @@ from unicorn import arm_const, riscv_const
 
 from toolkit.device.emulators import base
 from toolkit.device.emulators.block_counter import BlockCounter
-from toolkit.device.emulators.lengths import riscv_instructions, thumb_instructions
 from toolkit.device.emulators.semihosting import STOPPED_EXIT, Semihost
 from toolkit.device.targets import Region
 from toolkit.errors import ToolkitError
@@ -86,8 +85,7 @@ class _Machine(ABC):
         if self.host.stopped != STOPPED_EXIT:
             raise self.fault(f"it stopped with reason {self.host.stopped:#x}")
         files = {name: bytes(data) for name, data in self.host.files.items() if name != "input.bin"}
-        lengths = riscv_instructions if self.elf.machine == "EM_RISCV" else thumb_instructions
-        return base.Finished(files, counter.profile(lengths) if counter else None)
+        return base.Finished(files, counter.profile() if counter else None)
 
     @property
     def pc(self) -> int:
