@@ -16,6 +16,20 @@ TK_INLINE uint32_t *tk_widen_s8(const int8_t *from, int32_t count, uint32_t *to)
     return to;
 }
 
+TK_INLINE uint32_t *tk_fill_lanes(uint32_t *to, int32_t value, int32_t count) {
+    const uint32_t lanes = ((uint32_t)value & 0xFFFFu) * 0x10001u;
+    for (int32_t k = 0; k < count; k += 2, to += 2) *to = lanes;
+    return to;
+}
+
+TK_INLINE uint32_t *tk_widen_taps(const tk_taps *taps, int32_t total, int32_t in_c, int32_t zero_point,
+                                  uint32_t *to) {
+    if (taps->inside == total) return tk_widen_s8(taps->from, total * in_c, to); /* a constant count */
+    to = tk_fill_lanes(to, zero_point, taps->before * in_c);
+    to = tk_widen_s8(taps->from, taps->inside * in_c, to);
+    return tk_fill_lanes(to, zero_point, (total - taps->before - taps->inside) * in_c);
+}
+
 /* Gather the window under output pixel (y, x), widened as tk_widen_s8 does. Columns up to `padded` (a multiple of 4)
  * that the window lacks become 0. `bytes` holds `padded` bytes when in_c is no multiple of 4, else nothing. */
 TK_INLINE void tk_gather_dsp(const int8_t *input, int32_t y, int32_t x, int32_t zero_point, int32_t padded,
@@ -23,23 +37,23 @@ TK_INLINE void tk_gather_dsp(const int8_t *input, int32_t y, int32_t x, int32_t 
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
     if (w->in_c % 4 != 0) {
         tk_im2col_s8(input, y, x, zero_point, bytes, w);
-        for (int32_t k = depth; k < padded; ++k) bytes[k] = 0;
+        tk_fill_s8(bytes + depth, 0, padded - depth);
         tk_widen_s8(bytes, padded, to);
         return;
     }
-    const uint32_t zero = ((uint32_t)zero_point & 0xFFFFu) * 0x10001u;
+    const int32_t top = y * w->stride_h - w->pad_top, left = x * w->stride_w - w->pad_left;
     for (int32_t i = 0; i < w->kernel_h; ++i) {
-        const int32_t row = y * w->stride_h - w->pad_top + i * w->dilation_h;
+        if (w->dilation_w == 1) {
+            const tk_taps taps = tk_row_taps(input, top, left, i, w);
+            to = tk_widen_taps(&taps, w->kernel_w, w->in_c, zero_point, to);
+            continue;
+        }
         for (int32_t j = 0; j < w->kernel_w; ++j) {
-            const int32_t col = x * w->stride_w - w->pad_left + j * w->dilation_w;
-            if (row >= 0 && row < w->in_h && col >= 0 && col < w->in_w) {
-                to = tk_widen_s8(input + (row * w->in_w + col) * w->in_c, w->in_c, to);
-            } else {
-                for (int32_t c = 0; c < w->in_c; c += 2, to += 2) *to = zero;
-            }
+            const tk_taps tap = tk_one_tap(input, top, left, i, j, w);
+            to = tk_widen_taps(&tap, 1, w->in_c, zero_point, to);
         }
     }
-    for (int32_t k = depth; k < padded; k += 2, to += 2) *to = 0;
+    tk_fill_lanes(to, 0, padded - depth);
 }
 
 /* Gather output pixels p and p + 1 (or p twice, when it is the last) into `scratch`: 2 * padded 16-bit lanes each,

@@ -20,20 +20,69 @@ TK_INLINE int tk_is_pointwise(const tk_window *w) {
            w->pad_left == 0 && w->in_h == w->out_h && w->in_w == w->out_w;
 }
 
+/* The taps of one kernel row, left to right: `before` of them lie left of the input, then `inside` in it, beginning at
+ * `from`, the rest right of it. A row above or below the input has all its taps before. */
+typedef struct {
+    int32_t before, inside;
+    const int8_t *from;
+} tk_taps;
+
+/* Kernel row i of the window whose upper left corner is at (top, left), for dilation_w == 1. */
+TK_INLINE tk_taps tk_row_taps(const int8_t *input, int32_t top, int32_t left, int32_t i, const tk_window *w) {
+    const int32_t row = top + i * w->dilation_h;
+    tk_taps taps = {w->kernel_w, 0, input};
+    if (row >= 0 && row < w->in_h) {
+        taps.before = tk_clamp(-left, 0, w->kernel_w);
+        taps.inside = tk_clamp(w->in_w - left, taps.before, w->kernel_w) - taps.before;
+        taps.from = input + (row * w->in_w + left + taps.before) * w->in_c;
+    }
+    return taps;
+}
+
+/* Tap (i, j) of any window as a run of its own. */
+TK_INLINE tk_taps tk_one_tap(const int8_t *input, int32_t top, int32_t left, int32_t i, int32_t j,
+                             const tk_window *w) {
+    const int32_t row = top + i * w->dilation_h, col = left + j * w->dilation_w;
+    tk_taps taps = {1, 0, input};
+    if (row >= 0 && row < w->in_h && col >= 0 && col < w->in_w) {
+        taps.before = 0;
+        taps.inside = 1;
+        taps.from = input + (row * w->in_w + col) * w->in_c;
+    }
+    return taps;
+}
+
+TK_INLINE int8_t *tk_fill_s8(int8_t *to, int32_t value, int32_t count) {
+    for (int32_t k = 0; k < count; ++k) to[k] = (int8_t)value;
+    return to + count;
+}
+
+TK_INLINE int8_t *tk_copy_taps_s8(const tk_taps *taps, int32_t total, int32_t in_c, int32_t zero_point,
+                                  int8_t *to) {
+    const int32_t inside = taps->inside * in_c;
+    if (taps->inside == total) { /* a constant count, where the shapes are */
+        for (int32_t k = 0; k < total * in_c; ++k) to[k] = taps->from[k];
+        return to + total * in_c;
+    }
+    to = tk_fill_s8(to, zero_point, taps->before * in_c);
+    for (int32_t k = 0; k < inside; ++k) to[k] = taps->from[k];
+    return tk_fill_s8(to + inside, zero_point, (total - taps->before - taps->inside) * in_c);
+}
+
 /* Copy the window under output pixel (y, x) to `column`, kernel_h * kernel_w * in_c values; what lies outside the
  * input becomes `zero_point`. */
 TK_INLINE void tk_im2col_s8(const int8_t *input, int32_t y, int32_t x, int32_t zero_point, int8_t *column,
                             const tk_window *w) {
+    const int32_t top = y * w->stride_h - w->pad_top, left = x * w->stride_w - w->pad_left;
     for (int32_t i = 0; i < w->kernel_h; ++i) {
-        const int32_t row = y * w->stride_h - w->pad_top + i * w->dilation_h;
+        if (w->dilation_w == 1) {
+            const tk_taps taps = tk_row_taps(input, top, left, i, w);
+            column = tk_copy_taps_s8(&taps, w->kernel_w, w->in_c, zero_point, column);
+            continue;
+        }
         for (int32_t j = 0; j < w->kernel_w; ++j) {
-            const int32_t col = x * w->stride_w - w->pad_left + j * w->dilation_w;
-            if (row >= 0 && row < w->in_h && col >= 0 && col < w->in_w) {
-                const int8_t *pixel = input + (row * w->in_w + col) * w->in_c;
-                for (int32_t c = 0; c < w->in_c; ++c) *column++ = pixel[c];
-            } else {
-                for (int32_t c = 0; c < w->in_c; ++c) *column++ = (int8_t)zero_point;
-            }
+            const tk_taps tap = tk_one_tap(input, top, left, i, j, w);
+            column = tk_copy_taps_s8(&tap, 1, w->in_c, zero_point, column);
         }
     }
 }

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def name_values(model: Model) -> Model:
     """Name every activation after the layer that makes it: these names stand in the manifest and the report."""
     taken = {value.name for value in model.inputs}
-    for step in model.steps:
+    # a reshape shares its input's memory and shows nowhere: it takes what names are left
+    for step in sorted(model.steps, key=lambda step: step.op == "reshape"):
         name, count = step.name, 2
         while name in taken:
             name, count = f"{step.name}_{count}", count + 1
