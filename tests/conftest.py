@@ -88,3 +88,23 @@ def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **env
 def cli() -> Cli:
     """The ``toolkit`` command."""
     return _toolkit
+
+
+@pytest.fixture(scope="session")
+def tiny_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small int8 convolution net as a ``.pt2``, (1, 8, 8) in, 3 out."""
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from toolkit.program import pt2
+    from toolkit.program.quantize import quantize_ptq
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = (nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 3))
+        model = nn.Sequential(*layers).eval()
+    x = np.random.default_rng(0).normal(size=(24, 1, 8, 8)).astype(np.float32)
+    file = tmp_path_factory.mktemp("programs") / "tiny.pt2"
+    pt2.save(quantize_ptq(model, x), file, {"classes": ["a", "b", "c"]})
+    return file

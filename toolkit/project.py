@@ -43,16 +43,17 @@ class Data:
 class Model:
     """``[model]``: the network, by family and size preset; ``options`` go to the family as they are."""
 
-    family: str = "small_cnn"
+    family: str = "cnn"
     preset: str = "digits"
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Train(TrainSettings):
-    """``[train]``: how the float model learns; see ``TrainSettings``."""
+    """``[train]``: how the float model learns; see ``TrainSettings``. ``threads`` 0 leaves their number to torch."""
 
     rule: str = "backprop"
+    threads: int = _between(0, 1024, 0)
 
     def settings(self) -> TrainSettings:
         """Return what the training rule is given."""
@@ -82,7 +83,7 @@ class Quantize:
 class Export:
     """``[export]``: the device, and how many golden samples the bundle carries."""
 
-    target: str = "mps2-an386"
+    target: str = "stm32f4-discovery"
     optimize: Literal["speed", "size"] = "speed"
     golden: int = _between(1, 4096, 16)
 

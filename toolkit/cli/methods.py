@@ -17,7 +17,6 @@ from toolkit.cli._session import Session
 def methods(session: Session) -> None:
     """List the training and compression methods, with paper and cost."""
     import quantize
-
     from toolkit import learn
 
     found = [*quantize.methods().values(), *(rule.METHOD for rule in learn.rules().values())]

@@ -56,7 +56,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Buffer:
-    """A stretch of the arena, used from step ``first`` to step ``last``, both included."""
+    """A stretch of the arena, used from column ``first`` to column ``last``, both included."""
 
     name: str
     offset: int
@@ -68,12 +68,12 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Arena:
-    """The memory plan. ``steps`` are the layers' names in the order of running."""
+    """The memory plan over time. ``columns`` has (short label, meaning) for each moment, in order."""
 
     arena_bytes: int
     lower_bound_bytes: int
     optimal: bool
-    steps: list[str]
+    columns: list[tuple[str, str]]
     buffers: list[Buffer]
 
 
@@ -128,8 +128,10 @@ class Facts:
     cost: list[Figure] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what could not be counted or estimated, and why
     commands: list[str] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
+    settings: str = ""  # the text of toolkit.toml
     made: str = ""  # date and time, UTC
 
     @property

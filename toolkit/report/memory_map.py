@@ -1,4 +1,4 @@
-"""The picture of the arena over time: each buffer a rectangle, steps to the right, addresses upwards."""
+"""The picture of the arena over time: each buffer a rectangle, time to the right, addresses upwards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LABEL_PX = 17  # a lower rectangle has no room for its name
 def memory_map(arena: Arena) -> Markup:
     """Return the picture as fluid SVG; hatching, not colour alone, tells scratch from activations."""
     boxes = Markup("").join(_box(buffer, arena) for buffer in arena.buffers)
-    steps = len(arena.steps)
+    count = len(arena.columns)
     columns = Markup("").join(
-        Markup('<line class="grid" x1="{0:.3f}%" x2="{0:.3f}%" y1="0" y2="100%"/>').format(100 * i / steps)
-        for i in range(1, steps)
+        Markup('<line class="grid" x1="{0:.3f}%" x2="{0:.3f}%" y1="0" y2="100%"/>').format(100 * i / count)
+        for i in range(1, count)
     )
     axis = Markup("").join(
         Markup('<span style="bottom:{:.2f}%">{:,} B</span>').format(
@@ -25,7 +25,7 @@ def memory_map(arena: Arena) -> Markup:
         for quarter in range(5)
     )
     numbers = Markup("").join(
-        Markup('<span title="{}">{}</span>').format(name, index) for index, name in enumerate(arena.steps)
+        Markup('<span title="{}">{}</span>').format(meaning, label) for label, meaning in arena.columns
     )
     return Markup(
         '<figure class="chart map"><div class="plot"><div class="axis" aria-hidden="true">{axis}</div>'
@@ -37,7 +37,7 @@ def memory_map(arena: Arena) -> Markup:
     ).format(
         axis=axis,
         height=HEIGHT_PX,
-        label=f"Memory map: {len(arena.buffers)} buffers in {arena.arena_bytes:,} bytes over {steps} layers; "
+        label=f"Memory map: {len(arena.buffers)} buffers in {arena.arena_bytes:,} bytes over {count - 2} layers; "
         "the table below has the same figures",
         columns=columns,
         boxes=boxes,
@@ -47,8 +47,7 @@ def memory_map(arena: Arena) -> Markup:
 
 def _box(buffer: Buffer, arena: Arena) -> Markup:
     """One buffer. A nested ``svg`` gives its contents the rectangle as their frame."""
-    steps = max(len(arena.steps), 1)
-    first, last = max(buffer.first, 0), min(buffer.last, steps - 1)
+    count = len(arena.columns)
     height = 100 * buffer.bytes / max(arena.arena_bytes, 1)
     y = 100 - 100 * buffer.offset / max(arena.arena_bytes, 1) - height
     hatch = (
@@ -64,11 +63,16 @@ def _box(buffer: Buffer, arena: Arena) -> Markup:
         '<rect class="edge" width="100%" height="100%"/>{label}</svg>'
     ).format(
         kind=buffer.kind,
-        x=100 * first / steps,
+        x=100 * buffer.first / count,
         y=y,
-        width=100 * (last - first + 1) / steps,
+        width=100 * (buffer.last - buffer.first + 1) / count,
         height=height,
-        title=f"{buffer.name}: {buffer.kind}, {buffer.bytes:,} B at {buffer.offset:,}, steps {first}-{last}",
+        title=f"{buffer.name}: {buffer.kind}, {buffer.bytes:,} B at {buffer.offset:,}, {lifetime(buffer, arena)}",
         hatch=hatch,
         label=label,
     )
+
+
+def lifetime(buffer: Buffer, arena: Arena) -> str:
+    """Return from which column to which the buffer lives, by their labels."""
+    return " to ".join(dict.fromkeys((arena.columns[buffer.first][0], arena.columns[buffer.last][0])))

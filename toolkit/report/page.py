@@ -17,7 +17,7 @@ def render(facts: Facts) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from toolkit.report.chart import line_chart
-    from toolkit.report.memory_map import memory_map
+    from toolkit.report.memory_map import lifetime, memory_map
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -26,7 +26,7 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(line_chart=line_chart, memory_map=memory_map, share=_share)
+    environment.globals.update(line_chart=line_chart, memory_map=memory_map, lifetime=lifetime, share=_share)
     environment.globals.update(bytes=_bytes, percent=_percent, number=_number, ratio=_ratio)
     style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))  # ours, so it needs no escaping
     return environment.get_template("page.html.j2").render(facts=facts, style=style)

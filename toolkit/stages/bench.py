@@ -15,7 +15,14 @@ def _run(work: Work) -> list[Path]:
 
 
 def _note(work: Work) -> str:
-    return ""
+    from toolkit.report import words
+
+    figures = words.cost(work.read("bench.json"))
+    return ", ".join(
+        f"{figure.text}{' instructions' if figure.label == 'Instructions' else ''} {figure.kind}"
+        for figure in figures
+        if figure.label != "Cycles"
+    )
 
 
 STAGE = Stage(

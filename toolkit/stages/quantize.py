@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.project import Project
 from toolkit.stages.stage import Stage, Work
-from toolkit.stages.train import curves, load_dataset, per_epoch, trained_model
+from toolkit.stages.train import curves, load_dataset, per_epoch, threads, trained_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,10 +34,11 @@ def _run(work: Work) -> list[Path]:
     dataset = load_dataset(project)
     trained = work.read("train.json")
     checkpoint = work.checkpoint("quantize")
-    program, result = _quantize(work, trained_model(work), dataset, checkpoint)
     score = None
-    if project.train.loss == "cross-entropy":
-        score = accuracy(program, dataset.x_test, dataset.y_test)
+    with threads(project.train.threads):
+        program, result = _quantize(work, trained_model(work), dataset, checkpoint)
+        if project.train.loss == "cross-entropy":
+            score = accuracy(program, dataset.x_test, dataset.y_test)
     info = {
         "classes": list(dataset.classes),
         "dataset": project.data.dataset,

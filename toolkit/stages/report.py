@@ -9,9 +9,9 @@ from toolkit.stages.stage import Stage, Work
 
 def _run(work: Work) -> list[Path]:
     from toolkit import report
-    from toolkit.report.collect import collect
+    from toolkit.report.collect import of_project
 
-    return [report.write(work.path("report.html"), collect(work.project))]
+    return [report.write(work.path("report.html"), of_project(work.project))]
 
 
 def _note(work: Work) -> str:

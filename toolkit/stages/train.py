@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,7 @@ def _run(work: Work) -> list[Path]:
     dataset = load_dataset(work.project)
     model = build_model(work.project)
     checkpoint = work.checkpoint("train")
-    with work.listener.progress("train") as progress:
+    with threads(train.threads), work.listener.progress("train") as progress:
         result = learn.rule(train.rule).train(
             model,
             dataset,
@@ -77,6 +79,19 @@ def trained_model(work: Work) -> nn.Module:
     model = build_model(work.project)
     model.load_state_dict(torch.load(work.path("float.pt"), weights_only=True))
     return model.eval()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use ``count`` threads; 0 leaves it alone. Small nets are quickest on one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def per_epoch(progress: Progress, epochs: int) -> Any:

@@ -1,0 +1,284 @@
+"""Collect the facts of a report from what the stages wrote, or from a bundle alone."""
+
+from __future__ import annotations
+
+import platform
+from bisect import bisect_right
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import toolkit
+from toolkit import project as projects
+from toolkit.device import targets
+from toolkit.device.build import read_manifest
+from toolkit.device.targets import Target
+from toolkit.project import Project
+from toolkit.report import words
+from toolkit.report.facts import (
+    Accuracy,
+    Arena,
+    Budget,
+    Buffer,
+    Check,
+    Confusion,
+    Curve,
+    Facts,
+    Figure,
+    Layer,
+)
+from toolkit.stages.stage import read
+
+_PACKAGES = ("torch", "torchao", "numpy", "ziglang", "unicorn")
+
+
+def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any]) -> Facts:
+    """Return what is known of a bundle, without the training behind it.
+
+    Args:
+        bundle: its folder.
+        bench: ``BenchResult.to_json()``.
+        verification: ``VerifyResult.to_json()``.
+    """
+    manifest = read_manifest(bundle)
+    target = targets.load(manifest["target"])
+    figures = words.cost(bench)
+    return Facts(
+        name=str(manifest["name"]),
+        target=target.name,
+        target_description=target.description,
+        summary=_summary(manifest, bench),
+        headline=_headline(figures, words.memory(bench)),
+        accuracy=_info_accuracy(manifest.get("info") or {}),
+        layers=_layers(manifest, bench),
+        arena=_arena(manifest),
+        budgets=_budgets(bench, target),
+        cost=figures,
+        notes=list(bench["notes"]),
+        checks=_checks(verification),
+        commands=[
+            f"toolkit export {manifest['source']['file']} --target {target.name} -o {bundle.name}",
+            f"toolkit verify {bundle.name}",
+            f"toolkit bench {bundle.name}",
+        ],
+        versions=_versions(),
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def of_project(project: Project) -> Facts:
+    """Return everything that the stages of ``toolkit make`` found out about a project."""
+    documents = {name: read(project.build / f"{name}.json") for name in ("train", "quantize", "test")}
+    bench, verification = (read(project.build / f"{name}.json") for name in ("bench", "verify"))
+    facts = of_bundle(project.build / "bundle", bench, verification)
+    test = documents["test"]
+    right = [_device_headline(test)] if "accuracy" in test else []
+    return replace(
+        facts,
+        summary=[*_training_summary(project, documents["train"]), *facts.summary],
+        headline=[*right, *facts.headline],
+        accuracy=_accuracy(documents, test),
+        confusion=_confusion(test),
+        curves=_curves(documents),
+        commands=[
+            "toolkit make",
+            *(line.replace(" bundle", " build/bundle") for line in facts.commands[1:]),
+        ],
+        settings=_settings(project),
+    )
+
+
+def _training_summary(project: Project, train: dict[str, Any]) -> list[tuple[str, str]]:
+    preset = f", {project.model.preset}" if project.model.preset else ""
+    samples = f"{train['train_samples']:,} training and {train['test_samples']:,} test samples"
+    return [
+        ("Data", f"{project.data.dataset}, {samples}"),
+        ("Network", f"{project.model.family}{preset}, {train['parameters']:,} parameters"),
+        ("Method", project.quantize.method),
+    ]
+
+
+def _summary(manifest: dict[str, Any], bench: dict[str, Any]) -> list[tuple[str, str]]:
+    kinds = sorted({str(layer["weight_type"]) for layer in manifest["layers"] if layer["weight_type"]})
+    return [
+        ("Weights", f"{' and '.join(kinds) or 'none'}, {manifest['sizes']['weight_bytes']:,} B"),
+        ("Kernels", str(manifest["kernels"])),
+        ("Compiler", bench["toolchain"]),
+    ]
+
+
+def _headline(figures: list[Figure], memory: list[Figure]) -> list[Figure]:
+    """The figures that stand in large type, with short notes; the tables below have the sources."""
+    by_label = {figure.label: figure for figure in (*figures, *memory)}
+    order = {
+        "Instructions": "per inference",
+        "Latency": "per inference",
+        "Energy": "per inference",
+        "Flash": "code and weights",
+        "RAM": "arena, statics, stack",
+    }
+    return [replace(by_label[label], source=note) for label, note in order.items() if label in by_label]
+
+
+def _device_headline(test: dict[str, Any]) -> Figure:
+    note = f"{test['right']:,} of {test['samples']:,} on the device"
+    return Figure("Accuracy", f"{test['accuracy']:.2%}".replace("%", " %"), "counted", note)
+
+
+def _info_accuracy(info: dict[str, Any]) -> list[Accuracy]:
+    """What the program's own notes say; strangers' notes may say anything, so only plain numbers count."""
+    scores, samples = info.get("accuracy"), info.get("test_samples")
+    if not isinstance(scores, dict) or not isinstance(samples, int) or samples < 1:
+        return []
+    return [
+        Accuracy(label, float(scores[key]), samples, "as noted in the program")
+        for key, label in (("float", "Float"), ("quantized", "Quantized"))
+        if isinstance(scores.get(key), int | float) and 0 <= scores[key] <= 1
+    ]
+
+
+def _accuracy(documents: dict[str, dict[str, Any]], test: dict[str, Any]) -> list[Accuracy]:
+    if "accuracy" not in test:
+        return []
+    scores, samples = documents["quantize"]["accuracy"], test["samples"]
+    on_core = f"{test['target']} under {test['emulator']}"
+    where = f"{on_core}, every sample"
+    if test["samples_on_host"]:
+        where = (
+            f"{test['samples_on_core']:,} on {on_core}, {test['samples_on_host']:,} as the same C on the host"
+        )
+    return [
+        Accuracy("Float", scores["float"], samples, "PyTorch, before quantization"),
+        Accuracy("Quantized", scores["quantized"], samples, "the exported program, in PyTorch"),
+        Accuracy("On the device", test["accuracy"], samples, where),
+    ]
+
+
+def _confusion(test: dict[str, Any]) -> Confusion | None:
+    if "confusion" not in test:
+        return None
+    where = f"{test['samples']:,} test samples on the device"
+    if test["samples_on_host"]:
+        where = f"{test['samples']:,} test samples, {test['samples_on_core']:,} of them on the emulated core"
+    return Confusion(test["classes"], test["confusion"], where)
+
+
+def _layers(manifest: dict[str, Any], bench: dict[str, Any]) -> list[Layer]:
+    costs = {layer["index"]: layer for layer in bench["layers"]}
+    return [
+        Layer(
+            name=layer["name"],
+            op=layer["op"],
+            weight_type=layer["weight_type"] or "",
+            shape="×".join(str(size) for size in layer["output"]["device_shape"][1:]),
+            macs=layer["macs"],
+            instructions=costs[layer["index"]]["instructions"],
+            weight_bytes=layer["weight_bytes"],
+        )
+        for layer in manifest["layers"]
+    ]
+
+
+def _arena(manifest: dict[str, Any]) -> Arena:
+    """The plan counts every step, also those that only rename memory; the picture has one column per layer."""
+    plan, layers = manifest["memory_plan"], manifest["layers"]
+    begins = sorted({buffer["first"] for buffer in plan["buffers"] if buffer["kind"] == "activation"} - {0})
+    end = max((buffer["last"] for buffer in plan["buffers"]), default=0)
+
+    def column(time: int) -> int:
+        return len(begins) + 1 if time == end else bisect_right(begins, time)
+
+    return Arena(
+        arena_bytes=plan["arena_bytes"],
+        lower_bound_bytes=plan["lower_bound_bytes"],
+        optimal=plan["optimal"],
+        columns=[
+            ("in", "the caller writes the input"),
+            *((str(layer["index"]), layer["name"]) for layer in layers),
+            ("out", "the caller reads the output"),
+        ],
+        buffers=[
+            Buffer(
+                name=buffer["name"],
+                offset=buffer["offset"],
+                bytes=buffer["bytes"],
+                first=column(buffer["first"]),
+                last=column(buffer["last"]),
+                kind=buffer["kind"],
+            )
+            for buffer in plan["buffers"]
+        ],
+    )
+
+
+def _budgets(bench: dict[str, Any], target: Target) -> list[Budget]:
+    used = bench["memory"]
+    if not used:
+        return []
+    stack = used["stack_used_bytes"]
+    name, size = (
+        ("stack, reserved", used["stack_reserved_bytes"]) if stack is None else ("stack, most used", stack)
+    )
+    return [
+        Budget(
+            "Flash",
+            [("code", used["code_bytes"]), ("weights, biases, scales", used["weight_bytes"])],
+            target.flash.bytes if target.flash else None,
+        ),
+        Budget(
+            "RAM",
+            [("arena", used["arena_bytes"]), ("other static", used["other_static_bytes"]), (name, size)],
+            target.ram.bytes if target.ram else None,
+        ),
+    ]
+
+
+def _curves(documents: dict[str, dict[str, Any]]) -> list[Curve]:
+    runs = [(f"Float model, {documents['train']['rule']}", documents["train"])]
+    if documents["quantize"].get("training"):
+        method = documents["quantize"]["method"]
+        runs.append((f"Training with quantization, {method}", documents["quantize"]["training"]))
+    return [
+        Curve(
+            title,
+            [epoch["train_loss"] for epoch in run["epochs"]],
+            [epoch["test_loss"] for epoch in run["epochs"]],
+            [epoch["test_accuracy"] for epoch in run["epochs"] if epoch["test_accuracy"] is not None],
+        )
+        for title, run in runs
+    ]
+
+
+def _checks(verification: dict[str, Any]) -> list[Check]:
+    first = verification["first_difference"]
+    checks = []
+    for entry in verification["comparisons"]:
+        difference = ""
+        if entry["differing"]:
+            difference = (
+                f"{entry['differing']:,} of {entry['values']:,} values, by up to {entry['largest']:g}"
+            )
+            if first and first["device"] in entry["device"] and first["layer"]:
+                difference += f"; first in {first['layer']}"
+        label = f"Reference and {entry['device']}"
+        checks.append(Check(label, entry["samples"], not entry["differing"], difference))
+    return checks
+
+
+def _versions() -> list[tuple[str, str]]:
+    found = [("edge-toolkit", toolkit.__version__), ("Python", platform.python_version())]
+    for package in _PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return [*found, ("Machine", f"{platform.system()} {platform.machine()}")]
+
+
+def _settings(project: Project) -> str:
+    try:
+        return (project.root / projects.FILE).read_text(encoding="utf-8")
+    except OSError:
+        return ""

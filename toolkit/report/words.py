@@ -1,0 +1,72 @@
+"""The figures of a bench in words, each with how it is known: one wording for terminal and page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.report.facts import Figure
+
+
+def cost(bench: dict[str, Any]) -> list[Figure]:
+    """Return instructions, cycles, time and energy of one inference, those that are known.
+
+    Args:
+        bench: ``BenchResult.to_json()``.
+    """
+    figures = []
+    counted = f"exact, {bench['target']} under {bench['emulator']}, built by {bench['toolchain']}"
+    if bench["instructions"]:
+        per_mac = f", {bench['instructions_per_mac']:.2f} per MAC" if bench["instructions_per_mac"] else ""
+        figures.append(_figure("Instructions", bench["instructions"], count, f"{counted}{per_mac}"))
+    if bench["cycles"]:
+        figures.append(_figure("Cycles", bench["cycles"], count))
+    if bench["latency_us"]:
+        figures.append(_figure("Latency", bench["latency_us"], duration))
+    if bench["energy_uj"]:
+        figures.append(_figure("Energy", bench["energy_uj"], energy))
+    return figures
+
+
+def memory(bench: dict[str, Any]) -> list[Figure]:
+    """Return flash and RAM of the linked image; empty where the target is not bare metal.
+
+    Args:
+        bench: ``BenchResult.to_json()``.
+    """
+    used = bench["memory"]
+    if not used:
+        return []
+    code, weights = used["code_bytes"], used["weight_bytes"]
+    parts = f"arena {used['arena_bytes']:,}, other static {used['other_static_bytes']:,}"
+    figures = [
+        Figure("Flash", f"{used['flash_bytes']:,} B", "counted", f"code {code:,}, weights {weights:,}")
+    ]
+    if used["stack_used_bytes"] is None:
+        reserved = f"{parts}, stack {used['stack_reserved_bytes']:,} reserved"
+        figures.append(Figure("RAM", f"{used['ram_bytes']:,} B", "counted", reserved))
+    else:
+        total = used["arena_bytes"] + used["other_static_bytes"] + used["stack_used_bytes"]
+        stack = f"stack {used['stack_used_bytes']:,} of {used['stack_reserved_bytes']:,} reserved"
+        figures.append(Figure("RAM", f"{total:,} B", "counted", f"{parts}, {stack}"))
+    return figures
+
+
+def count(value: float) -> str:
+    """Return a count, with a decimal only where it is a mean that is not whole."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+
+def duration(microseconds: float) -> str:
+    """Return a time in the unit that reads best, with three digits."""
+    if microseconds < 1000:
+        return f"{microseconds:.3g} µs"
+    return f"{microseconds / 1e3:.3g} ms" if microseconds < 1e6 else f"{microseconds / 1e6:.3g} s"
+
+
+def energy(microjoules: float) -> str:
+    """Return an energy in the unit that reads best, with three digits."""
+    return f"{microjoules:.3g} µJ" if microjoules < 1000 else f"{microjoules / 1e3:.3g} mJ"
+
+
+def _figure(label: str, figure: dict[str, Any], words: Any, source: str = "") -> Figure:
+    return Figure(label, words(figure["value"]), figure["kind"], source or figure["source"])
