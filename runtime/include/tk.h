@@ -42,6 +42,13 @@
 #define TK_WEIGHTS TK_ALIGN(4) TK_SECTION(".rodata.tk_weights")
 #endif
 
+/* In front of a loop that clang would unroll into kilobytes for nothing. */
+#if defined(__clang__)
+#define TK_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define TK_ROLLED
+#endif
+
 #ifdef __cplusplus
 #define TK_RESTRICT __restrict
 #else

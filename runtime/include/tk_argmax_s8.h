@@ -10,6 +10,7 @@ TK_KERNEL void tk_argmax_s8(const int8_t *input, int32_t *output, int32_t rows, 
     for (int32_t row = 0; row < rows; ++row, input += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
             int32_t best = 0;
+            TK_ROLLED
             for (int32_t k = 1; k < depth; ++k) {
                 if (input[k * inner + i] > input[best * inner + i]) best = k;
             }

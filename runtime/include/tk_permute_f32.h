@@ -12,6 +12,7 @@ TK_KERNEL void tk_permute_f32(const float *TK_RESTRICT input, float *TK_RESTRICT
         for (int32_t j = 0; j < nj; ++j) {
             for (int32_t k = 0; k < nk; ++k) {
                 const float *from = input + i * si + j * sj + k * sk;
+                TK_ROLLED
                 for (int32_t l = 0; l < nl; ++l) *output++ = from[l * sl];
             }
         }

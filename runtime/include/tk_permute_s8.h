@@ -12,6 +12,7 @@ TK_KERNEL void tk_permute_s8(const int8_t *TK_RESTRICT input, int8_t *TK_RESTRIC
         for (int32_t j = 0; j < nj; ++j) {
             for (int32_t k = 0; k < nk; ++k) {
                 const int8_t *from = input + i * si + j * sj + k * sk;
+                TK_ROLLED
                 for (int32_t l = 0; l < nl; ++l) *output++ = from[l * sl];
             }
         }

@@ -30,15 +30,18 @@ TK_KERNEL void tk_softmax_f32(const float *input, float *output, int32_t rows, i
     for (int32_t row = 0; row < rows; ++row, input += depth * inner, output += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
             float largest = input[i];
+            TK_ROLLED
             for (int32_t k = 1; k < depth; ++k) {
                 if (input[k * inner + i] > largest) largest = input[k * inner + i];
             }
             float sum = 0.0f;
+            TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) {
                 const float e = tk_exp_f32(input[k * inner + i] - largest);
                 output[k * inner + i] = e;
                 sum += e;
             }
+            TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) output[k * inner + i] /= sum;
         }
     }

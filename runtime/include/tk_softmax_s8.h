@@ -29,6 +29,7 @@ TK_INLINE int32_t tk_exp_q26(int32_t x) {
     int32_t y = exp_of_eighth + tk_multiply_high(exp_of_eighth, t + tk_shift_away(third + t2, 1));
     const int32_t rest = part - x;
     if (x == 0) return INT32_MAX;
+    TK_ROLLED
     for (int32_t k = 0; k < 7; ++k) {
         if ((rest >> (24 + k)) & 1) y = tk_multiply_high(y, factor[k]);
     }
@@ -40,6 +41,7 @@ TK_INLINE int32_t tk_exp_q26(int32_t x) {
 TK_INLINE int32_t tk_reciprocal_q31(int32_t x) {
     const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) >> 1); /* (1 + x) / 2 */
     int32_t y = 1515870810 + tk_multiply_high(half, -1010580540);      /* 48/17 - 32/17 * half, Q2.29 */
+    TK_ROLLED
     for (int32_t i = 0; i < 3; ++i) {
         const int32_t error = ((int32_t)1 << 29) - tk_multiply_high(half, y);
         y += tk_shift_left_saturated(tk_multiply_high(y, error), 2);
@@ -55,8 +57,10 @@ TK_KERNEL void tk_softmax_s8(const int8_t *input, int32_t multiplier, int32_t le
     for (int32_t row = 0; row < rows; ++row, input += depth * inner, output += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
             int32_t largest = INT8_MIN;
+            TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) largest = tk_max(largest, input[k * inner + i]);
             int32_t sum = 0; /* Q12.19 */
+            TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) {
                 const int32_t difference = input[k * inner + i] - largest;
                 scratch[k] = 0;
@@ -70,6 +74,7 @@ TK_KERNEL void tk_softmax_s8(const int8_t *input, int32_t multiplier, int32_t le
             const uint32_t mantissa = (uint32_t)sum << headroom;
             const int32_t reciprocal = tk_reciprocal_q31((int32_t)(mantissa - ((uint32_t)1 << 31)));
             const int32_t shift = 35 - headroom;
+            TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) {
                 /* A shift of 32 or more leaves nothing: 512 or more equal chances, each below half a step. */
                 const int32_t chance =
