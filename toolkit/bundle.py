@@ -87,16 +87,22 @@ def export(
 
 def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return a bundle's golden inputs and outputs: device arrays, one per tensor, first axis the sample."""
-    read = [
-        [tensors.load_npy(bundle / file) for file in manifest["golden"][kind]]
-        for kind in ("inputs", "outputs")
-    ]
+    read = [[_golden(bundle, file) for file in manifest["golden"][kind]] for kind in ("inputs", "outputs")]
     for arrays, described in zip(read, (manifest["inputs"], manifest["outputs"]), strict=True):
         for array, tensor in zip(arrays, described, strict=True):
             if array.shape[1:] != tuple(tensor["device_shape"][1:]) or str(array.dtype) != tensor["dtype"]:
                 raise ToolkitError(f"golden data of another shape than {tensor['name']}", at=str(bundle),
                                    fix="export the bundle again")  # fmt: skip
     return read[0], read[1]
+
+
+def _golden(bundle: Path, name: str) -> np.ndarray:
+    file = (bundle / str(name)).resolve()
+    if not file.is_relative_to(bundle.resolve()):  # a manifest may come from a stranger
+        raise ToolkitError(
+            f"golden data outside the bundle: {name}", at=str(bundle), fix="export the bundle again"
+        )
+    return tensors.load_npy(file)
 
 
 def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.ndarray]:
