@@ -1,0 +1,41 @@
+"""Every runtime header needs no other before it and gives no warning: two compilers, every core, C and C++."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.c_compiler import C99, CPP11, CPP17, STRICT, compiler
+from toolkit import paths
+from toolkit.device import targets
+
+INCLUDE = paths.runtime_dir() / "include"
+FAMILIES = [name for name in targets.names() if targets.load(name).family == name]
+LANGUAGES = {"c99": C99, "c++11": CPP11, "c++17": CPP17}
+# Debian's aarch64-linux-gnu-gcc is without C++; Zig covers it.
+COMBINATIONS = [
+    (target, name, language)
+    for target in FAMILIES
+    for name, languages in (("gcc", ("c99", "c++11")), ("zig", ("c99", "c++17")))
+    for language in languages
+    if (target, name, language) != ("rpi", "gcc", "c++11")
+]
+
+
+def test_every_core_is_among_the_families() -> None:
+    cores = "cortex-m0plus cortex-m3 cortex-m4 cortex-m55 cortex-m7 host rpi rv32imc"
+    assert set(FAMILIES) >= set(cores.split())
+
+
+@pytest.mark.parametrize(("target", "name", "language"), COMBINATIONS, ids=map("-".join, COMBINATIONS))
+def test_compiles_alone_without_a_warning(target: str, name: str, language: str, tmp_path: Path) -> None:
+    compile_ = compiler(target, name)
+    units = []
+    for header in sorted(INCLUDE.glob("*.h")):
+        for variant, define in (("", ""), ("_shared", "#define TK_SHARE_KERNELS\n")):
+            units.append(tmp_path / f"{header.stem}{variant}.c")
+            units[-1].write_text(f'{define}#include "{header.name}"\n', encoding="utf-8")
+    # one call for all: GCC writes an object per unit, Zig one for them all
+    compile_("-O1", f"-I{INCLUDE}", *STRICT, *LANGUAGES[language], "-c", *units, cwd=tmp_path)
+    assert list(tmp_path.glob("*.o"))
