@@ -108,8 +108,8 @@ def apply(model: nn.Module, options: Options | None = None) -> list[str]:
     names = [name for name in layers if name not in kept]
     if not names:
         raise ValueError("no linear or convolution layer is left to make ternary")
-    if any(parametrize.is_parametrized(layer, "weight") for layer in layers.values()):
-        raise ValueError("the weights are parametrized already")
+    if any(parametrize.is_parametrized(layer) for layer in layers.values()):
+        raise ValueError("the layers are parametrized already")
     for name, layer in layers.items():
         if name in names:
             parametrize.register_parametrization(layer, "weight", Ternary(options.scale, options.per_channel))
@@ -133,7 +133,7 @@ def bake(model: nn.Module) -> list[str]:
             if isinstance(hook, AbsmaxActivation):
                 del layer._forward_pre_hooks[key]
         if _is_ternary(layer):
-            parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+            _make_plain(layer)
             split(layer.weight)
             names.append(name)
     return names
@@ -149,6 +149,18 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv1d | nn.
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             yield name, module
+
+
+def _make_plain(layer: nn.Module) -> None:
+    """Give ``layer`` back its own class, with the ternary weight as parameter.
+
+    ``parametrize.remove_parametrizations`` would delete the weight's property from a class that copies of the
+    layer (``copy.deepcopy``) share, and break them.
+    """
+    weight: Any = layer.weight
+    layer.__class__ = parametrize.type_before_parametrizations(layer)
+    del layer.parametrizations
+    layer.register_parameter("weight", nn.Parameter(weight.detach().clone()))
 
 
 def _is_ternary(layer: nn.Module) -> bool:

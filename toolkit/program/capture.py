@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 
 from toolkit.errors import ToolkitError
-
-_aten = torch.ops.aten
-# in evaluation mode, without an in-place write left, these return their first argument's values
-_PASS_THROUGH = {
-    _aten.alias.default,
-    _aten.clone.default,
-    _aten.contiguous.default,
-    _aten.detach.default,
-    _aten.dropout.default,
-    _aten.lift_fresh_copy.default,
-    _aten._to_copy.default,
-    _aten.to.dtype,
-}
+from toolkit.program.clean import clean
 
 
 def samples(array: np.ndarray) -> torch.Tensor:
@@ -70,51 +56,8 @@ def capture(
         ) from error
     _check_weights(program)
     graph_module = program.module(check_guards=False)
-    remove_pass_through(graph_module)
-    restore_linear(graph_module)
+    clean(graph_module)
     return graph_module
-
-
-def remove_pass_through(graph_module: fx.GraphModule) -> None:
-    """Remove operations that change nothing: dropout, copies, conversions to the dtype a tensor has."""
-    for node in graph_module.graph.nodes:
-        if node.target not in _PASS_THROUGH or not isinstance(node.args[0], fx.Node):
-            continue
-        if node.target is _aten.dropout.default and node.args[2]:
-            continue
-        before, after = node.args[0].meta.get("val"), node.meta.get("val")
-        if before is not None and after is not None and before.dtype == after.dtype:
-            node.replace_all_uses_with(node.args[0])
-    graph_module.graph.eliminate_dead_code()
-    graph_module.recompile()
-
-
-def restore_linear(graph_module: fx.GraphModule) -> None:
-    """Turn ``addmm(bias, x, weight.T)`` and ``mm(x, weight.T)`` of decomposed programs into ``linear``."""
-    for node in graph_module.graph.nodes:
-        if node.target not in (_aten.addmm.default, _aten.mm.default) or node.kwargs:
-            continue
-        *bias, x, transposed = node.args
-        if _is_transposed_constant(transposed):
-            node.target = _aten.linear.default
-            node.args = (x, transposed.args[0], *bias)
-    graph_module.graph.eliminate_dead_code()
-    graph_module.recompile()
-
-
-def layer_name(node: fx.Node) -> str:
-    """Return the path of the module the node comes from in the user's model, or the node's own name."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return next((path for path, _ in reversed(stack.values()) if path), node.name)
-
-
-def _is_transposed_constant(node: Any) -> bool:
-    return (
-        isinstance(node, fx.Node)
-        and node.target in (_aten.permute.default, _aten.t.default)
-        and isinstance(node.args[0], fx.Node)
-        and node.args[0].op == "get_attr"
-    )
 
 
 def _check_input(model: nn.Module | ExportedProgram, sample: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from torch.export import ExportedProgram
 from quantize.int8 import UnusableRangeError, check_range
 from quantize.pt2e import FakeQuantizeBase, MinMaxObserver, PerChannelMinMaxObserver, convert_pt2e, quiet
 from toolkit.errors import CHECK_FAILED, ToolkitError
-from toolkit.program.capture import layer_name
+from toolkit.program.clean import layer_name
 from toolkit.program.quantizer import constant, is_constant
 
 _QD = torch.ops.quantized_decomposed
@@ -47,7 +47,7 @@ def convert(
         _check_ternary(converted, ternary)
         _freeze_constants(converted)
         converted.recompile()
-        return torch.export.export(converted, (sample,)).run_decompositions({})
+        return torch.export.export(converted, (sample,))
 
 
 def _check_ranges(prepared: fx.GraphModule) -> None:
