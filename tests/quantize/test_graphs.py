@@ -117,10 +117,9 @@ def test_activation_is_one_unit_with_what_it_follows(program: ExportedProgram) -
     relu, relu6, add = (only(program, name) for name in ("relu.default", "relu6.default", "add.Tensor"))
     assert list(stem.users) == [relu]
     assert list(add.users) == [relu6]
-    for unit in (relu, relu6):
-        scale, zero_point, low, high = written(unit)
-        assert (zero_point, low, high) == (-128, -128, 127)  # nothing below zero comes out
-        assert scale <= 6.01 / 255 or unit is relu
+    assert written(relu)[1:] == (-128, -128, 127)  # nothing below zero comes out
+    # through the pooling, which keeps ranges, the concatenation asks for its range even here
+    assert written(relu6) == written(only(program, "cat.default"))
 
 
 @pytest.mark.parametrize("name", ["pad.default", "max_pool2d.default", "permute.default", "reshape.default"])
