@@ -105,6 +105,7 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "argmax, kept": (lambda x: x.argmax(-1, keepdim=True), (4, 9)),
     "argmax of all": (lambda x: x.argmax(), (1, 9)),
     "argmax over channels": (lambda x: x.argmax(1), IMAGE),
+    "argmax, reshaped": (lambda x: x.argmax(1).unsqueeze(0), (4, 9)),
     "pad": (lambda x: F.pad(x, (1, 2)), IMAGE),
     "pad, value, three axes": (lambda x: F.pad(x, (1, 0, 0, 2, 1, 1), value=-7.5), IMAGE),
     # Around a pooling, where axes turn to channels last.
@@ -138,6 +139,7 @@ UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "channel mean": (lambda x: x.mean(1), "height and width"),
     "batch": (lambda x: F.max_pool2d(torch.cat([x, x]), 2), "batch size"),
     "argmax of an image": (lambda x: x.argmax(), "flatten it first"),
+    "integers": (lambda x: F.relu(x.argmax(1)), "int32 values"),
     "reflect": (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect"),
     "crop": (lambda x: F.pad(x, (-1, 0)), "negative padding"),
 }

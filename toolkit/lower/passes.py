@@ -10,6 +10,7 @@ from toolkit.lower.ir import Model
 from toolkit.lower.layout import channels_last, layout_at_boundary, remove_permutes
 from toolkit.lower.quantized import integer_boundary, quantize_bias, remove_dead, use_integers
 from toolkit.lower.read import read
+from toolkit.lower.rescale import rescale_after_sharing
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -36,6 +37,7 @@ PASSES: list[Callable[[Model], Model]] = [
     integer_boundary,
     fuse_activation,  # once more: a relu with its own quantize, now with integers
     fuse_pad,
+    rescale_after_sharing,
     quantize_bias,
     channels_last,
     remove_permutes,

@@ -140,6 +140,10 @@ class _ProgramReader:
                 step = operator.read(node, self)
                 step.name = _weight_owner(step) or self._layer(node)
                 step.output = self._typed_output(node)
+                if operator.integer_output:  # torch says int64
+                    step.output.dtype = "int32"
+                elif operator.quantization == "share":
+                    step.output.dtype = step.inputs[0].dtype
                 self._append(node, step)
             else:
                 raise self.unsupported("")

@@ -14,6 +14,7 @@ from toolkit.ops.add_linear import LinearForm, linear_form
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.fixed_point import multiply_high, shift_away
 from toolkit.ops.int8_value import scale_of, zero_point_of
+from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import output_bounds, quantize_multiplier
 from toolkit.ops.weighted import apply_bounds, float_bounds
 
@@ -38,7 +39,7 @@ class Add(Operator):
         if node.kwargs.get("alpha", 1) != 1:
             raise reader.unsupported("alpha other than 1")
         values = sorted(
-            (reader.value(arg) for arg in node.args[:2]), key=lambda value: value.data is not None
+            (real_input(arg, reader) for arg in node.args[:2]), key=lambda value: value.data is not None
         )
         shape = tuple(node.meta["val"].shape)
         if values[0].data is not None:

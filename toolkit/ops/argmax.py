@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.reading import real_input
 from toolkit.ops.rows import rows_of
 
 
@@ -22,7 +23,7 @@ class Argmax(Operator):
     integer_output = True
 
     def read(self, node: Any, reader: Reader) -> Step:
-        x = reader.value(node.args[0])
+        x = real_input(node.args[0], reader)
         axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
         if axis is None:
             long = [i for i, size in enumerate(x.shape) if size != 1]

@@ -11,6 +11,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.reading import real_input
 from toolkit.ops.rescale import rescale, rescale_call, same_scale
 
 
@@ -23,7 +24,7 @@ class Concat(Operator):
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
-        values = [reader.value(arg) for arg in node.args[0]]
+        values = [real_input(arg, reader) for arg in node.args[0]]
         if any(value.data is not None for value in values):
             raise reader.unsupported("a constant input")
         axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)

@@ -11,6 +11,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import quantize_real
 
 KERNEL_AXES = 4
@@ -25,7 +26,7 @@ class Pad(Operator):
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
-        x = reader.value(node.args[0])
+        x = real_input(node.args[0], reader)
         names = ("mode", "value") if str(node.target) == "aten.pad.default" else ("value",)
         args = {**dict(zip(names, node.args[2:], strict=False)), **node.kwargs}
         if args.get("mode", "constant") != "constant":

@@ -11,6 +11,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.reading import real_input
 
 KERNEL_AXES = 4
 
@@ -23,7 +24,7 @@ class Permute(Operator):
     quantization = "share"
 
     def read(self, node: Any, reader: Reader) -> Step:
-        x = reader.value(node.args[0])
+        x = real_input(node.args[0], reader)
         rank = len(x.shape)
         dims = list(range(rank))
         if str(node.target) == "aten.permute.default":

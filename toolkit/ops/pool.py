@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Case, Reader
+from toolkit.ops.reading import real_input
 from toolkit.ops.window import Window, overlap_bytes, patches
 
 
@@ -21,7 +22,7 @@ def pair(value: Any) -> tuple[int, int]:
 
 def read_input(node: Any, reader: Reader) -> Value:
     """Return the activation a pooling reads: one sample of (channels, height, width)."""
-    x = reader.value(node.args[0])
+    x = real_input(node.args[0], reader)
     if len(x.shape) != 4:
         raise reader.unsupported(f"pooling of a {len(x.shape)}-d tensor")
     if x.shape[0] != 1:

@@ -11,6 +11,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import output_bounds
 from toolkit.ops.rescale import rescale, rescale_call, same_scale
 from toolkit.ops.weighted import apply_bounds, float_bounds
@@ -39,7 +40,7 @@ class Relu(Operator):
         bounds = _bounds(node)
         if not all(isinstance(bound, (int, float)) for bound in bounds):
             raise reader.unsupported("a bound that is a tensor")
-        return Step(self.name, "", [reader.value(node.args[0])], Value("", ()), {"activation": bounds})
+        return Step(self.name, "", [real_input(node.args[0], reader)], Value("", ()), {"activation": bounds})
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         if step.output.quant is None:

@@ -15,6 +15,7 @@ from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.exponential import exp_f32, exp_q26, reciprocal_q31
 from toolkit.ops.fixed_point import multiply_high, shift_away
 from toolkit.ops.int8_value import scale_of, zero_point_of
+from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import quantize_multiplier
 from toolkit.ops.rows import rows_of
 
@@ -34,7 +35,7 @@ class Softmax(Operator):
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
-        x = reader.value(node.args[0])
+        x = real_input(node.args[0], reader)
         return Step(self.name, "", [x], Value("", ()), {"axis": int(node.args[1]) % len(x.shape)})
 
     def transpose(self, step: Step, dims: tuple[int, ...]) -> None:

@@ -1,0 +1,16 @@
+"""What most operators ask of their input while a program is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.lower.ir import Value
+from toolkit.ops.base import Reader
+
+
+def real_input(arg: Any, reader: Reader) -> Value:
+    """Return the value of ``arg``, which must hold real numbers: the kernels know int8 (quantized) and float32."""
+    value = reader.value(arg)
+    if value.dtype not in ("float32", "int8"):
+        raise reader.unsupported(f"{value.dtype} values")
+    return value
