@@ -95,6 +95,13 @@ def test_wrong_handles_and_unknown_operations_are_errors() -> None:
     assert device.host.stopped is None
 
 
+def test_a_file_cannot_grow_without_end() -> None:
+    device = Device()
+    file = device.open(b"output.bin", 5)
+    assert device.call(0x05, file, 300, 0xFFFFFFFF) == 0xFFFFFFFF
+    assert device.host.files["output.bin"] == b""
+
+
 def test_exit_stops_with_its_reason() -> None:
     device = Device()
     device.host.call(0x18, 0x20026)

@@ -57,9 +57,8 @@ void model_run(void) {
 
 WEIGHTS = [[3 * row - 2 * column + 1 for column in range(INPUT_BYTES)] for row in range(OUTPUT_BYTES)]
 # `volatile`, or the compiler folds so few weights into the code
-_GLOBALS = "TK_WEIGHTS static const volatile int8_t weights[] = {%s};" % ", ".join(
-    str(weight) for row in WEIGHTS for weight in row
-)
+_LIST = ", ".join(str(weight) for row in WEIGHTS for weight in row)
+_GLOBALS = f"TK_WEIGHTS static const volatile int8_t weights[] = {{{_LIST}}};"
 _RELU = "for (int i = 0; i < 8; i++) if (arena[i] < 0) arena[i] = 0;"
 _FULLY_CONNECTED = """
     for (int row = 0; row < 4; row++) {

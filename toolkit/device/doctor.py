@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from toolkit.device import targets
+from toolkit.device import install, targets
 
 _VERSION_TIMEOUT_S = 20
 
@@ -85,7 +85,7 @@ def _programs() -> list[Finding]:
     for command, package in packages.items():
         program = shutil.which(command)
         version = _program_version(program) if program else ""
-        fix = f"apt-get install {package}"
+        fix = install.line(package)
         found.append(Finding(command, bool(program), version, ", ".join(uses[command]), fix, required=False))
     return found
 

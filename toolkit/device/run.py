@@ -120,9 +120,9 @@ def _cut_trace() -> ToolkitError:
 def _stack(stack: bytes | None, job: base.Job, emulator: str) -> int | None:
     if stack is None:
         return None
-    # Below the stack is nothing, so that an overflow faults. But QEMU's RISC-V board has memory there: take
-    # what was written at the very bottom for an overflow.
-    guard = 128 if emulator == "qemu" and job.target.startup == "riscv" else 1
+    # Below the stack is nothing, so that an overflow faults. But some of QEMU's boards take accesses there: see what
+    # was written at the very bottom as an overflow.
+    guard = 128 if emulator == "qemu" else 1
     used = len(stack) - base.untouched(stack)
     if used > len(stack) - guard:
         raise base.overflow(job.target, job.elf, None)

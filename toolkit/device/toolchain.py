@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+from toolkit.device import install
 from toolkit.device.targets import Target
 from toolkit.errors import MISSING, ToolkitError
 
@@ -59,7 +60,7 @@ def find(target: Target, name: str | None = None) -> Toolchain:
     if program is None:
         raise ToolkitError(
             f"the compiler {compiler.command[0]} is not installed",
-            fix=f"apt-get install {compiler.package}, or build with --toolchain zig",
+            fix=f"{install.line(compiler.package)}, or build with --toolchain zig",
             exit_code=MISSING,
         )
     return Toolchain(name, (program, *compiler.command[1:], *flags), link_flags, libraries, dict(os.environ))

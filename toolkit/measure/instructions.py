@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction. ``kind`` is a key of a target's ``[cycles]``, or "multiple" for one that moves ``registers`` words.
+    """One instruction.
 
+    ``kind`` is a key of a target's ``[cycles]``, or "multiple" for one that moves ``registers`` words.
     ``conditional`` marks a branch that may not be taken; ``writes_pc`` one that also jumps (``pop {pc}``).
     """
 

@@ -12,7 +12,6 @@ from toolkit.device.profile import Profile
 from toolkit.device.targets import Region, Target
 from toolkit.errors import DEVICE, ToolkitError
 
-
 PAINT = b"\xc5"  # what startup code fills the stack with
 
 

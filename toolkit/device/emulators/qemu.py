@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from toolkit.device import install
 from toolkit.device.emulators import base, qemu_plugin
 from toolkit.device.profile import Landmarks, Profile
 from toolkit.errors import MISSING, ToolkitError
@@ -30,7 +31,7 @@ def run(job: base.Job) -> base.Finished:
     program = shutil.which(config.command)
     if program is None:
         raise ToolkitError(
-            f"{config.command} is not installed", fix=f"apt-get install {config.package}", exit_code=MISSING
+            f"{config.command} is not installed", fix=install.line(config.package), exit_code=MISSING
         )
     with tempfile.TemporaryDirectory(prefix="toolkit-qemu-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -9,6 +9,7 @@ READABLE = ("input.bin",)
 WRITABLE = ("output.bin", "stack.bin", "trace.bin", "fault.bin")
 _MODE_WB = 5
 _ERROR = 0xFFFFFFFF
+_LIMIT = 1 << 30  # bytes per file: a program that writes for ever must not fill this machine's memory
 STOPPED_EXIT = 0x20026
 
 
@@ -67,7 +68,7 @@ class Semihost:
 
     def _sys_write(self, handle: int, address: int, length: int) -> int:
         file = self._open.get(handle)
-        if file is None or file.name not in WRITABLE:
+        if file is None or file.name not in WRITABLE or len(file.data) + length > _LIMIT:
             return length
         file.data += self.read(address, length)
         return 0

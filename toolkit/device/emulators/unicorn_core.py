@@ -15,6 +15,24 @@ from toolkit.device.targets import Region
 from toolkit.errors import ToolkitError
 
 _PAGE = 0x1000
+_SYSTEM = Region(0xE000_0000, 0x10_0000)  # a Cortex-M's private peripheral bus: startup code writes CPACR
+_MODELS = {
+    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+}
+# QEMU's numbers of Arm exceptions, which Unicorn hands to the interrupt hook
+_BREAKPOINT = 7
+_EXCEPTIONS = {
+    1: "an undefined instruction",
+    2: "a supervisor call",
+    17: "no coprocessor",
+    18: "not Thumb code",
+}
+_ALIGNMENT_CHECKS = 200_000  # accesses; checking all of them would make a run many times slower
+# slli zero, zero, 0x1f; ebreak; srai zero, zero, 7
+_RISCV_CALL = bytes.fromhex("1310f001 73001000 13507040")
 _END = 0xFFFF_FFFF  # an address that no program reaches: runs end by semihosting
 
 
@@ -116,42 +134,25 @@ class _ArmMachine(_Machine):
     pc_register, sp_register = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP
     call_registers = arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R1
 
-    MODELS = {  # noqa: RUF012
-        "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
-        "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
-        "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
-        "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
-    }
-    SYSTEM = Region(0xE000_0000, 0x10_0000)  # the private peripheral bus: startup code writes CPACR
-    # QEMU's numbers of exceptions, which Unicorn hands to the interrupt hook
-    BREAKPOINT = 7
-    EXCEPTIONS = {
-        1: "an undefined instruction",
-        2: "a supervisor call",
-        17: "no coprocessor",
-        18: "not Thumb code",
-    }  # noqa: RUF012
-    ALIGNMENT_CHECKS = 200_000
-
     def core(self) -> Any:
         cpu = self.job.target.emulators["unicorn"].cpu
-        if cpu not in self.MODELS:
+        if cpu not in _MODELS:
             raise ToolkitError(
                 f"Unicorn has no core {cpu!r}",
                 at=str(self.job.target.folder / "target.toml"),
-                fix=f"use one of: {', '.join(self.MODELS)}",
+                fix=f"use one of: {', '.join(_MODELS)}",
             )
         uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-        uc.ctl_set_cpu_model(self.MODELS[cpu])
+        uc.ctl_set_cpu_model(_MODELS[cpu])
         return uc
 
     def prepare(self) -> None:
-        self.map(self.SYSTEM, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        self.map(_SYSTEM, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         flash, _ = self.job.target.regions()
         self.uc.reg_write(self.sp_register, int.from_bytes(self.uc.mem_read(flash.origin, 4), "little"))
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self.on_interrupt)
         if self.job.target.arch == "armv6-m":
-            self.unchecked = self.ALIGNMENT_CHECKS
+            self.unchecked = _ALIGNMENT_CHECKS
             self.alignment_hook = self.uc.hook_add(
                 unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, self.on_access
             )
@@ -163,14 +164,14 @@ class _ArmMachine(_Machine):
     def on_interrupt(self, uc: Any, number: int, _data: Any) -> None:
         """Serve ``bkpt 0xab``; anything else is a fault."""
         pc = self.pc
-        if number != self.BREAKPOINT:
-            self.why = self.EXCEPTIONS.get(number, f"exception {number}")
+        if number != _BREAKPOINT:
+            self.why = _EXCEPTIONS.get(number, f"exception {number}")
             uc.emu_stop()
         elif self.semihost():
             uc.reg_write(self.pc_register, (pc + 2) | 1)
 
     def on_access(self, uc: Any, _access: int, address: int, size: int, _value: int, _data: Any) -> None:
-        """Fault on unaligned data as an Armv6-M core does, which Unicorn does not; the first accesses only, for speed."""
+        """Fault on unaligned data as an Armv6-M core does, which Unicorn does not; only on the first accesses."""
         if address % size:
             self.why = f"an unaligned access of {size} bytes at {address:#010x}"
             uc.emu_stop()
@@ -184,8 +185,6 @@ class _RiscvMachine(_Machine):
 
     pc_register, sp_register = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_SP
     call_registers = riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1
-    # slli zero, zero, 0x1f; ebreak; srai zero, zero, 7
-    CALL = bytes.fromhex("1310f0017300100013507040")
 
     def core(self) -> Any:
         return unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
@@ -193,11 +192,11 @@ class _RiscvMachine(_Machine):
     def prepare(self) -> None:
         # Unicorn takes ebreak for an invalid instruction, so watch for its address instead.
         for segment in self.elf.segments:
-            offset = segment.data.find(self.CALL)
+            offset = segment.data.find(_RISCV_CALL)
             while offset >= 0:
                 ebreak = segment.address + offset + 4
                 self.uc.hook_add(unicorn.UC_HOOK_CODE, self.on_ebreak, None, ebreak, ebreak)
-                offset = segment.data.find(self.CALL, offset + 1)
+                offset = segment.data.find(_RISCV_CALL, offset + 1)
 
     def start(self) -> int:
         return self.elf.entry
