@@ -1,0 +1,140 @@
+"""What the four MLPerf Tiny networks cost on a Cortex-M4, beside TensorFlow Lite Micro with CMSIS-NN.
+
+The shapes are exact, the weights random, with batch normalization set so that activations keep their size as in a
+trained network: instructions and memory then hardly depend on the weights. Accuracy is not measured here. As in the
+reference models, the three classifiers end in a softmax.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from peers import METHOD, MLPERF_TINY
+
+FAMILIES = {
+    "anomaly detection": "fc_autoencoder",
+    "keyword spotting": "ds_cnn",
+    "image classification": "resnet8",
+    "visual wake words": "mobilenet_v1",
+}
+CALIBRATION_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One network: what was counted on the emulated core. ``cycles`` are an estimate."""
+
+    macs: int
+    instructions: float
+    cycles: float | None
+    code_bytes: int
+    weight_bytes: int
+    arena_bytes: int
+    stack_bytes: int | None
+
+
+def measure(name: str, target: str, toolchain: str | None, folder: Path) -> Cost:
+    """Quantize, compile and run the network ``name`` once, and return what it costs."""
+    import numpy as np
+    import torch
+    from torch import nn
+
+    from toolkit import bundle, models
+    from toolkit.measure.bench import bench
+    from toolkit.program import pt2
+    from toolkit.program.quantize import quantize_ptq
+
+    torch.manual_seed(0)
+    family = FAMILIES[name]
+    model = models.build(family, "mlperf")
+    if family != "fc_autoencoder":
+        model = nn.Sequential(model, nn.Softmax(-1))
+    shape = models.presets(family)["mlperf"].input_shape
+    calibration = np.random.default_rng(0).normal(size=(CALIBRATION_SAMPLES, *shape)).astype(np.float32)
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.momentum = 1.0  # the statistics of this one pass, whole
+    model.train()(torch.from_numpy(calibration))
+    program = folder / f"{family}.pt2"
+    pt2.save(quantize_ptq(model.eval(), calibration), program, {})
+    manifest = bundle.export(program, target, folder / family, golden_count=1)
+    result = bench(folder / family, toolchain=toolchain)
+    if result.instructions is None or result.memory is None:
+        raise click.ClickException(f"{target} gives no counts: {'; '.join(result.notes)}")
+    return Cost(
+        macs=result.macs,
+        instructions=result.instructions.value,
+        cycles=result.cycles.value if result.cycles else None,
+        code_bytes=result.memory.code_bytes,
+        weight_bytes=result.memory.weight_bytes,
+        arena_bytes=manifest["sizes"]["arena_bytes"],
+        stack_bytes=result.memory.stack_used_bytes,
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-t", "--target", default="cortex-m4", show_default=True)
+@click.option("--toolchain", help="zig (default) or gcc.")
+@click.option("--model", "chosen", multiple=True, type=click.Choice(list(FAMILIES)), help="Only these.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def main(target: str, toolchain: str | None, chosen: tuple[str, ...], as_json: bool) -> None:
+    """Count instructions and memory of the four MLPerf Tiny networks, random weights, exact shapes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        costs = {}
+        for name in chosen or FAMILIES:
+            click.echo(f"{name} …", err=True)
+            costs[name] = measure(name, target, toolchain, Path(scratch))
+    if as_json:
+        click.echo(json.dumps(_document(costs, target, toolchain), indent=1))
+    else:
+        _table(costs)
+
+
+def _document(costs: dict[str, Cost], target: str, toolchain: str | None) -> dict[str, Any]:
+    models = {
+        name: {"toolkit": asdict(cost), "tflm_cmsis_nn": asdict(MLPERF_TINY[name])}
+        for name, cost in costs.items()
+    }
+    return {"schema": 1, "target": target, "toolchain": toolchain or "zig", "peers": METHOD, "models": models}
+
+
+def _table(costs: dict[str, Cost]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None)
+    table.add_column("model", no_wrap=True)
+    headings = ("MACs", "instructions", "TFLM", "ratio", "instr/MAC", "est. cycles/MAC", "CUBE-AI cycles/MAC",
+                "arena", "TFLM", "code", "TFLM")  # fmt: skip
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for name, cost in costs.items():
+        peer = MLPERF_TINY[name]
+        table.add_row(
+            name,
+            f"{cost.macs:,}",
+            f"{cost.instructions:,}",
+            f"{peer.instructions:,}",
+            f"{cost.instructions / peer.instructions:.2f}",
+            f"{cost.instructions / cost.macs:.2f}",
+            f"{cost.cycles / cost.macs:.2f}" if cost.cycles else "–",
+            f"{peer.cube_ai_cycles_per_mac:.2f}",
+            f"{cost.arena_bytes:,}",
+            f"{peer.arena_bytes:,}",
+            f"{cost.code_bytes:,}",
+            f"{peer.code_bytes:,}",
+        )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    console.print(table)
+    console.print(f"\nTFLM: TensorFlow Lite Micro with CMSIS-NN. {METHOD}", style="dim")
+    console.print("CUBE-AI: ST X-CUBE-AI v10.2, MLPerf Tiny v1.3 results on a real L4R5ZI.", style="dim")
+
+
+if __name__ == "__main__":
+    main()
