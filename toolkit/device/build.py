@@ -178,7 +178,7 @@ def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Pat
         _call(compiler, arguments, "linking")
         return
     script = scratch / "link.ld"
-    result = _run(compiler, [*arguments, f"-Wl,-T,{script}"], "linking")
+    result = _run(compiler, [*arguments, "-T", str(script)], "linking")
     if result.returncode == 0:
         return
     if fit.overflowed(result.stderr):
@@ -186,7 +186,7 @@ def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Pat
         wide, probe = scratch / "wide.ld", scratch / "wide.elf"
         wide.write_text(fit.widened(script.read_text(encoding="utf-8")), encoding="utf-8")
         arguments[-1] = str(probe)
-        if _run(compiler, [*arguments, f"-Wl,-T,{wide}"], "linking").returncode == 0:
+        if _run(compiler, [*arguments, "-T", str(wide)], "linking").returncode == 0:
             raise fit.refusal(target, fit.sizes(probe), bundle)
     raise _failure("linking", result.stderr)
 

@@ -10,6 +10,8 @@
  * that. The reader, who knows how long the instruction is, then knows how often a branch was taken. (QEMU 7.2 says
  * wrong lengths of Thumb instructions at the end of a page.) */
 
+#define _POSIX_C_SOURCE 200809L /* strdup */
+
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -46,7 +48,7 @@ struct block {
     struct block *next;
     uint64_t address, last;
     unsigned instructions;
-    int layer; /* the layer that begins here, or -1 */
+    int layer;               /* the layer that begins here, or -1 */
     struct counts *by_layer; /* 0 is no layer, i + 1 is layer i */
 };
 

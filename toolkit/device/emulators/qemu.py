@@ -50,7 +50,9 @@ def _run_counting(program: str, job: base.Job, folder: Path) -> Profile | None:
         library = qemu_plugin.library(version)
         if library is None:
             return None
-        plugin = f"file={library},marks={folder / 'marks'},out={folder / 'counts'}"
+        options = {"file": library, "marks": folder / "marks", "out": folder / "counts"}
+        # a comma in a path is written twice
+        plugin = ",".join(f"{key}={str(path).replace(',', ',,')}" for key, path in options.items())
         result = _execute(program, job, folder, ["-plugin", plugin])
         if (folder / "counts").is_file():
             _check(result, job, folder)

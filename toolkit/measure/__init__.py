@@ -1,0 +1,1 @@
+"""What a model costs on its target, and whether the device computes what the reference computes."""
