@@ -23,7 +23,7 @@ from toolkit.learn.rule import Progress
 from toolkit.program.capture import capture, samples
 from toolkit.program.convert import convert
 from toolkit.program.fake_quantized import FakeQuantized
-from toolkit.program.quantizer import IntegerQuantizer, constant, weighted
+from toolkit.program.quantizer import IntegerQuantizer, weighted
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
@@ -98,9 +98,7 @@ def quantize_qat(
         graph = capture(_folded(model, sample), sample, any_batch=True)
         names = weighted(graph)
         prepared = FakeQuantized(prepare_qat_pt2e(graph, IntegerQuantizer(training=True)))
-        result = backprop.train(
-            prepared, dataset, settings=settings, checkpoint=checkpoint, progress=progress
-        )
+    result = backprop.train(prepared, dataset, settings=settings, checkpoint=checkpoint, progress=progress)
     return convert(prepared.graph_module, sample, names, {}), result
 
 
@@ -143,8 +141,7 @@ def prepare_ternary(model: nn.Module, options: bitnet158.Options | None = None) 
 def convert_ternary(trained: nn.Module, calibration: np.ndarray) -> ExportedProgram:
     """Quantize a model that was trained after ``prepare_ternary``. It is not changed.
 
-    Batch normalization is folded into the scales, so that codes stay codes. A channel too weak to move any
-    int8 output (``quantize.int8.VANISHING``) becomes zero.
+    Batch normalization is folded into the scales, so that codes stay codes.
     """
     baked = copy.deepcopy(trained).eval()
     try:
@@ -157,16 +154,8 @@ def convert_ternary(trained: nn.Module, calibration: np.ndarray) -> ExportedProg
         raise ToolkitError(
             "the model has no ternary layer", fix="call prepare_ternary(model) before training"
         )
-    data = samples(calibration)
-    baked = _folded(baked, data[:1])
-    for name in ternary:
-        drop_weak_channels(baked.get_parameter(f"{name}.weight"), VANISHING)
-    others = {
-        name
-        for name, layer in baked.named_modules()
-        if isinstance(getattr(layer, "weight", None), nn.Parameter)
-    }
-    return quantize_ptq(baked, calibration, weights="ternary", int8_layers=others - set(ternary))
+    others = bitnet158.sparsity(baked).keys() - set(ternary)
+    return quantize_ptq(baked, calibration, weights="ternary", int8_layers=others)
 
 
 def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
@@ -193,20 +182,25 @@ def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
 def _exact_ternary(
     graph: fx.GraphModule, names: dict[str, str], int8_layers: Collection[str]
 ) -> dict[str, torch.Tensor]:
-    """Return the weights that must come out as they are, by name."""
-    exact = {}
-    for node in graph.graph.nodes:
-        name = names.get(node.name)
-        if name is None or name.rpartition(".")[0] in int8_layers:
+    """Return the weights that must come out as they are, by name.
+
+    Channels too weak to move any int8 output (``quantize.int8.VANISHING``) become zero in ``graph``.
+    """
+    exact: dict[str, torch.Tensor] = {}
+    for name in dict.fromkeys(names.values()):
+        owner, _, own_name = name.rpartition(".")
+        if owner in int8_layers:
             continue
-        weight = constant(graph, node.args[1]).detach().clone()
+        module = graph.get_submodule(owner)
+        exact[name] = getattr(module, own_name).detach().clone()
         try:
-            split(weight)
+            split(exact[name])
         except NotTernaryError as error:
             raise ToolkitError(
                 f"the weights are not ternary: {error}",
                 at=name,
                 fix="train with ternary weights (method bitnet158), or leave this layer int8",
             ) from error
-        exact[name] = weight
+        drop_weak_channels(exact[name], VANISHING)
+        setattr(module, own_name, nn.Parameter(exact[name], requires_grad=False))
     return exact
