@@ -121,7 +121,7 @@ class _Writer:
     def _model_c(self, layers: list[Layer], bodies: list[str], headers: list[str]) -> str:
         p = self.prefix
         share = "#define TK_SHARE_KERNELS\n" if self.share_kernels else ""
-        includes = "".join(f'#include "{header}"\n' for header in sorted(headers))
+        includes = "".join(f'#include "{header}"\n' for header in sorted(set(headers)))
         runs = "".join(
             f"    {layer.function}();\n    {p.upper()}_TRACE({n}, {self.pointer(layer.step.output)}, "
             f"{layer.step.output.nbytes});\n"
