@@ -48,7 +48,7 @@ def test_unicorn_and_qemu_agree_to_the_block(tmp_path: Path, core: str, toolchai
     # The two cut very long blocks at different places; instruction by instruction they agree.
     assert by_instruction(here, image) == by_instruction(there, image)
     assert by_branch(here) == by_branch(there)
-    assert here.instructions > 10_000
+    assert here.instructions > 5_000
     assert set(here.by_layer()) == {None, "model_layer_0_relu", "model_layer_1_fc"}
 
 
@@ -135,7 +135,7 @@ def test_without_a_compiler_qemu_runs_and_counts_nothing(
 ) -> None:
     need("cortex-m4", "qemu")
     image, target = build(bundle), targets.load("cortex-m4")
-    monkeypatch.setattr(qemu_plugin.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(qemu_plugin, "_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(qemu_plugin, "_compilers", lambda: [])
     result = run(image, target, toy.samples(2), emulator="qemu", profile=True)
     assert result.profile is None
@@ -148,7 +148,7 @@ def test_zig_builds_the_plugin_too(
     need("cortex-m4", "qemu")
     image, target = build(bundle), targets.load("cortex-m4")
     expected = profile(image, target, "unicorn", 2)
-    monkeypatch.setattr(qemu_plugin.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(qemu_plugin, "_cache", lambda: tmp_path / "cache")
     zig = [c for c in qemu_plugin._compilers() if c[0][0] == sys.executable]
     monkeypatch.setattr(qemu_plugin, "_compilers", lambda: zig)
     assert profile(image, target, "qemu", 2)[1].by_layer() == expected[1].by_layer()

@@ -43,8 +43,8 @@ def failure(
 def test_an_endless_loop_is_a_hang_with_its_place(
     tmp_path: Path, target: str, emulator: str, need: Need
 ) -> None:
-    error = failure(tmp_path, target, emulator, need, "while (!sink) { }", timeout_s=2)
-    assert "still running after 2 s" in error.what
+    error = failure(tmp_path, target, emulator, need, "while (!sink) { }", timeout_s=1)
+    assert "still running after 1 s" in error.what
     assert "in model_layer_0_relu" in error.at
     assert "--timeout" in error.fix
 
@@ -102,7 +102,7 @@ def test_a_program_of_this_machine_that_hangs_or_crashes(tmp_path: Path) -> None
 
 
 def test_a_linux_program_that_hangs_or_crashes_under_qemu(tmp_path: Path, need: Need) -> None:
-    hang = failure(tmp_path / "hang", "rpi", "qemu", need, "while (!sink) { }", timeout_s=2)
-    assert "still running after 2 s" in hang.what
+    hang = failure(tmp_path / "hang", "rpi", "qemu", need, "while (!sink) { }", timeout_s=1)
+    assert "still running after 1 s" in hang.what
     crash = failure(tmp_path / "crash", "rpi", "qemu", need, "__builtin_trap();")
     assert "fault" in crash.what

@@ -115,7 +115,7 @@ def samples(count: int, seed: int = 0) -> list[bytes]:
     return [generator.randbytes(INPUT_BYTES) for _ in range(count)]
 
 
-def winding(seed: int, statements: int = 600) -> dict[str, str]:
+def winding(seed: int, statements: int = 300) -> dict[str, str]:
     """Return arguments for ``make``: long layers full of branches, loops, switches, calls and data-dependent paths."""
     generator = random.Random(seed)
     lines = []

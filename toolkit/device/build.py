@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit import atomic
+from toolkit.backends import prefix as prefixes
 from toolkit.device import firmware, fit, targets
 from toolkit.device.targets import Target
 from toolkit.device.toolchain import Toolchain, find
@@ -80,9 +81,10 @@ def build(
     harness = firmware.files(chosen)
     if chosen.name == own:  # the user may have changed the bundle's copies
         harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
+    model_c = bundle / f"{prefixes.check(manifest.get('prefix', prefixes.DEFAULT))}.c"
     flags = (*_FLAGS, *(("-DMODEL_TRACE",) if trace else ()), f"-I{bundle}", f"-I{bundle / 'runtime'}")
     stamp = _stamp(
-        bundle, harness, [*compiler.command, *compiler.link_flags, *compiler.libraries, optimize, *flags]
+        model_c, harness, [*compiler.command, *compiler.link_flags, *compiler.libraries, optimize, *flags]
     )
     stamp_file = folder / "stamp.json"
     if image.path.is_file() and _read_stamp(stamp_file) == stamp:
@@ -92,7 +94,7 @@ def build(
         scratch.mkdir()
         for name, text in harness.items():
             (scratch / name).write_text(text, encoding="utf-8", newline="\n")
-        sources = {bundle / "model.c": optimize}
+        sources = {model_c: optimize}
         sources |= {scratch / name: _HARNESS_OPTIMIZE for name in harness if name.endswith(".c")}
         objects = [scratch / f"{source.stem}.o" for source in sources]
 

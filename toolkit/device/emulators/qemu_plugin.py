@@ -29,7 +29,7 @@ def library(version: int) -> Path | None:
     if sys.platform == "win32":  # QEMU has no plugins there
         return None
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    built = platformdirs.user_cache_path("edge-toolkit") / "qemu" / f"blocks-{digest}-v{version}.so"
+    built = _cache() / f"blocks-{digest}-v{version}.so"
     if built.is_file():
         return built
     options = ["-shared", "-fPIC", "-O2", f"-DPLUGIN_VERSION={version}", str(SOURCE)]
@@ -49,6 +49,10 @@ def library(version: int) -> Path | None:
                     raise ToolkitError(f"{command[0]} cannot build the plugin")
             return built
     return None
+
+
+def _cache() -> Path:
+    return platformdirs.user_cache_path("edge-toolkit") / "qemu"
 
 
 def _compilers() -> list[tuple[tuple[str, ...], dict[str, str] | None]]:
