@@ -146,8 +146,10 @@ def _own_copy(file: Path, text: str) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else text
 
 
-def _stamp(bundle: Path, harness: Mapping[str, str], command: list[str]) -> dict[str, Any]:
-    sources = [bundle / "model.c", bundle / "model.h", *sorted((bundle / "runtime").rglob("*.h"))]
+def _stamp(model_c: Path, harness: Mapping[str, str], command: list[str]) -> dict[str, Any]:
+    bundle = model_c.parent
+    headers = sorted({bundle / "model.h", model_c.with_suffix(".h"), *(bundle / "runtime").rglob("*.h")})
+    sources = [model_c, *headers]
     hashes = {}
     for source in sources:
         try:

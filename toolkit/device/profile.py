@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toolkit.device.elf import Elf
 from toolkit.errors import ToolkitError
 
-LAYER_PREFIX = "model_layer_"
-ENTRY = "model_run"
+LAYER = re.compile(r"(\w+?)_layer_\d+_")  # model_layer_0_conv1, or with the bundle's own prefix
 CALLER = "main"
 
 
@@ -65,8 +65,10 @@ class Landmarks:
     @classmethod
     def of(cls, elf: Elf) -> Landmarks:
         """Find ``model_run``, ``main`` and the layer functions. Raises ``ToolkitError`` when one is missing."""
+        found = {f: match for f in elf.functions if (match := LAYER.match(f.name))}
+        entry = f"{next((match[1] for match in found.values()), 'model')}_run"
         places = {}
-        for name in (ENTRY, CALLER):
+        for name in (entry, CALLER):
             symbol = elf.by_name.get(name)
             if symbol is None or not symbol.size:
                 raise ToolkitError(
@@ -75,8 +77,7 @@ class Landmarks:
                     fix="build it again",
                 )
             places[name] = range(symbol.address, symbol.end)
-        layers = {f.address: f.name for f in elf.functions if f.name.startswith(LAYER_PREFIX)}
-        return cls(places[ENTRY], places[CALLER], layers)
+        return cls(places[entry], places[CALLER], {f.address: f.name for f in found})
 
 
 def collect(rows: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:

@@ -90,7 +90,8 @@ def _execute(
         try:
             process.wait(timeout=job.timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise base.hang(job.elf, job.timeout_s, _ask_where(process, folder)) from error
+            pc = _ask_where(process, folder) if job.target.bare_metal else None
+            raise base.hang(job.elf, job.timeout_s, pc) from error
         finally:
             process.kill()
             process.wait()
@@ -106,7 +107,7 @@ def _text(folder: Path, name: str) -> str:
 
 
 def _ask_where(process: subprocess.Popen[str], folder: Path) -> int | None:
-    """Ask a running board's monitor for the program counter; a Linux program has no monitor."""
+    """Ask a running board's monitor for the program counter."""
     with contextlib.suppress(subprocess.TimeoutExpired, OSError):
         process.communicate("info registers\nquit\n", timeout=5)
     return _program_counter(_text(folder, "stdout"))
