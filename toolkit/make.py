@@ -66,6 +66,8 @@ def make(
     """
     listener = listener or Listener()
     wanted = needed(until)
+    for stage in wanted:
+        stage.settings(project)  # a wrong name must not cost a training first
     if dry_run:
         return list(_plan(project, wanted))
     steps = []

@@ -18,6 +18,8 @@ from toolkit.errors import ToolkitError
 @option("-t", "--target", metavar="NAME", help="What to compile for; see `toolkit targets`.")
 @option("-o", "--output", type=PATH, metavar="DIR", help="The bundle's folder.")
 @option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
+@option("--prefix", metavar="WORD", default="model", show_default=True,
+        help="How C files and names begin; two models of one program need different ones.")  # fmt: skip
 @option(
     "--optimize", type=click.Choice(["speed", "size"]), help="Kernels specialised for each layer, or shared."
 )
@@ -35,6 +37,7 @@ def export(
     target: str | None,
     output: Path | None,
     name: str | None,
+    prefix: str,
     optimize: str | None,
     golden: Path | None,
     golden_count: int,
@@ -62,6 +65,7 @@ def export(
         target,
         output,
         name=name or model.stem,
+        prefix=prefix,
         optimize=optimize or "speed",
         golden=samples,
         golden_count=golden_count,
