@@ -24,7 +24,7 @@ METHOD = Method(
     title="Ternary weights with int8 activations, trained with shadow weights",
     paper="When are 1.58 bits enough? A Bottom-up Exploration of BitNet Quantization, arXiv 2411.05882",
     kind="lowbit",
-    cost="2 bits per weight; training takes about 1.3 times the float time; small nets lose up to a point",
+    cost="2 bits per weight; training takes about 1.5 times the float time; small nets lose up to a point",
 )
 
 _SMALLEST_SCALE = 1e-8  # a layer of zeros must not divide by zero
