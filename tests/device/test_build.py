@@ -193,6 +193,7 @@ def test_what_fits_nowhere_says_so(tmp_path: Path) -> None:
         ("[1]", "not a manifest of schema 1"),
         ('{"schema": 2, "target": "host"}', "not a manifest of schema 1"),
         ('{"schema": 1}', "names no target"),
+        ('{"schema": 1, "target": "host", "prefix": "../model"}', "prefix is no C name"),
         ('{"schema": 1, "target": "host"}', "does not describe the inputs"),
         ('{"schema": 1, "target": "host", "inputs": [{"bytes": "8"}]}', "does not describe the inputs"),
         (

@@ -103,7 +103,7 @@ def test_unicorns_own_instruction_hook_gives_the_same(tmp_path: Path, core: str)
     _, counted = profile(image, target, "unicorn")
     job = base.Job(image.path, target, b"".join(toy.samples(6)), False, 60)
     machine: Any = {"rv32imc": unicorn_core._RiscvMachine}.get(core, unicorn_core._ArmMachine)(job)
-    marks = Landmarks.of(job.elf)
+    marks = Landmarks.of(job.elf, "model")
     counts: Counter[int] = Counter()
     inside = False
 
@@ -119,6 +119,29 @@ def test_unicorns_own_instruction_hook_gives_the_same(tmp_path: Path, core: str)
     for (_, address), count in by_instruction(counted, image).items():
         expected[address] += count
     assert counts == expected
+
+
+@pytest.mark.parametrize("emulator", ["unicorn", "qemu"])
+def test_a_model_of_another_prefix_is_built_and_counted(tmp_path: Path, emulator: str, need: Need) -> None:
+    need("cortex-m4", emulator)
+    plain = toy.make(tmp_path / "plain")
+    named = toy.make(tmp_path / "named")
+    for name in ("model.c", "model.h", "manifest.json"):
+        text = (named / name).read_text(encoding="utf-8")
+        (named / name).unlink()
+        for word in ("model_", "MODEL_", "model.h"):
+            text = text.replace(word, word.replace("model", "kws").replace("MODEL", "KWS"))
+        text = text.replace("KWS_TRACE", "MODEL_TRACE").replace('"schema": 1', '"schema": 1, "prefix": "kws"')
+        (named / name.replace("model", "kws")).write_text(text, encoding="utf-8")
+    aliases = {"MODEL_INPUTS": "KWS_INPUTS", "MODEL_OUTPUTS": "KWS_OUTPUTS", "model_run": "kws_run"}
+    lines = ['#include "kws.h"', *(f"#define {alias} {name}" for alias, name in aliases.items())]
+    (named / "model.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    target = targets.load("cortex-m4")
+    outputs, counted = profile(build(named), target, emulator)
+    outputs_plain, counted_plain = profile(build(plain), target, emulator)
+    assert outputs == outputs_plain
+    assert set(counted.by_layer()) == {None, "kws_layer_0_relu", "kws_layer_1_fc"}
+    assert counted.instructions == counted_plain.instructions
 
 
 def test_counts_of_a_linux_program(bundle: Path, need: Need) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,13 +24,15 @@ OPTIMIZE = ("-O2", "-O3", "-Os", "-O1", "-O0")
 _FLAGS = ("-std=c99", "-g0", "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
 _HARNESS_OPTIMIZE = "-Os"  # it is not what anybody wants fast
 _COMPILE_TIMEOUT_S = 600
+_PREFIX = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Image:
     """A built program. ``path`` is an ELF, or this machine's own kind of executable.
 
-    ``input_bytes`` and ``output_bytes`` are those of one sample, all tensors joined.
+    ``input_bytes`` and ``output_bytes`` are those of one sample, all tensors joined. The model's C names begin with
+    ``prefix``.
     """
 
     path: Path
@@ -37,6 +40,7 @@ class Image:
     kind: Literal["bare_metal", "hosted"]
     input_bytes: int
     output_bytes: int
+    prefix: str = "model"
 
 
 def build(
@@ -77,6 +81,7 @@ def build(
         "bare_metal" if chosen.bare_metal else "hosted",
         sum(tensor["bytes"] for tensor in manifest["inputs"]),
         sum(tensor["bytes"] for tensor in manifest["outputs"]),
+        manifest["prefix"],
     )
     harness = firmware.files(chosen)
     if chosen.name == own:  # the user may have changed the bundle's copies
@@ -124,6 +129,9 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
         raise ToolkitError("not a manifest of schema 1", at=str(file), fix=again)
     if not isinstance(manifest.get("target"), str):
         raise ToolkitError("the manifest names no target", at=str(file), fix=again)
+    prefix = manifest.setdefault("prefix", "model")
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise ToolkitError("the manifest's prefix is no C name", at=str(file), fix=again)
     for kind in ("inputs", "outputs"):
         if not _are_tensors(manifest.get(kind)):
             raise ToolkitError(f"the manifest does not describe the {kind}", at=str(file), fix=again)

@@ -63,21 +63,23 @@ class Landmarks:
         return self.body.start
 
     @classmethod
-    def of(cls, elf: Elf) -> Landmarks:
-        """Find ``model_run``, ``main`` and the layer functions. Raises ``ToolkitError`` when one is missing."""
-        found = {f: match for f in elf.functions if (match := LAYER.match(f.name))}
-        entry = f"{next((match[1] for match in found.values()), 'model')}_run"
-        places = {}
-        for name in (entry, CALLER):
-            symbol = elf.by_name.get(name)
-            if symbol is None or not symbol.size:
-                raise ToolkitError(
-                    f"cannot profile: the image has no function {name}",
-                    at=str(elf.path),
-                    fix="build it again",
-                )
-            places[name] = range(symbol.address, symbol.end)
-        return cls(places[entry], places[CALLER], {f.address: f.name for f in found})
+    def of(cls, elf: Elf, prefix: str) -> Landmarks:
+        """Find ``model_run``, ``main`` and the layer functions; ``prefix`` stands for ``model`` in their names.
+
+        Raises ``ToolkitError`` when one is missing.
+        """
+        body, caller = (_place(elf, name) for name in (f"{prefix}_run", CALLER))
+        layers = {f.address: f.name for f in elf.functions if f.name.startswith(f"{prefix}_layer_")}
+        return cls(body, caller, layers)
+
+
+def _place(elf: Elf, name: str) -> range:
+    symbol = elf.by_name.get(name)
+    if symbol is None or not symbol.size:
+        raise ToolkitError(
+            f"cannot profile: the image has no function {name}", at=str(elf.path), fix="build it again"
+        )
+    return range(symbol.address, symbol.end)
 
 
 def collect(rows: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:

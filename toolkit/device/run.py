@@ -69,7 +69,7 @@ def run(
         raise ToolkitError(
             f"{target.name} cannot be emulated by {name!r}", fix=f"use one of: {', '.join(target.emulators)}"
         )
-    job = base.Job(image.path, target, b"".join(samples), profile, timeout_s)
+    job = base.Job(image.path, target, b"".join(samples), profile, timeout_s, image.prefix)
     module = importlib.import_module(f"toolkit.device.emulators.{_MODULES[name]}")
     finished: base.Finished = module.run(job)
     return RunResult(

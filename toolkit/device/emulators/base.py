@@ -24,6 +24,7 @@ class Job:
     input: bytes
     profile: bool
     timeout_s: float
+    prefix: str = "model"
 
     @cached_property
     def elf(self) -> Elf:

@@ -45,7 +45,7 @@ def run(job: base.Job) -> base.Finished:
 
 def _run_counting(program: str, job: base.Job, folder: Path) -> Profile | None:
     """Run with the plugin; return None where this QEMU or this machine cannot."""
-    layers = qemu_plugin.write_marks(folder / "marks", Landmarks.of(job.elf))
+    layers = qemu_plugin.write_marks(folder / "marks", Landmarks.of(job.elf, job.prefix))
     for version in qemu_plugin.VERSIONS:
         library = qemu_plugin.library(version)
         if library is None:

@@ -91,7 +91,7 @@ class _Machine(ABC):
 
     def run(self) -> base.Finished:
         """Run to the end and return the files."""
-        counter = BlockCounter(self.uc, self.elf) if self.job.profile else None
+        counter = BlockCounter(self.uc, self.elf, self.job.prefix) if self.job.profile else None
         try:
             self.uc.emu_start(self.start(), _END, timeout=int(self.job.timeout_s * 1e6))
         except unicorn.UcError as error:
