@@ -68,7 +68,8 @@ __attribute__((naked, noreturn)) void tk_fault(void) {
                    "ldr r0, =tk_fault_name\n"
                    "movs r2, #32\n"
                    "ldr r3, =0x20023\n" /* run-time error */
-                   "b tk_stop\n"
+                   "ldr r4, =tk_stop\n" /* a Cortex-M0's branch reaches 2 KB only */
+                   "bx r4\n"
                    ".pool");
 }
 
