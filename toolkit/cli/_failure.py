@@ -47,7 +47,11 @@ def as_failure(error: Exception) -> ToolkitError:
         return _usage(error)
     if isinstance(error, click.ClickException):
         return ToolkitError(error.format_message(), exit_code=error.exit_code)
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and error.filename is None:
+        return ToolkitError(
+            error.strerror or str(error), fix="check free space, rights and the temporary folder"
+        )
+    if isinstance(error, OSError):
         return ToolkitError(
             f"{error.strerror or error}", at=str(error.filename), fix="check the path and its rights"
         )

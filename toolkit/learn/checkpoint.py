@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import shutil
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toolkit.atomic import replacing
+from toolkit.atomic import write_bytes
 from toolkit.errors import ToolkitError
 from toolkit.learn.settings import Epoch, TrainSettings
 
@@ -47,8 +48,9 @@ def save(
         "optimizer": optimizer.state_dict(),
         "generator": torch.get_rng_state(),
     }
-    with replacing(path) as new:
-        torch.save(state, new)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)  # into memory: writing a file, torch would hide what the disk says
+    write_bytes(path, buffer.getvalue())
 
 
 def restore(path: Path, run: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:

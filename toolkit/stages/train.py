@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -40,8 +41,9 @@ def _run(work: Work) -> list[Path]:
             checkpoint=checkpoint,
             progress=per_epoch(progress, train.epochs),
         )
-    with atomic.replacing(work.path("float.pt")) as new:
-        torch.save(model.state_dict(), new)
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    atomic.write_bytes(work.path("float.pt"), buffer.getvalue())
     report = {
         "rule": train.rule,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
