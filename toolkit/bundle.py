@@ -13,6 +13,7 @@ import numpy as np
 import toolkit
 from toolkit import atomic, paths, tensors
 from toolkit.backends import c
+from toolkit.backends import prefix as prefixes
 from toolkit.device import firmware, fit, targets
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
@@ -33,6 +34,7 @@ def export(
     output: Path,
     *,
     name: str = "model",
+    prefix: str = prefixes.DEFAULT,
     optimize: str = "speed",
     golden: np.ndarray | None = None,
     golden_count: int = 16,
@@ -44,6 +46,7 @@ def export(
         target: a name that ``toolkit targets`` lists.
         output: the bundle's folder, replaced as a whole.
         name: what the model is called in the manifest.
+        prefix: how its C files and names begin; give two models of one program different ones.
         optimize: ``speed`` specialises the kernels for every layer, ``size`` shares them.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
@@ -55,10 +58,12 @@ def export(
 
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no --optimize {optimize}", fix=f"use one of: {', '.join(OPTIMIZE)}")
+    prefixes.check(prefix)
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
     program, info = pt2.load(source)
     model = lower(program)
+    model.name = prefix
     emitted = c.emit(model, chosen.kernels, share_kernels=optimize == "size")
     manifest = _manifest(model, emitted, chosen, name, source, info, optimize)
     _check_fit(manifest, chosen, output)
@@ -66,7 +71,7 @@ def export(
     outputs = reference.run_batch(model, inputs)
     _check_replaceable(output)
     with atomic.replacing(output) as folder:
-        _write(folder, emitted, chosen, source)
+        _write(folder, emitted, chosen, source, prefix)
         (folder / "golden").mkdir()
         for kind, arrays in (("input", inputs), ("output", outputs)):
             for i, array in enumerate(arrays):
@@ -134,6 +139,7 @@ def _manifest(
         "schema": SCHEMA,
         "toolkit_version": toolkit.__version__,
         "name": name,
+        "prefix": model.name,
         "target": target.name,
         "kernels": target.kernels,
         "optimize": optimize,
@@ -234,17 +240,19 @@ def _check_replaceable(output: Path) -> None:
         raise ToolkitError(f"{output} is a file", fix="choose a folder with -o")
 
 
-def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Path) -> None:
+def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Path, prefix: str) -> None:
     folder.mkdir()
-    (folder / "model.c").write_text(emitted.model_c, encoding="utf-8", newline="\n")
-    (folder / "model.h").write_text(emitted.model_h, encoding="utf-8", newline="\n")
+    texts = {f"{prefix}.c": emitted.model_c, f"{prefix}.h": emitted.model_h}
+    if prefix != prefixes.DEFAULT:
+        texts["model.h"] = prefixes.alias_header(prefix)
+    texts |= firmware.files(target)
+    texts["CMakeLists.txt"] = _CMAKE.format(prefix=prefix)
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
     (folder / "model.pt2").write_bytes(source.read_bytes())
     (folder / "runtime").mkdir()
     for header in runtime_headers(emitted.headers):
         (folder / "runtime" / header.name).write_bytes(header.read_bytes())
-    for file, text in firmware.files(target).items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    (folder / "CMakeLists.txt").write_text(_CMAKE, encoding="utf-8", newline="\n")
 
 
 def runtime_headers(names: list[str]) -> list[Path]:
@@ -260,10 +268,10 @@ def runtime_headers(names: list[str]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-_CMAKE = """# The model as a library for any CMake project: add_subdirectory(this folder), link to toolkit_model.
+_CMAKE = """# The model as a library for any CMake project: add_subdirectory(this folder), link to toolkit_{prefix}.
 cmake_minimum_required(VERSION 3.13)
-project(toolkit_model C)
-add_library(toolkit_model STATIC model.c)
-target_include_directories(toolkit_model PUBLIC . PRIVATE runtime)
-set_target_properties(toolkit_model PROPERTIES C_STANDARD 99 C_EXTENSIONS ON)
+project(toolkit_{prefix} C)
+add_library(toolkit_{prefix} STATIC {prefix}.c)
+target_include_directories(toolkit_{prefix} PUBLIC . PRIVATE runtime)
+set_target_properties(toolkit_{prefix} PROPERTIES C_STANDARD 99 C_EXTENSIONS ON)
 """

@@ -1,4 +1,4 @@
-"""Run a compiled model on a bundle's golden inputs, here, and compare with the golden outputs."""
+"""Run compiled models on their bundles' golden inputs, here, and compare with the golden outputs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ from toolkit.device.build import read_manifest
 FLOAT_TOLERANCE = 1e-5
 
 
-def check(program: Path, bundle: Path) -> None:
-    """Run ``program``, built from ``bundle`` with ``main_stdio.c``, and demand the golden outputs."""
-    manifest = read_manifest(bundle)
-    inputs, outputs = bundles.golden_samples(bundle, manifest)
-    (program.parent / "input.bin").write_bytes(b"".join(tensors.to_bytes(inputs)))
+def check(program: Path, *folders: Path) -> None:
+    """Run ``program`` and demand the golden outputs.
+
+    For each sample it reads the inputs of every bundle from ``input.bin`` and writes the outputs of every bundle
+    to ``output.bin``.
+    """
+    golden = [bundles.golden_samples(folder, read_manifest(folder)) for folder in folders]
+    samples = tensors.to_bytes([array for inputs, _ in golden for array in inputs])
+    (program.parent / "input.bin").write_bytes(b"".join(samples))
     call([program], cwd=program.parent)
-    got = np.frombuffer((program.parent / "output.bin").read_bytes(), outputs[0].dtype)
-    expected = outputs[0].ravel()
-    assert len(np.unique(expected)) > 10  # a model that says the same to everything would prove nothing
-    if expected.dtype == np.float32:
-        np.testing.assert_allclose(got, expected, atol=FLOAT_TOLERANCE)
-    else:
-        np.testing.assert_array_equal(got, expected)
+    expected = [array for _, outputs in golden for array in outputs]
+    written = (program.parent / "output.bin").read_bytes()
+    for i in range(len(samples)):
+        for array in expected:
+            got = np.frombuffer(written[: array[i].nbytes], array.dtype).reshape(array[i].shape)
+            written = written[array[i].nbytes :]
+            if array.dtype == np.float32:
+                np.testing.assert_allclose(got, array[i], atol=FLOAT_TOLERANCE)
+            else:
+                np.testing.assert_array_equal(got, array[i])
+    assert not written
+    # a model that says the same to everything would prove nothing
+    assert all(len(np.unique(array)) > 8 for array in expected)
