@@ -55,6 +55,12 @@ def test_float_steps_compute_what_the_program_computes(name: str) -> None:
         np.testing.assert_allclose(as_user(out, permute), want.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_decomposed_batch_norm_gives_the_same_steps() -> None:
+    program, _ = float_program("residual")
+    decomposed = lower(program.run_decompositions({}))
+    assert [step.op for step in decomposed.steps] == [step.op for step in lower(program).steps]
+
+
 @pytest.mark.parametrize("name", SINGLE_INPUT)
 def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: str) -> None:
     net, (data,) = build(name)

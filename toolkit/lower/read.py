@@ -133,6 +133,8 @@ class _ProgramReader:
                 self._batch_norm(node, target)
             elif target == "<built-in function getitem>":
                 source, index = cast("Any", node.args)
+                if not node.users:
+                    return  # a statistic that decomposed normalizations give and nobody reads
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
                 self.values[node] = self.values[source]
