@@ -1,0 +1,166 @@
+"""Fill ``<!-- generated: NAME -->`` in the pages from the code and the targets' files, so that they never go stale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+_MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this for every page."""
+    return _MARK.sub(lambda mark: GENERATED[mark[1]](), markdown)
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    headings = list(headings)
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def targets_table() -> str:
+    """Return one row per target."""
+    from toolkit.cli._words import in_bytes, in_hertz
+    from toolkit.device import targets
+
+    rows = []
+    for target in map(targets.load, targets.names()):
+        flash, ram = (in_bytes(region.bytes) if region else "–" for region in (target.flash, target.ram))
+        family = "" if target.family == target.name else f"`{target.family}`"
+        emulators = ", ".join(target.emulators)
+        rows.append((f"[`{target.name}`](#{target.name})", family, target.kernels, flash, ram,
+                     in_hertz(target.clock_hz), emulators))  # fmt: skip
+    return table(("target", "family", "kernels", "flash", "RAM", "clock", "emulators"), rows)
+
+
+def targets_details() -> str:
+    """Return one section per target with what its figures rest on."""
+    from toolkit.device import targets
+
+    parts = []
+    for target in map(targets.load, targets.names()):
+        lines = [f"### {target.name}", "", f"{target.description}.", ""]
+        for label, region in (("flash", target.flash), ("RAM", target.ram)):
+            if region:
+                lines.append(f"- {label}: {region.bytes:,} bytes from `{region.origin:#010x}`")
+        if target.bare_metal:
+            lines.append(f"- stack: {target.stack_bytes:,} bytes")
+        lines.append(f"- compilers: {', '.join(f'`{name}`' for name in target.compilers)}")
+        source = target.cycles.source if target.cycles else "none, no published timings"
+        lines.append(f"- cycle estimates: {source}")
+        energy = target.energy
+        if energy:
+            lines.append(f"- energy estimates: {energy.active_ma:g} mA at {energy.voltage:g} V, {energy.source}")
+        else:
+            lines.append("- energy estimates: none, no published current")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def methods_table() -> str:
+    """Return one row per method."""
+    import quantize
+    from toolkit import learn
+
+    found = [*(rule.METHOD for rule in learn.rules().values()), *quantize.methods().values()]
+    rows = [(f"[`{m.slug}`]({m.slug}.md)", m.kind, m.title, m.paper, m.cost) for m in found]
+    return table(("method", "kind", "what", "paper", "cost"), rows)
+
+
+def commands() -> str:
+    """Return every command's help."""
+    from toolkit.cli._group import SECTIONS, Command, toolkit
+
+    parts = []
+    with toolkit.make_context("toolkit", [], resilient_parsing=True, terminal_width=96) as parent:
+        found = [toolkit.get_command(parent, name) for name in toolkit.list_commands(parent)]
+        listed = [each for each in found if isinstance(each, Command)]
+        for section in SECTIONS:
+            parts.append(f"## {section}")
+            for each in sorted((c for c in listed if c.section == section), key=lambda c: c.step):
+                context = each.make_context(each.name, [], parent=parent, resilient_parsing=True)
+                parts.append(f"### toolkit {each.name}\n\n```text\n{context.get_help()}\n```")
+    return "\n\n".join(parts)
+
+
+def recipe() -> str:
+    """Return the recipe that shows every setting."""
+    from toolkit import project
+
+    text = (project._RECIPES / "digits-ternary.toml").read_text(encoding="utf-8")
+    return f"```toml\n{text}```"
+
+
+def settings() -> str:
+    """Return every section's settings with type, default and range."""
+    from toolkit import project
+
+    parts = []
+    for name, kind in project._SECTIONS.items():
+        types = get_type_hints(kind)
+        rows = []
+        for item in fields(kind):
+            default = item.default_factory() if item.default_factory is not MISSING else item.default
+            shown = f"`{default!r}`".replace("'", '"').replace("`False`", "`false`").replace("`True`", "`true`")
+            rows.append((f"`{item.name}`", _kind(types[item.name], item.metadata.get("range")), shown))
+        parts.append(f"### [{name}]\n\n{table(('setting', 'what it may be', 'default'), rows)}")
+    return "\n\n".join(parts)
+
+
+def _kind(kind: Any, bounds: tuple[float, float] | None) -> str:
+    if get_args(kind) and get_origin(kind) is not dict:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    names = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+    name = names.get(kind, "table")
+    return f"{name}, {bounds[0]:,} to {bounds[1]:,}" if bounds else name
+
+
+def operators_table() -> str:
+    """Return one row per operator."""
+    from toolkit.ops import operators
+
+    rows = []
+    for name, operator in sorted(operators().items()):
+        aten = ", ".join(f"`{each.removeprefix('aten.').removesuffix('.default')}`" for each in operator.aten)
+        kinds = sorted({case.step.inputs[1].quant and case.id.split("-")[-1] or case.step.output.dtype
+                        if operator.quantization == "weighted" else case.step.output.dtype
+                        for case in operator.cases()})  # fmt: skip
+        rows.append((f"`{name}`", aten or "made by a pass", operator.quantization, ", ".join(kinds)))
+    return table(("operator", "aten", "quantization", "tested types"), rows)
+
+
+def models_table() -> str:
+    """Return one row per model preset."""
+    from toolkit import models
+
+    rows = []
+    for family, about in models.families().items():
+        for name, preset in models.presets(family).items():
+            shape = "×".join(map(str, preset.input_shape))
+            rows.append((f"`{family}`", f"`{name}`", shape, preset.about, about))
+            about = ""
+    return table(("family", "preset", "input", "size", "what it is"), rows)
+
+
+def datasets_table() -> str:
+    """Return one row per dataset."""
+    from toolkit import data
+
+    return table(("dataset", "what it is"), [(f"`{name}`", data.describe(name)) for name in data.names()])
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "targets": targets_table,
+    "targets-details": targets_details,
+    "methods": methods_table,
+    "commands": commands,
+    "recipe": recipe,
+    "settings": settings,
+    "operators": operators_table,
+    "models": models_table,
+    "datasets": datasets_table,
+}
