@@ -133,7 +133,7 @@ def load(path: Path) -> Project:
         ToolkitError: there is no such file, it is not TOML, or a section, key, type or value is wrong; the
             error names file, section and key.
     """
-    file = path / FILE if path.is_dir() else path
+    file = path if path.is_file() else path / FILE
     if not file.exists():
         raise ToolkitError(f"there is no {file}", fix="start a project: toolkit init")
     document = toml.read(file)

@@ -214,3 +214,12 @@ def test_time_is_up_is_exit_4(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     )
     assert done.code == 4, done.err
     assert not (tmp_path / "y.npy").exists()
+
+
+def test_export_takes_a_prefix(cli: Cli, tiny_program: Path, tmp_path: Path) -> None:
+    done = cli("export", tiny_program, "-t", "host", "-o", tmp_path / "b", "--prefix", "digits")
+    assert done.code == 0, done.err
+    assert any("void digits_run(void)" in file.read_text() for file in (tmp_path / "b").glob("*.h"))
+    wrong = cli("export", tiny_program, "-t", "host", "-o", tmp_path / "c", "--prefix", "2 words")
+    assert wrong.code == 2
+    assert not (tmp_path / "c").exists()

@@ -83,6 +83,19 @@ def test_no_project_here(cli: Cli, tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_is_nothing(cli: Cli, tmp_path: Path) -> None:
+    for command in (["report", tmp_path / "none"], ["make", "--project", tmp_path / "none"]):
+        done = cli(*command)
+        assert done.code == 2
+        assert f"there is no {tmp_path / 'none' / 'toolkit.toml'}" in done.err
+
+
+def test_an_old_code_page_is_no_crash(cli: Cli) -> None:
+    done = cli("targets", PYTHONIOENCODING="ascii")
+    assert done.code == 0
+    assert "mps2-an386" in done.out
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04" + bytes(64)])
 def test_damaged_program_leaves_nothing(cli: Cli, tmp_path: Path, content: bytes) -> None:
     model = tmp_path / "model.pt2"

@@ -39,6 +39,12 @@ def test_help_names_every_command(cli: Cli) -> None:
     assert set(COMMANDS) <= set(listed)
 
 
+def test_nothing_said_is_a_question(cli: Cli) -> None:
+    done = cli()
+    assert done.code == 0
+    assert done.out == cli("--help").out
+
+
 def test_every_file_in_the_folder_is_a_command() -> None:
     import toolkit.cli
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 import traceback
@@ -21,6 +22,9 @@ BUG = 70  # EX_SOFTWARE: never one of the codes that mean something about the us
 def run_guarded(group: click.Group, args: Sequence[str] | None = None) -> int:
     """Run ``group`` with ``args`` (``sys.argv`` by default) and return the exit code; print any error."""
     session = Session()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old code page must not turn a dash into a crash
     try:
         code = group.main(args=args, prog_name="toolkit", obj=session, standalone_mode=False)
         sys.stdout.flush()

@@ -93,6 +93,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={
         "auto_envvar_prefix": "TOOLKIT",
         "help_option_names": ["-h", "--help"],
@@ -102,5 +103,8 @@ class Commands(click.Group):
     "TOOLKIT_EXPORT_TARGET for one command. Start with `toolkit init`, then `toolkit make`.",
 )
 @click.version_option(package.__version__, prog_name="toolkit", message="%(prog)s %(version)s")
-def toolkit() -> None:
+@click.pass_context
+def toolkit(ctx: click.Context) -> None:
     """From a neural network to a running microcontroller, proven to the bit."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -31,7 +31,7 @@ class Session:
         if self.json and not self.answered:
             self.answered = True
             document = {"schema": SCHEMA, "command": self.command, **data}
-            sys.stdout.write(jsonlib.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(jsonlib.dumps(document, indent=2, default=str) + "\n")
 
     def say(self, text: str) -> None:
         """Print a line for the person to stderr, unless ``--quiet``."""
