@@ -73,6 +73,8 @@ def _quantize_file(
 
     samples = tensors.load_npy(calibration)
     program, info = pt2.load(model)
+    if any("quantized_decomposed" in str(node.target) for node in program.graph.nodes):
+        raise ToolkitError("this program is quantized already", at=str(model), fix=f"toolkit export {model}")
     kind = cast(Literal["int8", "ternary"], weights)
     pt2.save(quantize_ptq(program, samples, weights=kind), output, {**info, "method": f"{weights}-ptq"})
     session.result({"program": str(output), "samples": len(samples), "weights": weights})
