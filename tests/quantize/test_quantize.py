@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,15 @@ def test_fine_tuning_keeps_97_percent_and_counts_what_the_program_computes(
     assert all(torch.equal(before[name], tensor) for name, tensor in trained.state_dict().items())
 
 
-def test_fine_tuning_resumes_to_the_same_program(digits: Dataset, tmp_path: Path) -> None:
+def small_conv() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 10))
+
+
+@pytest.mark.parametrize("net", [mlp, small_conv])  # a convolution's scales are per channel
+def test_fine_tuning_resumes_to_the_same_program(
+    net: Callable[[], nn.Module], digits: Dataset, tmp_path: Path
+) -> None:
     class Stopped(Exception):
         """Stands for the power going off."""
 
@@ -88,10 +97,10 @@ def test_fine_tuning_resumes_to_the_same_program(digits: Dataset, tmp_path: Path
         raise Stopped
 
     settings = TrainSettings(epochs=2, batch_size=128, learning_rate=1e-3)
-    whole, _ = quantize_qat(mlp(), digits, settings)
+    whole, _ = quantize_qat(net(), digits, settings)
     with pytest.raises(Stopped):
-        quantize_qat(mlp(), digits, settings, checkpoint=tmp_path / "qat.ckpt", progress=stop)
-    resumed, _ = quantize_qat(mlp(), digits, settings, checkpoint=tmp_path / "qat.ckpt")
+        quantize_qat(net(), digits, settings, checkpoint=tmp_path / "qat.ckpt", progress=stop)
+    resumed, _ = quantize_qat(net(), digits, settings, checkpoint=tmp_path / "qat.ckpt")
     assert str(whole.graph) == str(resumed.graph)  # scales are literals in it
     for name, tensor in whole.state_dict.items():
         assert torch.equal(tensor, resumed.state_dict[name]), name

@@ -25,7 +25,8 @@ def fingerprint(rule: str, settings: TrainSettings, model: nn.Module, *data: Ten
     digest = hashlib.sha256(repr((_FORMAT, rule, sorted(asdict(settings).items()))).encode())
     for name, tensor in [*model.state_dict().items(), *(("data", tensor) for tensor in data)]:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().numpy())
+        # a copy: what numpy has looked at torch cannot resize any more, and fake quantization resizes its scales
+        digest.update(tensor.detach().clone().contiguous().numpy())
     return digest.hexdigest()
 
 
