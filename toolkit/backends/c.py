@@ -168,6 +168,7 @@ void {p}_run(void) {{
         arena = max(self.arena.plan.arena_bytes, 1)
         inputs = " ".join(f"use({name}(), {v.nbytes})" for name, v in self._inputs())
         outputs = " ".join(f"use({name}(), {v.nbytes})" for name, v in self._outputs())
+        scales = "".join(_scale_macros(name, v) for name, v in (*self._inputs(), *self._outputs()))
         docs = [
             f"/* {_describe(v)}; the run overwrites it. */\n{CTYPES[v.dtype]} *{n}(void);"
             for n, v in self._inputs()
@@ -189,7 +190,7 @@ extern "C" {{
 /* One use(pointer, bytes) per tensor. */
 #define {upper}_INPUTS(use) {inputs}
 #define {upper}_OUTPUTS(use) {outputs}
-
+{scales}
 {chr(10).join(docs)}
 
 /* Run the model once on what the inputs hold. Not reentrant: the arena is the model's own. */
@@ -222,6 +223,15 @@ def _describe(value: Value) -> str:
         return f"{shape} {value.dtype}"
     scale, zero = float(value.quant.scale[0]), int(value.quant.zero_point[0])
     return f"{shape} {value.dtype}, real = {scale:.9g} * (q - {zero})".replace("- -", "+ ")
+
+
+def _scale_macros(name: str, value: Value) -> str:
+    """What C code needs to turn real numbers into a tensor's integers and back."""
+    if value.quant is None:
+        return ""
+    scale, zero = float(value.quant.scale[0]), int(value.quant.zero_point[0])
+    stem = name.upper()
+    return f"#define {stem}_SCALE {_float_literal(scale)}\n#define {stem}_ZERO_POINT ({zero})\n"
 
 
 def _float_literal(value: float) -> str:
