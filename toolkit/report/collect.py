@@ -124,6 +124,8 @@ def _headline(figures: list[Figure], memory: list[Figure]) -> list[Figure]:
 
 def _device_headline(test: dict[str, Any]) -> Figure:
     note = f"{test['right']:,} of {test['samples']:,} on the device"
+    if test["samples_on_host"]:
+        note = f"{test['right']:,} of {test['samples']:,}, {test['samples_on_core']:,} of them on the core"
     return Figure("Accuracy", f"{test['accuracy']:.2%}".replace("%", " %"), "counted", note)
 
 
