@@ -76,8 +76,7 @@ def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
     it is on the CPU.
 
     Raises:
-        ToolkitError: the file is missing, damaged, not a program in this torch's format, or would run code;
-        it
+        ToolkitError: the file is missing, damaged, not a program in this torch's format, or would run code; it
             has dynamic shapes, operators other than torch's, unsupported dtypes, or weights that are NaN or
             infinite.
     """
