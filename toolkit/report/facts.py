@@ -40,6 +40,11 @@ class Confusion:
     counts: list[list[int]]
     note: str = ""
 
+    @property
+    def digits(self) -> int:
+        """How many digits the largest count has."""
+        return len(str(max((max(row, default=0) for row in self.counts), default=0)))
+
 
 @dataclass(frozen=True)
 class Layer:
