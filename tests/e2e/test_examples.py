@@ -1,0 +1,111 @@
+"""The examples do what their READMEs say: every command of every README runs, from a clean copy."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toolkit import project
+from toolkit.device.build import read_manifest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+INSTALL = {"make": "apt-get install make", "cmake": "apt-get install cmake", "cc": "apt-get install gcc"}
+
+
+def _blocks(readme: Path, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", readme.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """A copy of the examples as a clone has them."""
+    made_here = shutil.ignore_patterns("build", "bundle", "*.npy", "*.pt2", "digit", "__pycache__")
+    return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=made_here)
+
+
+def _run_readme(folder: Path) -> list[str]:
+    """Run the commands of ``folder``'s README in order and return what each printed."""
+    commands = [line for block in _blocks(folder / "README.md", "sh") for line in block.splitlines()]
+    assert commands
+    return [_run(command, folder) for command in commands]
+
+
+def _run(command: str, folder: Path) -> str:
+    program, *arguments = shlex.split(command)
+    found = {"python": [sys.executable], "toolkit": [sys.executable, "-m", "toolkit"]}.get(program)
+    if found is None:
+        if program in INSTALL and shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: {INSTALL[program]}")
+        found = [str(folder / program) if program.startswith("./") else program]
+    done = subprocess.run(
+        [*found, *arguments],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if not key.startswith("TOOLKIT_")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_every_example_is_listed_and_tested() -> None:
+    folders = {file.parent.name for file in EXAMPLES.glob("*/README.md")}
+    listed = re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", (EXAMPLES / "README.md").read_text("utf-8"), flags=re.M)
+    assert {name for pair in listed for name in pair} == folders
+    tests = " ".join(name for name in globals() if name.startswith("test_"))
+    assert [folder for folder in folders if folder not in tests] == []
+
+
+def test_digits_ternary_is_what_init_writes(tmp_path: Path) -> None:
+    written = project.init(tmp_path, "digits-ternary").read_text(encoding="utf-8")
+    assert (EXAMPLES / "digits_ternary" / "toolkit.toml").read_text(encoding="utf-8") == written
+
+
+def test_digits_ternary_then_drop_in_c(examples: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip(f"cc is not installed: {INSTALL['cc']}")
+    made, verified, _ = _run_readme(examples / "digits_ternary")
+    assert "bit-exact" in made
+    assert "verified" in verified
+    bundle = read_manifest(examples / "digits_ternary" / "build" / "bundle")
+    assert bundle["info"]["accuracy"]["quantized"] > 0.96
+    assert {layer["weight_type"] for layer in bundle["layers"]} == {"ternary", None}
+
+    printed = _run_readme(examples / "drop_in_c")
+    by_make, by_cmake = (text for text in printed if "this is a" in text)
+    assert by_make == by_cmake == _blocks(examples / "drop_in_c" / "README.md", "text")[0]
+
+
+def test_python_api(examples: Path) -> None:
+    (printed,) = _run_readme(examples / "python_api")
+    promised = _blocks(examples / "python_api" / "README.md", "text")[0]
+    assert _without_numbers(printed.replace("\\", "/")) == _without_numbers(promised)
+    accuracies = [float(number) for number in re.findall(r"([\d.]+)%", printed)]
+    assert len(accuracies) == 3
+    assert min(accuracies) > 96
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"[\d.,]*\d", "#", text)
+
+
+def test_bring_your_own_model(examples: Path) -> None:
+    folder = examples / "bring_your_own_model"
+    printed = _run_readme(folder)
+    device = float(re.findall(r"on the device: ([\d.]+)%", "".join(printed))[0])
+    trained = float(re.findall(r"float: ([\d.]+)%", "".join(printed))[0])
+    assert device > 90
+    assert abs(device - trained) < 2
+    assert np.load(folder / "answers.npy").shape == (397, 10)
