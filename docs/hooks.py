@@ -19,7 +19,9 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return a Markdown table."""
     headings = list(headings)
     lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def targets_table() -> str:
@@ -54,7 +56,9 @@ def targets_details() -> str:
         lines.append(f"- cycle estimates: {source}")
         energy = target.energy
         if energy:
-            lines.append(f"- energy estimates: {energy.active_ma:g} mA at {energy.voltage:g} V, {energy.source}")
+            lines.append(
+                f"- energy estimates: {energy.active_ma:g} mA at {energy.voltage:g} V, {energy.source}"
+            )
         else:
             lines.append("- energy estimates: none, no published current")
         parts.append("\n".join(lines))
@@ -105,7 +109,9 @@ def settings() -> str:
         rows = []
         for item in fields(kind):
             default = item.default_factory() if item.default_factory is not MISSING else item.default
-            shown = f"`{default!r}`".replace("'", '"').replace("`False`", "`false`").replace("`True`", "`true`")
+            shown = (
+                f"`{default!r}`".replace("'", '"').replace("`False`", "`false`").replace("`True`", "`true`")
+            )
             rows.append((f"`{item.name}`", _kind(types[item.name], item.metadata.get("range")), shown))
         parts.append(f"### [{name}]\n\n{table(('setting', 'what it may be', 'default'), rows)}")
     return "\n\n".join(parts)
@@ -126,11 +132,16 @@ def operators_table() -> str:
     rows = []
     for name, operator in sorted(operators().items()):
         aten = ", ".join(f"`{each.removeprefix('aten.').removesuffix('.default')}`" for each in operator.aten)
-        kinds = sorted({case.step.inputs[1].quant and case.id.split("-")[-1] or case.step.output.dtype
-                        if operator.quantization == "weighted" else case.step.output.dtype
-                        for case in operator.cases()})  # fmt: skip
+        kinds = sorted({_arithmetic(case.step, operator.quantization) for case in operator.cases()})
         rows.append((f"`{name}`", aten or "made by a pass", operator.quantization, ", ".join(kinds)))
-    return table(("operator", "aten", "quantization", "tested types"), rows)
+    return table(("operator", "aten", "quantization", "inputs"), rows)
+
+
+def _arithmetic(step: Any, quantization: str) -> str:
+    """Return what a test case computes on."""
+    from toolkit.ops.weighted import is_ternary
+
+    return "ternary" if quantization == "weighted" and is_ternary(step) else str(step.inputs[0].dtype)
 
 
 def models_table() -> str:
