@@ -98,6 +98,10 @@ def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndar
             if array.shape[1:] != tuple(tensor["device_shape"][1:]) or str(array.dtype) != tensor["dtype"]:
                 raise ToolkitError(f"golden data of another shape than {tensor['name']}", at=str(bundle),
                                    fix="export the bundle again")  # fmt: skip
+    counts = {len(array) for arrays in read for array in arrays}
+    if len(counts) != 1 or 0 in counts:
+        raise ToolkitError("golden data of no or differing numbers of samples", at=str(bundle),
+                           fix="export the bundle again")  # fmt: skip
     return read[0], read[1]
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import targets
-from toolkit.device.build import build, read_manifest
+from toolkit.device.build import build
 from toolkit.device.run import DEFAULT_TIMEOUT_S, run
 from toolkit.errors import ToolkitError
 
@@ -57,7 +58,7 @@ def infer(
     Raises:
         ToolkitError: an array has the wrong shape or type, a tool is missing, or the device fails.
     """
-    manifest = read_manifest(bundle)
+    manifest = manifests.read(bundle)
     described = manifest["inputs"]
     if len(inputs) != len(described):
         names = ", ".join(tensor["name"] for tensor in described)

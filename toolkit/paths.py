@@ -12,7 +12,9 @@ def _data(name: str) -> Path:
     for folder in (_PACKAGE / "_data" / name, _PACKAGE.parent / name):
         if folder.is_dir():
             return folder
-    raise FileNotFoundError(f"{name}/ is neither in {_PACKAGE / '_data'} nor beside {_PACKAGE}; reinstall edge-toolkit")
+    raise FileNotFoundError(
+        f"{name}/ is neither in {_PACKAGE / '_data'} nor beside {_PACKAGE}; reinstall edge-toolkit"
+    )
 
 
 def targets_dir() -> Path:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toolkit import bundle as bundles
+from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import elf, targets
-from toolkit.device.build import Image, build, read_manifest
+from toolkit.device.build import Image, build
 from toolkit.device.emulators.native import runs_here
 from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
@@ -96,7 +97,8 @@ def bench(
         ToolkitError: as ``build`` and ``run`` do.
     """
     bundle = Path(bundle)
-    manifest = read_manifest(bundle)
+    parts = ("layers", "sizes") if samples is not None else ("layers", "sizes", "golden")
+    manifest = manifests.read(bundle, *parts)
     target = targets.load(manifest["target"])
     if samples is None:
         inputs, _ = bundles.golden_samples(bundle, manifest)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from toolkit import bundle as bundles
+from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import targets
-from toolkit.device.build import build, read_manifest
+from toolkit.device.build import build
 from toolkit.device.run import RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import DEVICE, ToolkitError
@@ -112,7 +113,7 @@ def verify(
         ToolkitError: the bundle is damaged, a compiler or emulator is missing, or a device fails.
     """
     bundle = Path(bundle)
-    manifest = read_manifest(bundle)
+    manifest = manifests.read(bundle, "layers", "golden")
     model = _model(bundle, manifest)
     golden_in, golden_out = bundles.golden_samples(bundle, manifest)
     random = bundles.fresh_inputs(manifest, fresh, seed)
@@ -158,7 +159,9 @@ def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     program, _ = pt2.load(bundle / "model.pt2")
     model = lower(program)
     described = [tuple(tensor["device_shape"]) for tensor in (*manifest["inputs"], *manifest["outputs"])]
-    if described != [value.shape for value in (*model.inputs, *model.outputs)]:
+    layers = [step for step in model.steps if step.op != "reshape"]
+    shapes = [value.shape for value in (*model.inputs, *model.outputs)]
+    if described != shapes or len(manifest["layers"]) != len(layers):
         raise ToolkitError(
             "model.pt2 is not the program this bundle was made of",
             at=str(bundle),
@@ -224,12 +227,18 @@ def _layers(
     for sample, entries in enumerate(ran.trace or []):
         one = [array[sample : sample + 1] for array in inputs]
         steps = [(step, out) for step, out in reference.trace(model, one) if step.op != "reshape"]
+        if len(entries) != len(steps):
+            raise ToolkitError(
+                f"the device ran {len(entries)} layers instead of {len(steps)}",
+                fix="export the bundle again",
+                exit_code=DEVICE,
+            )
         for entry, (step, out), layer in zip(entries, steps, manifest["layers"], strict=True):
-            have = np.frombuffer(entry.data, np.dtype(step.output.dtype).newbyteorder("<"))
-            if have.size != out.size:
+            if len(entry.data) != step.output.nbytes:
                 raise ToolkitError(
-                    f"the device wrote {have.size} values of {layer['name']} instead of {out.size}",
+                    f"the device wrote {len(entry.data)} bytes of {layer['name']} instead of {step.output.nbytes}",
                     fix="export the bundle again",
                     exit_code=DEVICE,
                 )
+            have = np.frombuffer(entry.data, np.dtype(step.output.dtype).newbyteorder("<"))
             yield sample, f"{layer['name']} ({layer['op']}, layer {layer['index']})", out.ravel(), have

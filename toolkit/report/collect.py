@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import toolkit
+from toolkit import manifest as manifests
 from toolkit import project as projects
 from toolkit.device import targets
-from toolkit.device.build import read_manifest
 from toolkit.device.targets import Target
 from toolkit.project import Project
 from toolkit.report import words
@@ -42,7 +42,7 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
         bench: ``BenchResult.to_json()``.
         verification: ``VerifyResult.to_json()``.
     """
-    manifest = read_manifest(bundle)
+    manifest = manifests.read(bundle, "layers", "sizes", "memory_plan")
     target = targets.load(manifest["target"])
     figures = words.cost(bench)
     return Facts(
