@@ -86,7 +86,8 @@ def test_host_and_core_agree_to_the_bit(name: str, target: str, tmp_path: Path) 
     result = verify(tmp_path / "out", fresh=6)
     assert result.ok, result.first_difference
     assert result.exact
-    assert [c.samples for c in result.comparisons] == [4, 10, 2, 10, 2]  # golden; host, its layers; core, its layers
+    # golden data; host C and its layers; the core and its layers
+    assert [c.samples for c in result.comparisons] == [4, 10, 2, 10, 2]
 
 
 def test_two_inputs_and_outputs_run_in_float_on_the_core(tmp_path: Path) -> None:
