@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -71,14 +72,15 @@ def test_help_imports_nothing_heavy(command: str) -> None:
 
 def test_help_is_quick(cli: Cli) -> None:
     def once() -> float:
-        started = time.perf_counter()
+        before, started = os.times(), time.perf_counter()
         assert cli("--help").code == 0
-        return 1000 * (time.perf_counter() - started)
+        waited, after = time.perf_counter() - started, os.times()
+        worked = after.children_user - before.children_user + after.children_system - before.children_system
+        # what the program needs, not what a busy machine makes it wait; Windows counts no children
+        return 1000 * (worked or waited)
 
     once()  # compiles the modules
-    best = min(
-        once() for _ in range(5)
-    )  # the machine may be busy: the best of five says what the program needs
+    best = min(once() for _ in range(5))
     assert best < LIMIT_MS, f"toolkit --help took {best:.0f} ms"
 
 
