@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import click
@@ -52,8 +54,11 @@ def test_commands_in_prose_exist(page: Path) -> None:
         assert {word.partition("=")[0] for word in rest if word.startswith("-")} <= options, words
 
 
+@cache
 def anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ +(.+)$", prose(page), re.MULTILINE)
+    """Return the names of the page's headings, generated ones included."""
+    fill = runpy.run_path(str(CHECKOUT / "docs" / "hooks.py"))["on_page_markdown"]
+    headings = re.findall(r"^#+ +(.+)$", fill(prose(page)), re.MULTILINE)
     return {slugify(re.sub(r"[`*]|\[(.*?)\]\(.*?\)", r"\1", heading), "-") for heading in headings}
 
 
