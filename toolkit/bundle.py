@@ -64,6 +64,7 @@ def export(
     program, info = pt2.load(source)
     model = lower(program)
     model.name = prefix
+    _check_one_sample(model, source)
     emitted = c.emit(model, chosen.kernels, share_kernels=optimize == "size")
     manifest = _manifest(model, emitted, chosen, name, source, info, optimize)
     _check_fit(manifest, chosen, output)
@@ -90,6 +91,17 @@ def export(
     return manifest
 
 
+def _check_one_sample(model: Model, source: Path) -> None:
+    """A device computes one sample at a time, and every array of samples has the sample as its first axis."""
+    for value in (*model.inputs, *model.outputs):
+        if value.shape[:1] != (1,):
+            raise ToolkitError(
+                f"{value.name} has shape {list(value.shape)}, which does not begin with one sample",
+                at=str(source),
+                fix="export the model for one sample, torch.export.export(model, (x[:1],)), and keep that axis",
+            )
+
+
 def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return a bundle's golden inputs and outputs: device arrays, one per tensor, first axis the sample."""
     read = [[_golden(bundle, file) for file in manifest["golden"][kind]] for kind in ("inputs", "outputs")]
@@ -111,7 +123,14 @@ def _golden(bundle: Path, name: str) -> np.ndarray:
         raise ToolkitError(
             f"golden data outside the bundle: {name}", at=str(bundle), fix="export the bundle again"
         )
-    return tensors.load_npy(file)
+    try:
+        return tensors.load_npy(file)
+    except ToolkitError as error:
+        raise ToolkitError(
+            f"golden data cannot be read: {error.what}",
+            at=error.at or str(bundle),
+            fix="export the bundle again",
+        ) from error
 
 
 def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.ndarray]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
 from tests.runtime import golden
 from tests.runtime.c_compiler import C99, CPP11, STRICT, call, compiler
 from tests.runtime.conftest import BundleOf
@@ -121,14 +120,6 @@ def test_a_changed_source_is_built_again(two: tuple[Path, Path], tmp_path: Path)
         after = build(folder).path.stat().st_mtime_ns
         assert after != before
         before = after
-
-
-def test_the_command_takes_a_prefix(cli: Cli, two: tuple[Path, Path], tmp_path: Path) -> None:
-    program = two[0] / "model.pt2"
-    done = cli("export", program, "-t", "host", "-o", tmp_path / "out", "--prefix", "vad", "--json")
-    assert done.code == 0, done.err
-    assert (tmp_path / "out" / "vad.c").is_file()
-    assert done.document["manifest"]["prefix"] == "vad"
 
 
 @pytest.mark.parametrize(

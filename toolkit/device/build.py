@@ -24,6 +24,7 @@ OPTIMIZE = ("-O2", "-O3", "-Os", "-O1", "-O0")
 _FLAGS = ("-std=c99", "-g0", "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
 _HARNESS_OPTIMIZE = "-Os"  # it is not what anybody wants fast
 _COMPILE_TIMEOUT_S = 600
+_DISK_FULL = ("no space left on device", "file too large", "disk quota exceeded")
 _PREFIX = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
@@ -210,6 +211,11 @@ def _call(compiler: Toolchain, arguments: list[str], doing: str) -> None:
 
 
 def _failure(doing: str, text: str) -> ToolkitError:
+    if any(words in text.lower() for words in _DISK_FULL):
+        return ToolkitError(
+            f"cannot write while {doing}: {text.strip().splitlines()[0][:500]}",
+            fix="free some space; the caches of compilers lie in your home folder",
+        )
     return ToolkitError(
         f"{doing} failed; the compiler says:\n{text.strip()[:4000]}",
         fix="if you did not change the bundle's C, this is a bug of the toolkit: please report it",
