@@ -57,7 +57,8 @@ def build(
     Args:
         bundle: folder that ``toolkit export`` wrote.
         toolchain: "zig" (default), "gcc", …: a compiler that the target lists.
-        optimize: ``-O2`` (default), ``-O3`` or ``-Os``, for the model; the harness is always ``-Os``.
+        optimize: ``-O2``, ``-O3`` or ``-Os`` for the model; ``-Os`` by default when exported for size, else ``-O2``.
+            The harness is always ``-Os``.
         trace: also write every layer's output when run.
         target: another target than the bundle's own.
 
@@ -68,7 +69,7 @@ def build(
     manifest = read_manifest(bundle)
     own = str(manifest["target"])
     chosen = targets.load(target or own)
-    optimize = optimize or OPTIMIZE[0]
+    optimize = optimize or ("-Os" if manifest.get("optimize") == "size" else OPTIMIZE[0])
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
     compiler = find(chosen, toolchain)
