@@ -11,7 +11,7 @@ PROBE := import urllib.request; urllib.request.urlopen("$(TORCH_CPU)/torch/", ti
 PIP_INSTALL := index=""; \
 	if [ "`uname -s`" = Linux ] && $(BIN)/python -c '$(PROBE)' 2>/dev/null; then index="--extra-index-url $(TORCH_CPU)"; fi; \
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $$index
-C_SOURCES := $(shell find runtime targets tests -name '*.[ch]' 2>/dev/null)
+C_SOURCES := $(shell find runtime targets tests examples -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test tiny lint format docs wheel clean
