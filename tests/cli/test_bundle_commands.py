@@ -150,6 +150,8 @@ def test_verify_names_the_first_layer_that_differs(cli: Cli, bundle: Path, tmp_p
     human = cli("verify", wrong, "--fresh", "8")
     assert human.code == 1
     assert "DIFFERS" in human.out
+    assert cli("report", wrong).code == 1
+    assert "The device differs from the reference" in (wrong / "report.html").read_text(encoding="utf-8")
     assert "first layer that differs" in human.out
 
 
