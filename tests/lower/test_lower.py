@@ -13,7 +13,7 @@ from tests.lower.nets import NETS
 from toolkit import bundle, tensors
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
-from toolkit.lower.arena import place
+from toolkit.lower.arena import _overlaps, place
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.plan import check
@@ -112,7 +112,11 @@ def test_the_arena_is_planned_without_collisions(name: str, kernels: str) -> Non
             assert arena.offset(value) + value.nbytes <= arena.plan.arena_bytes
     names = [buffer.name for buffer in arena.buffers]
     assert len(set(names)) == len(names)
-    assert callable(check)
+    check(
+        arena.plan,
+        arena.buffers,
+        _overlaps(model, kernels, arena.storage, {b.name: b for b in arena.buffers}),
+    )
 
 
 def test_unsupported_operators_are_listed_at_once() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -116,6 +116,3 @@ class Operator(ABC):
     def cases(self) -> Iterable[Case]:
         """Yield test cases: ordinary, odd shapes, extremes of value."""
         return ()
-
-
-OperatorFactory = Callable[[], Operator]
