@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from toolkit import paths
 from toolkit.backends.c import emit
+from toolkit.kernels import candidates, kernels
 from toolkit.lower.ir import Model, Value
 from toolkit.ops import operators
 from toolkit.ops.base import Case
@@ -50,13 +51,24 @@ class CaseProgram:
         return lines
 
 
-def write(folder: Path, cases: list[Case], target: str, kernels: str) -> CaseProgram:
+def every_kernel(name: str, kernel_set: str) -> list[Case]:
+    """Return an operator's cases, and its kernels' own, once for each kernel of a set that computes them."""
+    cases = list(operators()[name].cases())
+    cases += [case for k in kernels().values() if k.op == name and kernel_set in k.sets for case in k.cases()]
+    return [
+        replace(case, id=f"{case.id}-{kernel}", step=replace(case.step, kernel=kernel))
+        for case in cases
+        for kernel in candidates(case.step, kernel_set)
+    ]
+
+
+def write(folder: Path, cases: list[Case], target: str, kernel_set: str) -> CaseProgram:
     """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(paths.runtime_dir() / "include", folder / "runtime", dirs_exist_ok=True)
     names = [f"case_{i}" for i in range(len(cases))]
     for name, case in zip(names, cases, strict=True):
-        source = emit(model_of(name, case), kernels)
+        source = emit(model_of(name, case), kernel_set)
         (folder / f"{name}.c").write_text(source.model_c, encoding="utf-8")
         (folder / f"{name}.h").write_text(source.model_h, encoding="utf-8")
     header = ["#ifndef MODEL_H", "#define MODEL_H", *(f'#include "{name}.h"' for name in names)]

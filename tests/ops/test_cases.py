@@ -34,11 +34,11 @@ def _call(command: list[str], environment: dict[str, str] | None = None, folder:
     assert result.returncode == 0, result.stderr[:4000]
 
 
-@pytest.mark.parametrize("kernels", ["portable", "armv7em"])
+@pytest.mark.parametrize("kernel_set", ["portable", "armv7em"])
 @pytest.mark.parametrize("compiler", ["gcc", "zig"])
 @pytest.mark.parametrize("name", OPERATORS)
-def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernels: str, tmp_path: Path) -> None:
-    program = case_program.write(tmp_path, list(operators()[name].cases()), "host", kernels)
+def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: str, tmp_path: Path) -> None:
+    program = case_program.write(tmp_path, case_program.every_kernel(name, kernel_set), "host", kernel_set)
     flags = ("-O1", *SANITIZE[compiler], f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}")
     main = paths.runtime_dir() / "harness" / "main_stdio.c"
     command, environment = _compiler(compiler, compiler)
@@ -59,7 +59,8 @@ def test_on_an_emulated_core(name: str, target_name: str, compiler: str, tmp_pat
     target = targets.load(target_name)
     if compiler == "gcc":
         _compiler("arm-none-eabi-gcc", "gcc-arm-none-eabi")
-    program = case_program.write(tmp_path, list(operators()[name].cases()), target_name, target.kernels)
+    cases = case_program.every_kernel(name, target.kernels)
+    program = case_program.write(tmp_path, cases, target_name, target.kernels)
     result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
     assert program.mismatches(result.outputs[0]) == []
 
@@ -81,9 +82,9 @@ def test_on_an_emulated_core(name: str, target_name: str, compiler: str, tmp_pat
 def test_compiles_without_a_warning(
     compiler: str, package: str, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
-    kernels = "armv7em" if "-mcpu=cortex-m4" in flags else "portable"
-    cases = [case for name in OPERATORS for case in operators()[name].cases()]
-    case_program.write(tmp_path, cases, "host", kernels)
+    kernel_set = "armv7em" if "-mcpu=cortex-m4" in flags else "portable"
+    cases = [case for name in OPERATORS for case in case_program.every_kernel(name, kernel_set)]
+    case_program.write(tmp_path, cases, "host", kernel_set)
     strict = [flag for flag in STRICT if not flag.startswith("-std")]
     include = [f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}"]
     command, environment = _compiler(compiler, package)

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from tests.ops.case_program import model_of
+from tests.ops.case_program import every_kernel, model_of
 from toolkit import paths
 from toolkit.backends.c import emit
+from toolkit.device.targets import KERNEL_SETS
 from toolkit.ops import operators
 
 INCLUDE = paths.runtime_dir() / "include"
@@ -24,9 +25,9 @@ def _included(header: str) -> set[str]:
 def test_every_header_serves_an_operator() -> None:
     used: set[str] = set()
     for operator in operators().values():
-        for case in operator.cases():
-            for kernels in ("portable", "armv7em"):
-                for header in emit(model_of("case", case), kernels).headers:
+        for kernel_set in KERNEL_SETS:
+            for case in every_kernel(operator.name, kernel_set):
+                for header in emit(model_of("case", case), kernel_set).headers:
                     used |= _included(header)
     assert {file.name for file in INCLUDE.glob("*.h")} == used
 

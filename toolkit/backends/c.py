@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from toolkit.kernels import implementation
 from toolkit.lower.arena import Arena, place
+from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
-from toolkit.ops import operators
 from toolkit.ops.base import Call
 
 CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t",
@@ -38,9 +39,9 @@ class Source:
     headers: list[str] = field(default_factory=list)  # runtime headers that model.c includes directly
 
 
-def emit(model: Model, kernels: str, *, share_kernels: bool = False) -> Source:
-    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a kernel set (``portable``, ``armv7em``)."""
-    return _Writer(model, kernels, share_kernels).write()
+def emit(model: Model, kernel_set: str, *, share_kernels: bool = False) -> Source:
+    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a kernel set (``device.targets.KERNEL_SETS``)."""
+    return _Writer(choose_kernels(model, kernel_set), share_kernels).write()
 
 
 def identifier(text: str) -> str:
@@ -51,11 +52,10 @@ def identifier(text: str) -> str:
 class _Writer:
     """Implements ``toolkit.ops.base.Emitter`` for one model."""
 
-    def __init__(self, model: Model, kernels: str, share_kernels: bool) -> None:
+    def __init__(self, model: Model, share_kernels: bool) -> None:
         self.model = model
-        self.kernels = kernels
         self.share_kernels = share_kernels
-        self.arena = place(model, kernels)
+        self.arena = place(model)
         self.prefix = identifier(model.name)
         self.constants: list[str] = []
         self.locals: list[str] = []
@@ -106,7 +106,7 @@ class _Writer:
             self.index, self.locals = i, []
             function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
             self.layer = Layer(step, function, [])
-            emitted = operators()[step.op].emit(step, self)
+            emitted = implementation(step).emit(step, self)
             calls = [emitted] if isinstance(emitted, Call) else list(emitted)
             self.layer.kernels = [call.kernel for call in calls]
             headers += [call.header for call in calls if call.header not in headers]

@@ -104,7 +104,8 @@ class Target:
 
 
 ARCHS = ("host", "aarch64", "armv6-m", "armv7-m", "armv7e-m", "armv8.1-m", "rv32imc")
-KERNELS = ("portable", "armv7em")
+# Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
+KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32", "neon", "avx2")
 EMULATORS = ("unicorn", "qemu", "native")
 CYCLE_KINDS = (
     "alu",
@@ -187,7 +188,7 @@ def _parse(table: toml.Table, folder: Path, family: str) -> Target:
         description=table.text("description"),
         family=family,
         arch=table.text("arch", choices=ARCHS),
-        kernels=table.text("kernels", choices=KERNELS),
+        kernels=table.text("kernels", choices=KERNEL_SETS),
         folder=folder,
         compilers=_compilers(table),
         emulators=_emulators(table),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from toolkit.kernels import implementation
 from toolkit.lower.ir import Model, Value
 from toolkit.lower.plan import Buffer, Overlap, Plan, plan
-from toolkit.ops import operators
 
 ALIGNMENT = 8  # so that any kernel may load whole words
 
@@ -29,8 +29,8 @@ class Arena:
         return self.plan.offsets[self.scratch[step]] if step in self.scratch else None
 
 
-def place(model: Model, kernels: str) -> Arena:
-    """Plan the arena of a lowered ``model`` for a kernel set.
+def place(model: Model) -> Arena:
+    """Plan the arena of a lowered ``model`` whose kernels are chosen.
 
     Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end.
     """
@@ -57,16 +57,14 @@ def place(model: Model, kernels: str) -> Arena:
     buffers = [Buffer(name, size, first, last) for name, (size, first, last) in spans.items()]
     scratch = {}
     for i, step in enumerate(model.steps):
-        if size := operators()[step.op].scratch_bytes(step, kernels):
+        if size := implementation(step).scratch_bytes(step):
             scratch[i] = f"scratch_{i}"
             buffers.append(Buffer(scratch[i], size, i + 1, i + 1, kind="scratch"))
-    overlaps = _overlaps(model, kernels, storage, {b.name: b for b in buffers})
+    overlaps = _overlaps(model, storage, {b.name: b for b in buffers})
     return Arena(plan(buffers, overlaps, alignment=ALIGNMENT), buffers, storage, scratch)
 
 
-def _overlaps(
-    model: Model, kernels: str, storage: dict[int, str], buffers: dict[str, Buffer]
-) -> list[Overlap]:
+def _overlaps(model: Model, storage: dict[int, str], buffers: dict[str, Buffer]) -> list[Overlap]:
     """Return which outputs may reach into an input that dies in the same step."""
     overlaps = []
     for i, step in enumerate(model.steps):
@@ -77,7 +75,7 @@ def _overlaps(
             if value.data is not None:
                 continue
             source = buffers[storage[id(value)]]
-            gap = operators()[step.op].overlap(step, index, kernels)
+            gap = implementation(step).overlap(step, index)
             twice = sum(storage.get(id(v)) == source.name for v in step.activations) > 1
             if gap is not None and source.last == i + 1 and gap < out.bytes and not twice:
                 overlaps.append(Overlap(out.name, source.name, gap))

@@ -90,6 +90,7 @@ class Step:
     inputs: list[Value]
     output: Value
     attrs: dict[str, Any] = field(default_factory=dict)
+    kernel: str = ""  # of toolkit.kernels, once chosen
 
     @property
     def activations(self) -> list[Value]:

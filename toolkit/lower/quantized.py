@@ -8,8 +8,6 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops import operators
 
-MOVES_DATA = {"reshape", "permute", "max_pool2d", "pad"}
-
 
 def use_integers(model: Model) -> Model:
     """Rewrite ``quantize(op(dequantize(x)))`` as ``op`` on integers, for every operator that can."""
@@ -49,7 +47,7 @@ def _integer_step(model: Model, step: Step, replaced: dict[int, Value]) -> list[
         step.output = quantizers[0].output
         for quantizer in quantizers:
             replaced[id(quantizer.output)] = step.output
-    elif ready and step.op in MOVES_DATA:
+    elif ready and operator.moves_data:
         floating = step.output
         step.inputs = inputs
         step.output = Value(f"{floating.name}_q", floating.shape, inputs[0].dtype, inputs[0].quant)

@@ -85,7 +85,7 @@ class Add(Operator):
         scales = emitter.local("tk_add_scales", "scales", f"{{{', '.join([*parts, *bounds])}}}")
         return Call("tk_add_s8", [*operands, scales, *tail])
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 0
 
     def cases(self) -> Iterable[Case]:

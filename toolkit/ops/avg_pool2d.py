@@ -62,7 +62,7 @@ class AvgPool2d(Operator):
             return Call("tk_avg_pool2d_f32", [*args, *tail])
         return Call("tk_avg_pool2d_s8", [*args, str(zero_point_of(step.inputs[0])), *tail])
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return pool_overlap(step)
 
     def cases(self) -> Iterable[Case]:

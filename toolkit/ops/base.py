@@ -25,8 +25,6 @@ class Reader(Protocol):
 class Emitter(Protocol):
     """What ``Operator.emit`` may ask while C is written."""
 
-    kernels: str  # "portable" or "armv7em"
-
     def pointer(self, value: Value) -> str:
         """Return the C expression for an activation's address, typed for its dtype."""
 
@@ -79,6 +77,9 @@ class Operator(ABC):
     layout: ClassVar[Literal["channels_last", "any", "axes", "fixed"]] = "fixed"
     fuses_activation: ClassVar[bool] = False  # a following relu/relu6/clamp becomes output bounds
     integer_output: ClassVar[bool] = False  # takes int8 and gives int32 indices: no quantize follows
+    moves_data: ClassVar[bool] = (
+        False  # values pass unchanged, so integers may pass where a float was meant to
+    )
 
     def read(self, node: Any, reader: Reader) -> Step:
         """Turn one FX node into a step in torch's layout, with float or quantized values alike."""
@@ -102,11 +103,11 @@ class Operator(ABC):
         """Multiply-accumulates per inference, padded taps included."""
         return 0
 
-    def scratch_bytes(self, step: Step, kernels: str) -> int:
+    def scratch_bytes(self, step: Step) -> int:
         """Arena bytes the kernel needs while it runs."""
         return 0
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         """Bytes by which the output must start below activation input ``index`` to share its memory.
 
         0 means in place. None means they must not share. See ``toolkit.lower.overlap``.

@@ -11,8 +11,16 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import conv_case
-from toolkit.ops.pack import fits_two_rows, pack_ternary, pack_ternary_two_rows, pack_two_rows
-from toolkit.ops.weighted import apply_bounds, exact_matmul, float_bounds, fold, is_ternary, requant_fields
+from toolkit.ops.pack import pack_ternary
+from toolkit.ops.weighted import (
+    apply_bounds,
+    exact_matmul,
+    float_bounds,
+    fold,
+    input_zero_point,
+    is_ternary,
+    requant_fields,
+)
 from toolkit.ops.window import overlap_bytes, patches, read_convolution, window_of
 
 
@@ -57,17 +65,7 @@ class Conv2d(Operator):
         acc = exact_matmul(columns, folded.weight.reshape(window.out_c, -1).T) + folded.bias
         return folded.finish(acc).reshape(step.output.shape)
 
-    def kernel(self, step: Step, kernels: str) -> str:
-        """Return the kernel's name for this step on this kernel set."""
-        if step.inputs[1].quant is None:
-            return "tk_conv2d_f32"
-        if is_ternary(step):
-            return "tk_conv2d_t2_dsp" if kernels == "armv7em" else "tk_conv2d_t2"
-        two_rows = kernels == "armv7em" and fits_two_rows(fold(step))
-        return "tk_conv2d_s8_dsp" if two_rows else "tk_conv2d_s8"
-
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        kernel = self.kernel(step, emitter.kernels)
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         weight = step.inputs[1]
@@ -78,37 +76,26 @@ class Conv2d(Operator):
             w = emitter.constant("weight", matrix.astype(np.float32))
             bias = emitter.constant("bias", np.asarray(bias_data, np.float32))
             low, high = (emitter.float_literal(bound) for bound in float_bounds(step))
-            return Call(kernel, [x, w, bias, low, high, y, window])
+            return Call("tk_conv2d_f32", [x, w, bias, low, high, y, window])
         folded = fold(step)
-        assert step.inputs[0].quant is not None
-        zero = str(int(step.inputs[0].quant.zero_point[0]))
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        if kernel.endswith("_s8_dsp"):
-            w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
-            return Call(kernel, [x, zero, w, bias, requant, emitter.scratch("uint32_t"), y, window])
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        if kernel.endswith("_t2_dsp"):
-            w = emitter.constant("weight", pack_ternary_two_rows(matrix))
-            return Call(kernel, [x, zero, w, bias, requant, emitter.scratch("uint32_t"), y, window])
-        w = emitter.constant("weight", pack_ternary(matrix) if kernel.endswith("_t2") else matrix)
-        return Call(kernel, [x, zero, w, bias, requant, emitter.scratch(), y, window])
+        kernel, packed = (
+            ("tk_conv2d_t2", pack_ternary(matrix)) if is_ternary(step) else ("tk_conv2d_s8", matrix)
+        )
+        w = emitter.constant("weight", packed)
+        return Call(kernel, [x, input_zero_point(step), w, bias, requant, emitter.scratch(), y, window])
 
     def macs(self, step: Step) -> int:
         return step.output.size * int(np.prod(step.inputs[1].shape[1:]))
 
-    def scratch_bytes(self, step: Step, kernels: str) -> int:
-        kernel = self.kernel(step, kernels)
+    def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)
-        depth = window.kernel_h * window.kernel_w * window.in_c
-        if kernel.endswith("_dsp"):  # two pixels widened to 16 bits, and their bytes when channels come odd
-            unit = 8 if kernel.endswith("t2_dsp") else 4
-            padded = -(-depth // unit) * unit
-            return 4 * padded + (padded if window.in_c % 4 else 0)
-        if kernel == "tk_conv2d_f32" or window.pointwise:
+        if step.inputs[1].quant is None or window.pointwise:
             return 0
-        return depth
+        return window.kernel_h * window.kernel_w * window.in_c
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         size = 4 if step.inputs[1].quant is None else 1
         return overlap_bytes(window_of(step), size, size)
 

@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.conv_cases import conv_case
-from toolkit.ops.weighted import apply_bounds, float_bounds, fold, requant_fields
+from toolkit.ops.weighted import apply_bounds, float_bounds, fold, input_zero_point, requant_fields
 from toolkit.ops.window import overlap_bytes, patches, window_of
 
 
@@ -64,17 +64,15 @@ class DepthwiseConv2d(Operator):
             low, high = (emitter.float_literal(bound) for bound in float_bounds(step))
             return Call("tk_depthwise_conv2d_f32", [x, w, bias, low, high, y, window])
         folded = fold(step, channel_axis=2)
-        assert step.inputs[0].quant is not None
-        zero = str(int(step.inputs[0].quant.zero_point[0]))
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         w = emitter.constant("weight", weight.data)
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        return Call("tk_depthwise_conv2d_s8", [x, zero, w, bias, requant, y, window])
+        return Call("tk_depthwise_conv2d_s8", [x, input_zero_point(step), w, bias, requant, y, window])
 
     def macs(self, step: Step) -> int:
         return step.output.size * step.inputs[1].shape[0] * step.inputs[1].shape[1]
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         size = 4 if step.inputs[1].quant is None else 1
         return overlap_bytes(window_of(step), size, size)
 

@@ -29,7 +29,7 @@ class Dequantize(Operator):
         pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         return Call("tk_dequantize_s8", [pointers[0], *numbers, pointers[1], str(step.output.size)])
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 3 * step.output.size  # four bytes written for one read, from the front
 
     def cases(self) -> Iterable[Case]:

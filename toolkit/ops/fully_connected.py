@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value, per_channel, per_tensor
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
-from toolkit.ops.pack import fits_two_rows, pack_ternary, pack_ternary_two_rows, pack_two_rows
+from toolkit.ops.pack import pack_ternary
 from toolkit.ops.weighted import (
     apply_bounds,
     exact_matmul,
@@ -57,53 +57,28 @@ class FullyConnected(Operator):
         folded = fold(step)
         return folded.finish(exact_matmul(x, folded.weight.T) + folded.bias).reshape(step.output.shape)
 
-    def kernel(self, step: Step, kernels: str) -> str:
-        """Return the kernel's name for this step on this kernel set."""
-        weight = step.inputs[1]
-        if weight.quant is None:
-            return "tk_fully_connected_f32"
-        if is_ternary(step):
-            return "tk_fully_connected_t2_dsp" if kernels == "armv7em" else "tk_fully_connected_t2"
-        two_rows = kernels == "armv7em" and fits_two_rows(fold(step))
-        return "tk_fully_connected_s8_dsp" if two_rows else "tk_fully_connected_s8"
-
     def emit(self, step: Step, emitter: Emitter) -> Call:
         weight, out = step.inputs[1], step.output
         channels, depth = weight.shape
-        rows = out.size // channels
-        kernel = self.kernel(step, emitter.kernels)
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(out)
-        shape = [str(rows), str(depth), str(channels)]
+        shape = [str(out.size // channels), str(depth), str(channels)]
         if weight.quant is None:
             assert weight.data is not None
             w = emitter.constant("weight", weight.data.astype(np.float32))
             bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(channels)
             b = emitter.constant("bias", np.asarray(bias_data, np.float32))
-            low, high = float_bounds(step)
-            return Call(kernel, [x, w, b, emitter.float_literal(low), emitter.float_literal(high), y, *shape])
+            bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
+            return Call("tk_fully_connected_f32", [x, w, b, *bounds, y, *shape])
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         matrix = folded.weight.reshape(channels, depth)
-        if kernel.endswith("_s8_dsp"):
-            w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
-            return Call(kernel, [x, w, bias, requant, y, *shape])
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        if kernel.endswith("_t2_dsp"):
-            w = emitter.constant("weight", pack_ternary_two_rows(matrix))
-            return Call(kernel, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
-        if kernel.endswith("_t2"):
-            return Call(
-                kernel, [x, emitter.constant("weight", pack_ternary(matrix)), bias, requant, y, *shape]
-            )
-        return Call(kernel, [x, emitter.constant("weight", matrix), bias, requant, y, *shape])
+        packed = pack_ternary(matrix) if is_ternary(step) else matrix
+        kernel = "tk_fully_connected_t2" if is_ternary(step) else "tk_fully_connected_s8"
+        return Call(kernel, [x, emitter.constant("weight", packed), bias, requant, y, *shape])
 
     def macs(self, step: Step) -> int:
         return step.output.size * step.inputs[1].shape[1]
-
-    def scratch_bytes(self, step: Step, kernels: str) -> int:
-        if self.kernel(step, kernels) == "tk_fully_connected_t2_dsp":
-            return 2 * (-(-step.inputs[1].shape[1] // 8) * 8)
-        return 0
 
     def cases(self) -> Iterable[Case]:
         for rows, depth, channels in [

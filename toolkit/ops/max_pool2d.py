@@ -22,6 +22,7 @@ class MaxPool2d(Operator):
     name = "max_pool2d"
     aten = ("aten.max_pool2d.default", "aten.max_pool2d_with_indices.default")
     quantization = "share"
+    moves_data = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step:
@@ -46,7 +47,7 @@ class MaxPool2d(Operator):
         window = emitter.local("tk_window", "window", pool_window(step).initialiser())
         return Call(kernel, [emitter.pointer(step.inputs[0]), emitter.pointer(step.output), window])
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return pool_overlap(step)
 
     def cases(self) -> Iterable[Case]:

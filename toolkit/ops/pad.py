@@ -23,6 +23,7 @@ class Pad(Operator):
     name = "pad"
     aten = ("aten.constant_pad_nd.default", "aten.pad.default")
     quantization = "share"
+    moves_data = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:

@@ -22,6 +22,7 @@ class Permute(Operator):
     name = "permute"
     aten = ("aten.permute.default", "aten.transpose.int", "aten.t.default")
     quantization = "share"
+    moves_data = True
 
     def read(self, node: Any, reader: Reader) -> Step:
         x = real_input(node.args[0], reader)

@@ -33,7 +33,7 @@ class Quantize(Operator):
         pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         return Call("tk_quantize_s8", [pointers[0], inverse, *numbers, pointers[1], str(step.output.size)])
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 0
 
     def cases(self) -> Iterable[Case]:

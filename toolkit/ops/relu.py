@@ -61,7 +61,7 @@ class Relu(Operator):
             return Call("tk_relu_s8", [emitter.pointer(x), str(low), str(high), emitter.pointer(y), size])
         return rescale_call(x, y, low, high, emitter.pointer(y), (1, y.size, y.size), emitter, "")
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 0
 
     def cases(self) -> Iterable[Case]:

@@ -28,6 +28,7 @@ class Reshape(Operator):
         "aten.squeeze.dims",
     )
     quantization = "share"
+    moves_data = True
 
     def read(self, node: Any, reader: Reader) -> Step:
         return Step(self.name, "", [reader.value(node.args[0])], Value("", ()))
@@ -38,7 +39,7 @@ class Reshape(Operator):
     def emit(self, step: Step, emitter: Emitter) -> list[Call]:
         return []
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 0
 
     def cases(self) -> Iterable[Case]:

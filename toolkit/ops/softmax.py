@@ -54,10 +54,10 @@ class Softmax(Operator):
         scaling = [str(n) for n in _scaling(step)]
         return Call("tk_softmax_s8", [x, *scaling, emitter.scratch("int32_t"), y, *rows])
 
-    def scratch_bytes(self, step: Step, kernels: str) -> int:
+    def scratch_bytes(self, step: Step) -> int:
         return 0 if step.output.quant is None else 4 * rows_of(step)[1]
 
-    def overlap(self, step: Step, index: int, kernels: str) -> int | None:
+    def overlap(self, step: Step, index: int) -> int | None:
         return 0
 
     def cases(self) -> Iterable[Case]:

@@ -59,6 +59,18 @@ def is_ternary(step: Step) -> bool:
     return quant is not None and quant.is_ternary
 
 
+def is_int8(step: Step) -> bool:
+    """True when the step's weights are stored as int8, neither narrower nor float."""
+    quant = step.inputs[1].quant
+    return quant is not None and max(-quant.qmin, quant.qmax) > 8 and step.inputs[1].dtype == "int8"
+
+
+def input_zero_point(step: Step) -> str:
+    """Return the C literal of the value that stands for zero in a quantized step's input: what padding holds."""
+    assert step.inputs[0].quant is not None
+    return str(int(step.inputs[0].quant.zero_point[0]))
+
+
 def requant_fields(folded: Folded, emitter: Emitter) -> str:
     """Define the multipliers and return the initialiser of a ``tk_requant_s8``."""
     multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))

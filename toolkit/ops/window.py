@@ -108,6 +108,15 @@ def patches(x: np.ndarray, w: Window, fill: float) -> np.ndarray:
     return padded[h[:, None, :, None], v[None, :, None, :]]
 
 
+def widened_pair_bytes(w: Window, unit: int) -> int:
+    """Scratch bytes of two pixels' windows widened to 16 bits, with their bytes where channels come odd.
+
+    ``unit``: the depth is rounded up to it.
+    """
+    padded = -(-w.kernel_h * w.kernel_w * w.in_c // unit) * unit
+    return 4 * padded + (padded if w.in_c % 4 else 0)
+
+
 def overlap_bytes(w: Window, itemsize_in: int, itemsize_out: int, unit: int = 2) -> int:
     """Return how far below its input the output must start so that no write reaches what is still to be read.
 

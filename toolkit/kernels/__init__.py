@@ -1,0 +1,41 @@
+"""The tuned kernels: one module each, found by being here; portable C is the operators' own.
+
+A module defines one ``KERNEL``, an instance of a subclass of ``toolkit.kernels.base.Kernel``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from toolkit.kernels.base import Kernel
+from toolkit.lower.ir import Step
+from toolkit.ops import operators
+from toolkit.ops.base import Operator
+
+__all__ = ["PORTABLE", "Kernel", "candidates", "implementation", "kernels"]
+
+PORTABLE = "portable"  # the name under which a step's own operator computes it
+
+
+@cache
+def kernels() -> dict[str, Kernel]:
+    """Return every tuned kernel by name."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        kernel = getattr(importlib.import_module(f"{__name__}.{module.name}"), "KERNEL", None)
+        if kernel is not None:
+            found[kernel.name] = kernel
+    return found
+
+
+def candidates(step: Step, kernel_set: str) -> list[str]:
+    """Return the names of all kernels that compute ``step`` on a kernel set, best rank first, PORTABLE last."""
+    able = [k for k in kernels().values() if k.op == step.op and kernel_set in k.sets and k.takes(step)]
+    return [*(k.name for k in sorted(able, key=lambda k: -k.rank)), PORTABLE]
+
+
+def implementation(step: Step) -> Kernel | Operator:
+    """Return what emits ``step``: the kernel chosen for it, or its operator."""
+    return kernels()[step.kernel] if step.kernel not in ("", PORTABLE) else operators()[step.op]

@@ -1,0 +1,38 @@
+"""Ternary fully connected layer with SMLAD: two output rows by two columns from one AND."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.kernels.base import Kernel
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Emitter
+from toolkit.ops.pack import pack_ternary_two_rows
+from toolkit.ops.weighted import fold, is_ternary, requant_fields
+
+
+class FullyConnectedT2Dsp(Kernel):
+    """Four rows at a time over inputs widened once; weights packed by ``pack_ternary_two_rows``."""
+
+    name = "tk_fully_connected_t2_dsp"
+    op = "fully_connected"
+    sets = ("armv7em",)
+
+    def takes(self, step: Step) -> bool:
+        return is_ternary(step)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        channels, depth = step.inputs[1].shape
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        folded = fold(step)
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        w = emitter.constant("weight", pack_ternary_two_rows(folded.weight.reshape(channels, depth)))
+        shape = [str(step.output.size // channels), str(depth), str(channels)]
+        return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
+
+    def scratch_bytes(self, step: Step) -> int:
+        return 2 * (-(-step.inputs[1].shape[1] // 8) * 8)
+
+
+KERNEL = FullyConnectedT2Dsp()
