@@ -62,7 +62,7 @@ static int lanes_multiply(void) {
 static int8_t input[(DEPTH + 3) & ~3], weight[ROWS][DEPTH], portable[ROWS], packed[ROWS];
 static int32_t bias[ROWS], multiplier[ROWS];
 static uint8_t shift[ROWS];
-static const tk_requant_s8 requant = {multiplier, shift, 1, 3, -128, 127};
+static const tk_requant_s8 requant = {multiplier, shift, 1, 3, -128, 127, 0};
 
 static void fill(int32_t largest_weight) {
     for (int32_t k = 0; k < DEPTH; ++k) input[k] = (int8_t)uniform(-128, 127);

@@ -80,6 +80,18 @@ TK_INLINE int32_t tk_requantize(int32_t acc, int32_t multiplier, int32_t shift) 
     return (int32_t)((product + ((int64_t)1 << (shift - 1))) >> shift);
 }
 
+/* The same, rounded twice, as TensorFlow Lite Micro and CMSIS-NN do: the high part of the product half up, then what is
+ * left of the shift half away from zero. */
+TK_INLINE int32_t tk_requantize_double(int32_t acc, int32_t multiplier, int32_t shift) {
+    if (shift < 31) {
+        const int64_t wide = (int64_t)acc * ((int64_t)1 << (31 - shift)) * multiplier;
+        return (int32_t)((wide + ((int64_t)1 << 30)) >> 31);
+    }
+    const int32_t high = (int32_t)(((int64_t)acc * multiplier + ((int64_t)1 << 30)) >> 31);
+    if (shift == 31) return high;
+    return (high + ((int32_t)1 << (shift - 32)) - (high < 0)) >> (shift - 31);
+}
+
 /* How an int32 accumulator becomes an int8 output: one multiplier and shift, or one per channel, then the
  * zero point and the bounds that int8 or a fused activation sets. */
 typedef struct {
@@ -89,11 +101,14 @@ typedef struct {
     int32_t zero_point;
     int32_t min;
     int32_t max;
+    int32_t double_rounding; /* 1: tk_requantize_double */
 } tk_requant_s8;
 
 TK_INLINE int8_t tk_requantize_s8(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
     const int32_t i = channel * r->per_channel;
-    const int32_t value = tk_requantize(acc, r->multiplier[i], r->shift[i]) + r->zero_point;
+    const int32_t scaled = r->double_rounding ? tk_requantize_double(acc, r->multiplier[i], r->shift[i])
+                                              : tk_requantize(acc, r->multiplier[i], r->shift[i]);
+    const int32_t value = scaled + r->zero_point;
 #ifdef TK_HAS_DSP
     if (r->min == -128 && r->max == 127) {
         int32_t saturated;

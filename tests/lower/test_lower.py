@@ -14,6 +14,7 @@ from toolkit import bundle, tensors
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.arena import _overlaps, place
+from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.plan import check
@@ -105,7 +106,7 @@ def test_two_inputs_and_outputs_run_in_float_on_the_core(tmp_path: Path) -> None
 def test_the_arena_is_planned_without_collisions(name: str, kernels: str) -> None:
     program, _ = float_program(name)
     model = lower(program)
-    arena = place(model, kernels)
+    arena = place(choose_kernels(model, kernels))
     assert arena.plan.lower_bound_bytes <= arena.plan.arena_bytes <= arena.plan.greedy_bytes
     for step in model.steps:
         for value in (*step.activations, step.output):
@@ -115,7 +116,7 @@ def test_the_arena_is_planned_without_collisions(name: str, kernels: str) -> Non
     check(
         arena.plan,
         arena.buffers,
-        _overlaps(model, kernels, arena.storage, {b.name: b for b in arena.buffers}),
+        _overlaps(model, arena.storage, {b.name: b for b in arena.buffers}),
     )
 
 

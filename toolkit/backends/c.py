@@ -40,7 +40,7 @@ class Source:
 
 
 def emit(model: Model, kernel_set: str, *, share_kernels: bool = False) -> Source:
-    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a kernel set (``device.targets.KERNEL_SETS``)."""
+    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a set of ``device.targets.KERNEL_SETS``."""
     return _Writer(choose_kernels(model, kernel_set), share_kernels).write()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,6 +91,7 @@ class Step:
     output: Value
     attrs: dict[str, Any] = field(default_factory=dict)
     kernel: str = ""  # of toolkit.kernels, once chosen
+    rounding: Literal["single", "double"] = "single"  # how sums become integers; see lower.rounding
 
     @property
     def activations(self) -> list[Value]:

@@ -11,6 +11,7 @@ from toolkit.lower.layout import channels_last, layout_at_boundary, remove_permu
 from toolkit.lower.quantized import integer_boundary, quantize_bias, remove_dead, use_integers
 from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing
+from toolkit.lower.rounding import set_rounding
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -47,8 +48,8 @@ PASSES: list[Callable[[Model], Model]] = [
 ]
 
 
-def lower(program: ExportedProgram, name: str = "model") -> Model:
-    """Turn an exported program into steps in device layout.
+def lower(program: ExportedProgram, name: str = "model", *, rounding: str = "single") -> Model:
+    """Turn an exported program into steps in device layout, rounding by a convention of ``lower.rounding``.
 
     Raises:
         ToolkitError: operators, types or shapes that cannot be compiled, all listed at once.
@@ -56,4 +57,4 @@ def lower(program: ExportedProgram, name: str = "model") -> Model:
     model = read(program, name)
     for run_pass in PASSES:
         model = run_pass(model)
-    return model
+    return set_rounding(model, rounding)

@@ -108,6 +108,8 @@ class Conv2d(Operator):
             yield conv_case("conv2d", kind, (11, 6, 1), 4, (5, 2), stride=(2, 1), pads=((2, 2), (0, 1)))
             yield conv_case("conv2d", kind, (9, 9, 2), 3, (3, 3), dilation=(2, 3), pads=((2, 2), (3, 3)))
             yield conv_case("conv2d", kind, (1, 1, 9), 1, (1, 1))
+            if kind != "float32":
+                yield conv_case("conv2d", kind, (7, 5, 12), 9, (1, 1), rounding="double")
         yield conv_case("conv2d", "int8", (4, 4, 40), 4, (3, 3), extreme=True)
         yield conv_case("conv2d", "ternary", (4, 4, 40), 4, (3, 3), extreme=True)
 

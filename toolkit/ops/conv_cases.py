@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from toolkit.lower.ir import Step, Value, per_channel, per_tensor
@@ -18,6 +20,7 @@ def conv_case(
     dilation: tuple[int, int] = (1, 1),
     pads: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0)),
     extreme: bool = False,
+    rounding: Literal["single", "double"] = "single",
 ) -> Case:
     """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, ternary or float32."""
     sizes = [
@@ -28,7 +31,12 @@ def conv_case(
     depth = int(np.prod(w_shape)) // out_c
     id_parts = ["x".join(map(str, in_shape)), f"k{kernel[0]}x{kernel[1]}", f"o{out_c}", f"s{stride[0]}", kind]
     case_id = "-".join(
-        [*id_parts, *(["dilated"] if dilation != (1, 1) else []), *(["extreme"] if extreme else [])]
+        [
+            *id_parts,
+            *(["dilated"] if dilation != (1, 1) else []),
+            *(["extreme"] if extreme else []),
+            *([rounding] if rounding != "single" else []),
+        ]
     )
     rng = np.random.default_rng([*in_shape, out_c, *kernel, *stride, ord(kind[0])])
     attrs: dict[str, object] = {"stride": stride, "dilation": dilation, "pads": pads}
@@ -52,5 +60,6 @@ def conv_case(
     if kernel == (3, 3):
         attrs["activation"] = (0.0, 6.0)
     y = Value("y", y_shape, "int8", per_tensor(0.04 * depth**0.5, -20))
-    step = Step(op, "conv", [Value("x", x_shape, "int8", per_tensor(0.05, -7)), w, b], y, attrs)
+    x = Value("x", x_shape, "int8", per_tensor(0.05, -7))
+    step = Step(op, "conv", [x, w, b], y, attrs, rounding=rounding)
     return Case(case_id, step, [image])

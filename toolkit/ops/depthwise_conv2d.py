@@ -86,6 +86,9 @@ class DepthwiseConv2d(Operator):
             yield conv_case(
                 "depthwise_conv2d", kind, (9, 7, 2), 2, (3, 2), dilation=(2, 2), pads=((1, 2), (0, 0))
             )
+        yield conv_case(
+            "depthwise_conv2d", "int8", (6, 5, 8), 8, (3, 3), pads=((1, 1), (1, 1)), rounding="double"
+        )
         yield conv_case("depthwise_conv2d", "int8", (6, 6, 4), 4, (5, 5), pads=((2, 2), (2, 2)), extreme=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,14 +91,22 @@ class FullyConnected(Operator):
         ]:
             for kind in ("int8", "ternary", "float32"):
                 yield _case(rows, depth, channels, kind)
+        yield _case(2, 70, 9, "int8", rounding="double")
         yield _case(1, 256, 6, "int8", extreme=True)
         yield _case(1, 256, 6, "ternary", extreme=True)
         yield _case(1, 1030, 6, "int8", extreme=True)  # sums too large for two rows in one multiply
 
 
-def _case(rows: int, depth: int, channels: int, kind: str, extreme: bool = False) -> Case:
+def _case(
+    rows: int,
+    depth: int,
+    channels: int,
+    kind: str,
+    extreme: bool = False,
+    rounding: Literal["single", "double"] = "single",
+) -> Case:
     rng = np.random.default_rng([rows, depth, channels, ord(kind[0])])
-    name = f"{rows}x{depth}x{channels}-{kind}{'-extreme' if extreme else ''}"
+    name = f"{rows}x{depth}x{channels}-{kind}{'-extreme' if extreme else ''}-{rounding}"
     if kind == "float32":
         x = Value("x", (rows, depth))
         w = Value("w", (channels, depth), data=rng.normal(size=(channels, depth)).astype(np.float32))
@@ -122,7 +130,7 @@ def _case(rows: int, depth: int, channels: int, kind: str, extreme: bool = False
     b = Value("b", (channels,), "int32", data=rng.integers(-3000, 3000, channels).astype(np.int32))
     y = Value("y", (rows, channels), "int8", per_tensor(0.05 * depth**0.5, -5))
     attrs = {"activation": (0.0, 6.0)} if rows > 1 else {}
-    return Case(name, Step("fully_connected", "fc", [x, w, b], y, attrs), [inputs])
+    return Case(name, Step("fully_connected", "fc", [x, w, b], y, attrs, rounding=rounding), [inputs])
 
 
 OPERATOR = FullyConnected()

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from toolkit.lower.ir import Quantization, Value
+from toolkit.ops.fixed_point import multiply_high, shift_away
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -34,10 +35,20 @@ def quantize_multipliers(reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def requantize(acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int) -> np.ndarray:
-    """Return ``acc * multiplier / 2**shift`` rounded once, half up; int64 in and out, broadcasting."""
+def requantize(
+    acc: np.ndarray, multiplier: np.ndarray | int, shift: np.ndarray | int, rounding: str = "single"
+) -> np.ndarray:
+    """Return ``acc * multiplier / 2**shift`` as integers; int64 in and out, broadcasting.
+
+    "single" rounds once, half up. "double" rounds the product to 31 bits less, half up, and the shift that is left,
+    half away from zero: what TensorFlow Lite Micro and CMSIS-NN do.
+    """
     acc = np.asarray(acc, np.int64)
     shift = np.asarray(shift, np.int64)
+    if rounding == "double":
+        return shift_away(
+            multiply_high(acc << np.maximum(31 - shift, 0), multiplier), np.maximum(shift - 31, 0)
+        )
     return (acc * np.asarray(multiplier, np.int64) + (np.int64(1) << (shift - 1))) >> shift
 
 

@@ -40,7 +40,7 @@ def rescale_call(
     multiplier, shift, zero_in, zero_out = _parameters(x, y)
     multiplier_name = emitter.constant(f"multiplier{suffix}", np.array([multiplier], np.int32))
     shift_name = emitter.constant(f"shift{suffix}", np.array([shift], np.uint8))
-    fields = f"{{{multiplier_name}, {shift_name}, 0, {zero_out}, {low}, {high}}}"
+    fields = f"{{{multiplier_name}, {shift_name}, 0, {zero_out}, {low}, {high}, 0}}"
     requant = emitter.local("tk_requant_s8", f"requant{suffix}", fields)
     return Call("tk_rescale_s8", [emitter.pointer(x), str(zero_in), requant, output, *map(str, shape)])
 

@@ -22,10 +22,11 @@ class Folded:
     zero_point: int
     low: int
     high: int
+    rounding: str = "single"
 
     def finish(self, acc: np.ndarray) -> np.ndarray:
         """Requantize accumulators, channels last, to int8. ``acc`` includes the folded bias."""
-        out = requantize(acc, self.multiplier, self.shift) + self.zero_point
+        out = requantize(acc, self.multiplier, self.shift, self.rounding) + self.zero_point
         return np.clip(out, self.low, self.high).astype(np.int8)
 
 
@@ -45,7 +46,8 @@ def fold(step: Step, channel_axis: int = 0) -> Folded:
     bias -= int(x.quant.zero_point[0]) * weight.reshape(channels, -1).astype(np.int64).sum(1)
     multiplier, shift = quantize_multipliers(x.quant.scale[0] * w.quant.scale / step.output.quant.scale[0])
     low, high = output_bounds(step.output, step.attrs.get("activation"))
-    return Folded(weight, bias, multiplier, shift, int(step.output.quant.zero_point[0]), low, high)
+    zero_point = int(step.output.quant.zero_point[0])
+    return Folded(weight, bias, multiplier, shift, zero_point, low, high, step.rounding)
 
 
 def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -76,7 +78,8 @@ def requant_fields(folded: Folded, emitter: Emitter) -> str:
     multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))
     shift = emitter.constant("shift", folded.shift.astype(np.uint8))
     per_channel = int(folded.multiplier.size > 1)
-    return f"{{{multiplier}, {shift}, {per_channel}, {folded.zero_point}, {folded.low}, {folded.high}}}"
+    double = int(folded.rounding == "double")
+    return f"{{{multiplier}, {shift}, {per_channel}, {folded.zero_point}, {folded.low}, {folded.high}, {double}}}"
 
 
 def float_bounds(step: Step) -> tuple[float, float]:
