@@ -1,0 +1,76 @@
+"""Any model file to an exported program: .pt2, .tflite and .onnx, told apart by their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.errors import ToolkitError
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from toolkit.program.imported import ImportedGraph
+
+
+@dataclass(frozen=True)
+class Source:
+    """A program and where it came from."""
+
+    program: ExportedProgram
+    rounding: str  # the convention of ``toolkit.lower.rounding`` that the source's own framework follows
+    kind: str  # "pt2", "tflite" or "onnx"
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool = False) -> Source:
+    """Read a model.
+
+    Args:
+        path: a ``.pt2``, ``.tflite`` or ``.onnx`` file; untrusted.
+        calibration: samples in the layout of the model's input, first axis the sample, to quantize a float model with.
+        keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C instead of asking for ``calibration``.
+
+    Raises:
+        ToolkitError: the file cannot be read, or is float and there is no calibration data.
+    """
+    from toolkit.program import pt2
+    from toolkit.program.quantize import quantize_ptq
+
+    kind = path.suffix.lower().removeprefix(".")
+    if kind == "pt2":
+        program, info = pt2.load(path)
+        return Source(
+            quantize_ptq(program, calibration) if calibration is not None else program, "single", kind, info
+        )
+    if kind not in ("tflite", "onnx"):
+        raise ToolkitError(
+            f"{path.name} is no model file that can be read",
+            at=str(path),
+            fix="give a .pt2, .tflite or .onnx file",
+        )
+    graph, rounding = _read(kind, path)
+    program = graph.program()
+    if graph.quantized or keep_float:
+        return Source(program, rounding, kind)
+    if calibration is None:
+        raise ToolkitError(
+            f"{path.name} is a float model, and there is no data to quantize it with",
+            at=str(path),
+            fix="add --calibration SAMPLES.npy, or --float for float32 C",
+        )
+    return Source(quantize_ptq(program, calibration), "single", kind)
+
+
+def _read(kind: str, path: Path) -> tuple[ImportedGraph, str]:
+    """Return the file's graph, and the convention by which its framework rounds."""
+    if kind == "tflite":
+        from toolkit.program import tflite
+
+        return tflite.read(path), "litert"
+    from toolkit.program import onnx
+
+    return onnx.read(path), "single"
