@@ -17,8 +17,9 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Quantization
 
 _QD = torch.ops.quantized_decomposed
-DTYPES = {"float32": torch.float32, "int8": torch.int8, "uint8": torch.uint8, "int16": torch.int16, "int32": torch.int32,
-          "int64": torch.int64, "bool": torch.bool}  # fmt: skip
+DTYPES = {
+    name: getattr(torch, name) for name in ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def quantized(x: torch.Tensor, quant: Quantization, dtype: str = "int8") -> torc
 def dequantized(x: torch.Tensor, quant: Quantization, **scales: Any) -> torch.Tensor:
     """Return the real numbers that integers stand for.
 
-    A quantization along an axis needs its ``scale`` (float32) and ``zero_point`` (int64) as tensors: the layer's constants.
+    A quantization along an axis needs its ``scale`` (float32) and ``zero_point`` (int64) as tensors, constants of the
+    layer.
     """
     if quant.axis is None:
         scale, zero_point = float(quant.scale[0]), int(quant.zero_point[0])
