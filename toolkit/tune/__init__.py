@@ -1,0 +1,1 @@
+"""Which kernel each layer gets, by counting instructions on the emulated core."""

@@ -1,0 +1,106 @@
+"""Kernels for a whole model: fast, small or frugal, and within the flash and RAM that the user allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from toolkit.device.targets import Target
+from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.lower.ir import Model
+from toolkit.measure.memory import Memory
+from toolkit.tune.choose import choose_fastest, choose_small_arena, count_candidates
+from toolkit.tune.image import memory_of
+
+GOALS = ("speed", "size", "ram")
+# What a byte of flash may cost in instructions of one inference, and whether layers share kernels: tried in turn until
+# the image is small enough.
+_SMALLER = (
+    (1.0, False),
+    (10.0, False),
+    (100.0, False),
+    (1_000.0, False),
+    (0.0, True),
+    (100.0, True),
+    (1_000.0, True),
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the whole image may take, harness and stack included; None is as much as the target has."""
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """True when there is a limit."""
+        return self.flash_bytes is not None or self.ram_bytes is not None
+
+    def allows(self, memory: Memory) -> bool:
+        """True when an image stays within both limits."""
+        return memory.flash_bytes <= (self.flash_bytes or memory.flash_bytes) and memory.ram_bytes <= (
+            self.ram_bytes or memory.ram_bytes
+        )
+
+
+def tune(
+    model: Model,
+    target: Target,
+    goal: str,
+    budget: Budget,
+    *,
+    toolchain: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> bool:
+    """Choose a kernel for every step of ``model`` by counting; return True when kernels must be shared for size.
+
+    Args:
+        model: lowered; its steps' kernels are set.
+        target: bare metal, with an emulator that counts.
+        goal: "speed", "size" or "ram".
+        budget: limits that hold whatever the goal; flash is measured on linked images.
+        toolchain: as in ``toolkit.device.build``.
+        progress: told what is being counted or built.
+
+    Raises:
+        ToolkitError: no choice stays within the budget; a compiler or emulator is missing.
+    """
+    tuned = count_candidates(model, target, toolchain=toolchain, progress=progress)
+    if goal == "ram":
+        choose_small_arena(model, tuned)
+    else:
+        choose_fastest(model, tuned)
+    shared = goal == "size"
+    if not budget.limited:
+        return shared
+
+    def measured(size: bool) -> Memory:
+        progress("linking")
+        return memory_of(model, target, toolchain=toolchain, size=size)
+
+    memory = measured(shared)
+    if budget.ram_bytes is not None and memory.ram_bytes > budget.ram_bytes:
+        choose_small_arena(model, tuned, max(budget.ram_bytes - (memory.ram_bytes - memory.arena_bytes), 0))
+        memory = measured(shared)
+        if memory.ram_bytes > budget.ram_bytes:
+            raise _refusal("RAM", "--max-ram", memory.ram_bytes, budget.ram_bytes)
+    if budget.flash_bytes is None or memory.flash_bytes <= budget.flash_bytes:
+        return shared
+    least = memory.flash_bytes
+    for price, shared in _SMALLER:
+        choose_fastest(model, tuned, price)
+        memory = measured(shared)
+        if budget.allows(memory):
+            return shared
+        least = min(least, memory.flash_bytes)
+    raise _refusal("flash", "--max-flash", least, budget.flash_bytes)
+
+
+def _refusal(what: str, option: str, needed: int, allowed: int) -> ToolkitError:
+    return ToolkitError(
+        f"the model takes at least {needed:,} B of {what}, and {option} allows {allowed:,}",
+        fix=f"allow {needed:,}, choose a smaller model, or quantize it to ternary",
+        exit_code=CHECK_FAILED,
+    )
