@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from toolkit.ops import operators
 from toolkit.ops.weighted import is_ternary
 
 SCHEMA = 1
-OPTIMIZE = ("speed", "size")
+OPTIMIZE = ("speed", "size", "ram")
 # What start-up, harness, kernels and layers take at least, so that a hopeless model is refused before it is built.
 LEAST_CODE_BYTES = 1024
 
@@ -36,8 +37,12 @@ def export(
     name: str = "model",
     prefix: str = prefixes.DEFAULT,
     optimize: str = "speed",
+    tune: bool = False,
+    max_flash: int | None = None,
+    max_ram: int | None = None,
     golden: np.ndarray | None = None,
     golden_count: int = 16,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
 
@@ -47,9 +52,14 @@ def export(
         output: the bundle's folder, replaced as a whole.
         name: what the model is called in the manifest.
         prefix: how its C files and names begin; give two models of one program different ones.
-        optimize: ``speed`` specialises the kernels for every layer, ``size`` shares them.
+        optimize: ``speed`` specialises the kernels for every layer, ``size`` shares them, ``ram`` takes the fastest
+            that leave the arena as small as it gets.
+        tune: choose each layer's kernel by instructions counted on the emulated core; ``ram`` and limits always do.
+        max_flash: bytes of flash that the image may take, harness included.
+        max_ram: bytes of RAM that it may take, stack included.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
+        progress: told what takes long.
 
     Raises:
         ToolkitError: the file cannot be read, its operators cannot be compiled, or it does not fit the target.
@@ -65,8 +75,11 @@ def export(
     model = lower(program)
     model.name = prefix
     _check_one_sample(model, source)
-    emitted = c.emit(model, chosen.kernels, share_kernels=optimize == "size")
-    manifest = _manifest(model, emitted, chosen, name, source, info, optimize)
+    shared = optimize == "size"
+    if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
+        shared = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
+    emitted = c.emit(model, chosen.kernels, share_kernels=shared)
+    manifest = _manifest(model, emitted, chosen, name, source, info, "size" if shared else optimize)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
     outputs = reference.run_batch(model, inputs)
@@ -89,6 +102,25 @@ def export(
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest
+
+
+def _tuned(
+    model: Model,
+    target: targets.Target,
+    goal: str,
+    max_flash: int | None,
+    max_ram: int | None,
+    progress: Callable[[str], None],
+) -> bool:
+    """Choose kernels by counting; return True when layers must share them to stay within the limits."""
+    from toolkit.tune.budget import Budget, tune
+
+    if not target.bare_metal:
+        raise ToolkitError(
+            f"{target.name} is no bare-metal target: nothing counts its instructions or links its memory",
+            fix="leave --tune, --max-flash, --max-ram and --optimize ram out, or choose a microcontroller",
+        )
+    return tune(model, target, goal, Budget(max_flash, max_ram), progress=progress)
 
 
 def _check_one_sample(model: Model, source: Path) -> None:

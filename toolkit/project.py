@@ -81,10 +81,16 @@ class Quantize:
 
 @dataclass(frozen=True)
 class Export:
-    """``[export]``: the device, and how many golden samples the bundle carries."""
+    """``[export]``: the device, what to compile for, and how many golden samples the bundle carries.
+
+    ``tune`` counts kernels on the emulated core; ``max_flash`` and ``max_ram`` are bytes of the image, 0 for no limit.
+    """
 
     target: str = "stm32f4-discovery"
-    optimize: Literal["speed", "size"] = "speed"
+    optimize: Literal["speed", "size", "ram"] = "speed"
+    tune: bool = False
+    max_flash: int = _between(0, 1 << 31, 0)
+    max_ram: int = _between(0, 1 << 31, 0)
     golden: int = _between(1, 4096, 16)
 
 

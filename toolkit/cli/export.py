@@ -20,9 +20,11 @@ from toolkit.errors import ToolkitError
 @option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
 @option("--prefix", metavar="WORD", default="model", show_default=True,
         help="How C files and names begin; two models of one program need different ones.")  # fmt: skip
-@option(
-    "--optimize", type=click.Choice(["speed", "size"]), help="Kernels specialised for each layer, or shared."
-)
+@option("--optimize", type=click.Choice(["speed", "size", "ram"]),
+        help="Kernels specialised for each layer, shared by all, or with the smallest arena.")  # fmt: skip
+@option("--tune", is_flag=True, help="Choose each layer's kernel by counting on the emulated core.")
+@option("--max-flash", type=click.IntRange(1), metavar="BYTES", help="What the image may take of flash.")
+@option("--max-ram", type=click.IntRange(1), metavar="BYTES", help="What it may take of RAM, stack included.")
 @option(
     "--golden", type=PATH, metavar="FILE.npy", help="Real samples to keep as golden inputs; random ones else."
 )
@@ -39,6 +41,9 @@ def export(
     name: str | None,
     prefix: str,
     optimize: str | None,
+    tune: bool,
+    max_flash: int | None,
+    max_ram: int | None,
     golden: Path | None,
     golden_count: int,
 ) -> None:
@@ -54,6 +59,8 @@ def export(
         target, output = target or defaults["target"], output or defaults["output"]
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
         samples = defaults["golden"] if samples is None else samples
+        tune = tune or defaults["tune"]
+        max_flash, max_ram = max_flash or defaults["max_flash"], max_ram or defaults["max_ram"]
     if target is None:
         raise ToolkitError(
             "no target is given", at="toolkit export", fix="add --target; see `toolkit targets`"
@@ -67,6 +74,10 @@ def export(
         name=name or model.stem,
         prefix=prefix,
         optimize=optimize or "speed",
+        tune=tune,
+        max_flash=max_flash,
+        max_ram=max_ram,
+        progress=session.say,
         golden=samples,
         golden_count=golden_count,
     )
@@ -92,5 +103,8 @@ def _trained(session: Session, folder: Path, golden_count: int) -> tuple[Path, d
         "output": settings.build / "bundle",
         "name": settings.name,
         "optimize": settings.export.optimize,
+        "tune": settings.export.tune,
+        "max_flash": settings.export.max_flash or None,
+        "max_ram": settings.export.max_ram or None,
         "golden": load_dataset(settings).x_test[:golden_count],
     }

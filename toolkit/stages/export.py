@@ -35,6 +35,9 @@ def _run(work: Work) -> list[Path]:
         work.bundle,
         name=work.project.name,
         optimize=chosen.optimize,
+        tune=chosen.tune,
+        max_flash=chosen.max_flash or None,
+        max_ram=chosen.max_ram or None,
         golden=load_dataset(work.project).x_test[: chosen.golden],
         golden_count=chosen.golden,
     )
