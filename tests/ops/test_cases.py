@@ -11,6 +11,7 @@ import pytest
 from tests.ops import case_program
 from toolkit import paths
 from toolkit.device import build, run, targets, toolchain
+from toolkit.kernels import kernels
 from toolkit.ops import operators
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Werror", "-ffp-contract=off")
@@ -19,6 +20,14 @@ SANITIZE = {
     "zig": ("-fsanitize=undefined", "-fno-sanitize-recover=all"),  # Zig brings no address sanitizer
 }
 OPERATORS = sorted(operators())
+TUNED_SETS = sorted({"portable"}.union(*(kernel.sets for kernel in kernels().values())))
+CORES = [
+    ("cortex-m4", "zig"),
+    ("cortex-m4", "gcc"),
+    ("cortex-m0plus", "zig"),
+    ("cortex-m0plus", "gcc"),
+    ("cortex-m55", "zig"),
+]
 
 
 def _compiler(name: str, package: str) -> tuple[list[str], dict[str, str] | None]:
@@ -34,7 +43,7 @@ def _call(command: list[str], environment: dict[str, str] | None = None, folder:
     assert result.returncode == 0, result.stderr[:4000]
 
 
-@pytest.mark.parametrize("kernel_set", ["portable", "armv7em"])
+@pytest.mark.parametrize("kernel_set", TUNED_SETS)
 @pytest.mark.parametrize("compiler", ["gcc", "zig"])
 @pytest.mark.parametrize("name", OPERATORS)
 def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: str, tmp_path: Path) -> None:
@@ -51,9 +60,7 @@ def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: 
     assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=exact) == []
 
 
-@pytest.mark.parametrize(
-    ("target_name", "compiler"), [("cortex-m4", "zig"), ("cortex-m4", "gcc"), ("cortex-m0plus", "zig")]
-)
+@pytest.mark.parametrize(("target_name", "compiler"), CORES)
 @pytest.mark.parametrize("name", OPERATORS)
 def test_on_an_emulated_core(name: str, target_name: str, compiler: str, tmp_path: Path) -> None:
     target = targets.load(target_name)
