@@ -27,6 +27,8 @@ CORES = [
     ("cortex-m0plus", "zig"),
     ("cortex-m0plus", "gcc"),
     ("cortex-m55", "zig"),
+    ("rpi", "zig"),
+    ("rpi", "gcc"),
 ]
 
 
@@ -65,7 +67,7 @@ def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: 
 def test_on_an_emulated_core(name: str, target_name: str, compiler: str, tmp_path: Path) -> None:
     target = targets.load(target_name)
     if compiler == "gcc":
-        _compiler("arm-none-eabi-gcc", "gcc-arm-none-eabi")
+        _compiler(target.compilers["gcc"].command[0], target.compilers["gcc"].package)
     cases = case_program.every_kernel(name, target.kernels)
     program = case_program.write(tmp_path, cases, target_name, target.kernels)
     result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
