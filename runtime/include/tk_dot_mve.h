@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_DOT_MVE_H
+#define TK_DOT_MVE_H
+
+#include "tk_mve.h"
+
+/* Four output channels at a time: a tile of the matrix is `chunks` times four rows of 16 weights, then four biases,
+ * four multipliers and four shifts (bytes, negative: to the right). toolkit/kernels/tile_mve.py packs it. VMLADAVA
+ * adds 16 products to a register of even number, so eight of them hold four channels of two pixels. */
+
+typedef struct {
+    const int8_t *tiles;
+    int32_t chunks, channels;
+    int32_t zero_point, min, max;
+} tk_matrix_mve;
+
+#ifdef TK_HAS_MVE
+#define TK_ROW_X1(op, w, a) "vldrw.u32 q1, [%[w]" w "\n" op " " a ", q0, q1\n"
+#define TK_CHUNK_X1(op)                                                                       \
+    "vldrb.u8 q0, [%[x]], #16\n" TK_ROW_X1(op, "], #64", "r0") TK_ROW_X1(op, ", #-48]", "r2") \
+        TK_ROW_X1(op, ", #-32]", "r4") TK_ROW_X1(op, ", #-16]", "r6")
+#define TK_ROW_X2(op, w, a, b) "vldrw.u32 q2, [%[w]" w "\n" op " " a ", q0, q2\n" op " " b ", q1, q2\n"
+#define TK_CHUNK_X2(op)                                                                                     \
+    "vldrb.u8 q0, [%[x0]], #16\n"                                                                           \
+    "vldrb.u8 q1, [%[x1]], #16\n" TK_ROW_X2(op, "], #64", "r0", "r8") TK_ROW_X2(op, ", #-48]", "r2", "r10") \
+        TK_ROW_X2(op, ", #-32]", "r4", "r12") TK_ROW_X2(op, ", #-16]", "r6", "lr")
+#endif
+
+/* The sums of x, 16 * chunks values, with four rows. Leaves *tile behind the rows. */
+TK_INLINE tk_s32x4 tk_dot_x1_mve(const int8_t *x, int32_t chunks, const int8_t **tile) {
+#ifdef TK_HAS_MVE
+    tk_s32x4 sum;
+    const int8_t *w = *tile;
+    __asm volatile(TK_CHUNK_X1("vmladav.s8") /* clang-format off */
+                   "lsrs %[chunks], #1\n"
+                   "wls lr, %[chunks], 3f\n"
+                   "bcc 2f\n" /* an even number of chunks: an odd number left */
+                   "1:\n" TK_CHUNK_X1("vmladava.s8")
+                   "2:\n" TK_CHUNK_X1("vmladava.s8")
+                   "le lr, 1b\n"
+                   "3:\n"
+                   "vmov %q[sum][2], %q[sum][0], r0, r4\n"
+                   "vmov %q[sum][3], %q[sum][1], r2, r6\n" /* clang-format on */
+                   : [x] "+r"(x), [w] "+r"(w), [chunks] "+r"(chunks), [sum] "=w"(sum)
+                   :
+                   : "q0", "q1", "r0", "r2", "r4", "r6", "lr", "cc", "memory");
+    *tile = w;
+    return sum;
+#else
+    tk_s32x4 sum = tk_v_same(0);
+    for (int32_t k = 0; k < chunks; ++k, x += 16, *tile += 64) {
+        for (int32_t i = 0; i < 64; ++i) sum.lane[i / 16] += x[i % 16] * (*tile)[i];
+    }
+    return sum;
+#endif
+}
+
+/* The same for two pixels at once. */
+TK_INLINE void tk_dot_x2_mve(const int8_t *x0, const int8_t *x1, int32_t chunks, const int8_t **tile,
+                             tk_s32x4 *first, tk_s32x4 *second) {
+#ifdef TK_HAS_MVE
+    const int8_t *w = *tile;
+    tk_s32x4 a, b;
+    __asm volatile(
+        TK_CHUNK_X2("vmladav.s8") /* clang-format off */
+                   "lsrs %[chunks], #1\n"
+                   "beq 3f\n"
+                   "bcc 2f\n"
+                   "1:\n" TK_CHUNK_X2("vmladava.s8")
+                   "2:\n" TK_CHUNK_X2("vmladava.s8")
+                   "subs %[chunks], #1\n"
+                   "bne 1b\n"
+                   "3:\n"
+                   "vmov %q[a][2], %q[a][0], r0, r4\n"
+                   "vmov %q[a][3], %q[a][1], r2, r6\n"
+                   "vmov %q[b][2], %q[b][0], r8, r12\n"
+                   "vmov %q[b][3], %q[b][1], r10, lr\n" /* clang-format on */
+        : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [chunks] "+r"(chunks), [a] "=w"(a), [b] "=w"(b)
+        :
+        : "q0", "q1", "q2", "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
+    *tile = w;
+    *first = a;
+    *second = b;
+#else
+    const int8_t *same = *tile;
+    *first = tk_dot_x1_mve(x0, chunks, &same);
+    *second = tk_dot_x1_mve(x1, chunks, tile);
+#endif
+}
+
+/* Requantize four sums, bias added: `scale` holds four multipliers, then four shifts of -1 or less. Rounding once is
+ * exact, because the low 31 bits of the product never carry into the result. */
+TK_INLINE tk_s32x4 tk_requantize_mve(tk_s32x4 sum, tk_s32x4 multiplier, tk_s32x4 shift, int twice) {
+    if (!twice) return tk_v_shift_rounded(tk_v_high(sum, multiplier), shift);
+    const tk_s32x4 high = tk_v_high_rounded(sum, multiplier);
+    return tk_v_shift_rounded(tk_v_add(high, tk_v_sign(high)), shift); /* half away from zero */
+}
+
+/* The channels of one pixel. `ragged`: their number is no multiple of four. */
+TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_t *output, int twice,
+                                  int ragged) {
+    const int32_t chunks = m->chunks, zero_point = m->zero_point;
+    const tk_s32x4 min = tk_v_same(m->min), max = tk_v_same(m->max);
+    const int8_t *tile = m->tiles;
+    for (int32_t left = m->channels; left > 0; left -= 4, output += 4, tile += 36) {
+        tk_s32x4 y = tk_dot_x1_mve(x, chunks, &tile);
+        const int32_t *constants = (const int32_t *)(const void *)tile;
+        y = tk_v_add(y, tk_v_load(constants));
+        y = tk_requantize_mve(y, tk_v_load(constants + 4), tk_v_load_s8(tile + 32), twice);
+        y = tk_v_min(tk_v_max(tk_v_add_n(y, zero_point), min), max);
+        if (ragged && left < 4) {
+            tk_v_store_some_s8(output, y, left);
+        } else {
+            tk_v_store_s8(output, y);
+        }
+    }
+}
+
+/* The channels of two pixels, which lie one behind the other in the output. */
+TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_matrix_mve *m, int8_t *output,
+                                  int twice, int ragged) {
+    const int32_t chunks = m->chunks, zero_point = m->zero_point, channels = m->channels;
+    const tk_s32x4 min = tk_v_same(m->min), max = tk_v_same(m->max);
+    const int8_t *tile = m->tiles;
+    for (int32_t left = channels; left > 0; left -= 4, output += 4, tile += 36) {
+        tk_s32x4 y0, y1;
+        tk_dot_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
+        const int32_t *constants = (const int32_t *)(const void *)tile;
+        const tk_s32x4 bias = tk_v_load(constants), multiplier = tk_v_load(constants + 4);
+        const tk_s32x4 shift = tk_v_load_s8(tile + 32);
+        y0 = tk_requantize_mve(tk_v_add(y0, bias), multiplier, shift, twice);
+        y1 = tk_requantize_mve(tk_v_add(y1, bias), multiplier, shift, twice);
+        y0 = tk_v_min(tk_v_max(tk_v_add_n(y0, zero_point), min), max);
+        y1 = tk_v_min(tk_v_max(tk_v_add_n(y1, zero_point), min), max);
+        if (ragged && left < 4) {
+            tk_v_store_some_s8(output, y0, left);
+            tk_v_store_some_s8(output + channels, y1, left);
+        } else {
+            tk_v_store_s8(output, y0);
+            tk_v_store_s8(output + channels, y1);
+        }
+    }
+}
+
+/* One copy of each serves all layers: a call costs little beside a pixel. */
+#define TK_PIXELS_MVE(name, twice, ragged)                                                             \
+    static TK_NOINLINE TK_UNUSED void tk_pixel_##name##_mve(const int8_t *x, const tk_matrix_mve *m,   \
+                                                            int8_t *output) {                          \
+        tk_channels_x1_mve(x, m, output, twice, ragged);                                               \
+    }                                                                                                  \
+    static TK_NOINLINE TK_UNUSED void tk_pixels_##name##_mve(const int8_t *x0, const int8_t *x1,       \
+                                                             const tk_matrix_mve *m, int8_t *output) { \
+        tk_channels_x2_mve(x0, x1, m, output, twice, ragged);                                          \
+    }
+TK_PIXELS_MVE(once, 0, 0)
+TK_PIXELS_MVE(once_ragged, 0, 1)
+TK_PIXELS_MVE(twice, 1, 0)
+TK_PIXELS_MVE(twice_ragged, 1, 1)
+#undef TK_PIXELS_MVE
+
+TK_INLINE void tk_pixel_mve(const int8_t *x, const tk_matrix_mve *m, int32_t twice, int8_t *output) {
+    if (m->channels % 4 != 0) {
+        (twice ? tk_pixel_twice_ragged_mve : tk_pixel_once_ragged_mve)(x, m, output);
+    } else {
+        (twice ? tk_pixel_twice_mve : tk_pixel_once_mve)(x, m, output);
+    }
+}
+
+TK_INLINE void tk_pixels_mve(const int8_t *x0, const int8_t *x1, const tk_matrix_mve *m, int32_t twice,
+                             int8_t *output) {
+    if (m->channels % 4 != 0) {
+        (twice ? tk_pixels_twice_ragged_mve : tk_pixels_once_ragged_mve)(x0, x1, m, output);
+    } else {
+        (twice ? tk_pixels_twice_mve : tk_pixels_once_mve)(x0, x1, m, output);
+    }
+}
+
+#endif

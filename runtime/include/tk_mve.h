@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_MVE_H
+#define TK_MVE_H
+
+#include "tk.h"
+
+/* The Helium (MVE) instructions that the _mve kernels are made of, and the same in C for every other machine, so that
+ * those kernels run (and are tested) anywhere. Four 32-bit lanes unless the name says otherwise. */
+
+#if defined(__ARM_FEATURE_MVE)
+#define TK_HAS_MVE /* Armv8.1-M with vectors */
+#include <arm_mve.h>
+
+typedef int32x4_t tk_s32x4;
+
+TK_INLINE tk_s32x4 tk_v_load(const int32_t *from) { return vldrwq_s32(from); }
+TK_INLINE tk_s32x4 tk_v_load_s8(const int8_t *from) { return vldrbq_s32(from); }
+TK_INLINE tk_s32x4 tk_v_same(int32_t x) { return vdupq_n_s32(x); }
+TK_INLINE tk_s32x4 tk_v_add(tk_s32x4 a, tk_s32x4 b) { return vaddq_s32(a, b); }
+TK_INLINE tk_s32x4 tk_v_add_n(tk_s32x4 a, int32_t b) { return vaddq_n_s32(a, b); }
+TK_INLINE tk_s32x4 tk_v_mul_n(tk_s32x4 a, int32_t b) { return vmulq_n_s32(a, b); }
+/* acc + a * b */
+TK_INLINE tk_s32x4 tk_v_mla_n(tk_s32x4 acc, tk_s32x4 a, int32_t b) { return vmlaq_n_s32(acc, a, b); }
+TK_INLINE tk_s32x4 tk_v_max(tk_s32x4 a, tk_s32x4 b) { return vmaxq_s32(a, b); }
+TK_INLINE tk_s32x4 tk_v_min(tk_s32x4 a, tk_s32x4 b) { return vminq_s32(a, b); }
+/* a * b / 2^31, rounded down. */
+TK_INLINE tk_s32x4 tk_v_high(tk_s32x4 a, tk_s32x4 b) { return vqdmulhq_s32(a, b); }
+/* a * b / 2^31, rounded half up: tk_multiply_high. */
+TK_INLINE tk_s32x4 tk_v_high_rounded(tk_s32x4 a, tk_s32x4 b) { return vqrdmulhq_s32(a, b); }
+/* a * 2^b, rounded half up where b is negative. */
+TK_INLINE tk_s32x4 tk_v_shift_rounded(tk_s32x4 a, tk_s32x4 b) { return vrshlq_s32(a, b); }
+/* -1 where negative, else 0. */
+TK_INLINE tk_s32x4 tk_v_sign(tk_s32x4 a) { return vshrq_n_s32(a, 31); }
+/* The low byte of each lane to consecutive bytes. */
+TK_INLINE void tk_v_store_s8(int8_t *to, tk_s32x4 a) { vstrbq_s32(to, a); }
+/* The same for the first `count` lanes. */
+TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
+    vstrbq_p_s32(to, a, vctp32q((uint32_t)count));
+}
+#else
+typedef struct {
+    int32_t lane[4];
+} tk_s32x4;
+
+#define TK_LANES(value)                                           \
+    do {                                                          \
+        for (int32_t i = 0; i < 4; ++i) result.lane[i] = (value); \
+    } while (0)
+#define TK_LANES_OF(value) \
+    tk_s32x4 result;       \
+    TK_LANES(value);       \
+    return result
+
+TK_INLINE int32_t tk_wrapped(uint32_t x) { return (int32_t)x; }
+TK_INLINE tk_s32x4 tk_v_load(const int32_t *from) { TK_LANES_OF(from[i]); }
+TK_INLINE tk_s32x4 tk_v_load_s8(const int8_t *from) { TK_LANES_OF(from[i]); }
+TK_INLINE tk_s32x4 tk_v_same(int32_t x) { TK_LANES_OF(x); }
+TK_INLINE tk_s32x4 tk_v_add(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF(tk_wrapped((uint32_t)a.lane[i] + (uint32_t)b.lane[i]));
+}
+TK_INLINE tk_s32x4 tk_v_add_n(tk_s32x4 a, int32_t b) { return tk_v_add(a, tk_v_same(b)); }
+TK_INLINE tk_s32x4 tk_v_mul_n(tk_s32x4 a, int32_t b) {
+    TK_LANES_OF(tk_wrapped((uint32_t)a.lane[i] * (uint32_t)b));
+}
+TK_INLINE tk_s32x4 tk_v_mla_n(tk_s32x4 acc, tk_s32x4 a, int32_t b) { return tk_v_add(acc, tk_v_mul_n(a, b)); }
+TK_INLINE tk_s32x4 tk_v_max(tk_s32x4 a, tk_s32x4 b) { TK_LANES_OF(tk_max(a.lane[i], b.lane[i])); }
+TK_INLINE tk_s32x4 tk_v_min(tk_s32x4 a, tk_s32x4 b) { TK_LANES_OF(tk_min(a.lane[i], b.lane[i])); }
+/* Neither is for a = b = INT32_MIN, where the instruction saturates. */
+TK_INLINE tk_s32x4 tk_v_high(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF((int32_t)(((int64_t)a.lane[i] * b.lane[i]) >> 31));
+}
+TK_INLINE tk_s32x4 tk_v_high_rounded(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF((int32_t)(((int64_t)a.lane[i] * b.lane[i] + ((int64_t)1 << 30)) >> 31));
+}
+TK_INLINE int32_t tk_shift_rounded(int32_t a, int32_t by) {
+    if (by >= 0) return tk_wrapped((uint32_t)a << by);
+    return (int32_t)((a + ((int64_t)1 << (-by - 1))) >> -by);
+}
+TK_INLINE tk_s32x4 tk_v_shift_rounded(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF(tk_shift_rounded(a.lane[i], b.lane[i]));
+}
+TK_INLINE tk_s32x4 tk_v_sign(tk_s32x4 a) { TK_LANES_OF(a.lane[i] < 0 ? -1 : 0); }
+TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
+    for (int32_t i = 0; i < tk_min(count, 4); ++i) to[i] = (int8_t)(a.lane[i] & 0xFF);
+}
+TK_INLINE void tk_v_store_s8(int8_t *to, tk_s32x4 a) { tk_v_store_some_s8(to, a, 4); }
+#endif
+
+/* Copy `count` bytes; the last load and store are of what is left. */
+TK_INLINE void tk_copy_mve(int8_t *to, const int8_t *from, int32_t count) {
+#ifdef TK_HAS_MVE
+    __asm volatile("wlstp.8 lr, %[count], 2f\n"
+                   "1: vldrb.u8 q0, [%[from]], #16\n"
+                   "vstrb.8 q0, [%[to]], #16\n"
+                   "letp lr, 1b\n"
+                   "2:\n"
+                   : [to] "+r"(to), [from] "+r"(from)
+                   : [count] "r"(count)
+                   : "q0", "lr", "memory");
+#else
+    for (int32_t i = 0; i < count; ++i) to[i] = from[i];
+#endif
+}
+
+/* Write `count` bytes of `value`. */
+TK_INLINE void tk_set_mve(int8_t *to, int32_t value, int32_t count) {
+#ifdef TK_HAS_MVE
+    __asm volatile("vdup.8 q0, %[value]\n"
+                   "wlstp.8 lr, %[count], 2f\n"
+                   "1: vstrb.8 q0, [%[to]], #16\n"
+                   "letp lr, 1b\n"
+                   "2:\n"
+                   : [to] "+r"(to)
+                   : [count] "r"(count), [value] "r"(value)
+                   : "q0", "lr", "memory");
+#else
+    for (int32_t i = 0; i < count; ++i) to[i] = (int8_t)value;
+#endif
+}
+
+#endif
