@@ -37,9 +37,10 @@ def _values(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
     return ((values - len(values) / 2) / 10).reshape(shape)
 
 
-def _check(function: Function, *shapes: tuple[int, ...]) -> None:
+def _check(function: Function, *shapes: tuple[int, ...], decomposed: bool = False) -> None:
     inputs = tuple(_values(shape, i) for i, shape in enumerate(shapes))
-    model = lower(torch.export.export(Net(function), inputs))
+    program = torch.export.export(Net(function), inputs)
+    model = lower(program.run_decompositions({}) if decomposed else program)
     device = [
         x.numpy() if permute is None else x.numpy().transpose(permute)
         for x, permute in zip(inputs, model.input_permutes, strict=True)
@@ -52,12 +53,41 @@ def _check(function: Function, *shapes: tuple[int, ...]) -> None:
 
 
 COLUMNS, CHANNELS = torch.linspace(-1, 1, 4), torch.linspace(-1, 1, 3).reshape(3, 1, 1)
+ROW = torch.linspace(-2, 2, 3)
 
 ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "add a number": (lambda x: x + 1.5, IMAGE),
     "add a number, reversed": (lambda x: 2 + x, IMAGE),
     "add to itself": (lambda x: x + x, IMAGE),
     "add in place": (lambda x: (x + 1).add_(3.0), IMAGE),
+    "add, an activation repeats": (lambda x: x + F.adaptive_avg_pool2d(x, 1), IMAGE),
+    "add, fewer axes": (lambda x: x + x[0, 0], IMAGE),
+    "sub": (lambda x: x - F.relu(x), IMAGE),
+    "sub a number": (lambda x: x - 1.5, IMAGE),
+    "sub from a number": (lambda x: 2 - x, IMAGE),
+    "sub, both repeat": (lambda x: x[:, :, :1] - x[..., :1], IMAGE),
+    "mul": (lambda x: x * F.relu(x), IMAGE),
+    "mul by a number": (lambda x: 0.5 * x, IMAGE),
+    "mul by itself": (lambda x: x * x, IMAGE),
+    "mul, a constant made on the way": (lambda x: x * ROW.view(1, -1, 1, 1), IMAGE),
+    "gate per channel": (lambda x: F.max_pool2d(x, 2) * F.adaptive_avg_pool2d(x, 1), IMAGE),
+    "gate per pixel": (lambda x: F.max_pool2d(x, 2) * F.max_pool2d(x, 2)[:, 1:2], IMAGE),
+    "div": (lambda x: x / (F.relu(x) + 2), IMAGE),
+    "div by a number": (lambda x: x / 3, IMAGE),
+    "number by": (lambda x: 3 / (x + 100), IMAGE),
+    "minimum": (lambda x: torch.minimum(x, x.flip(1)), IMAGE),
+    "maximum, a constant": (lambda x: torch.maximum(x, CHANNELS), IMAGE),
+    "slice": (lambda x: x[:, 1:, ::2, -3:], IMAGE),
+    "slice, pooled": (lambda x: F.max_pool2d(x, 2)[:, 1:, :2], IMAGE),
+    "select": (lambda x: x[:, -1], IMAGE),
+    "select, pooled": (lambda x: F.max_pool2d(x, 2)[:, 1], IMAGE),
+    "narrow": (lambda x: x.narrow(3, 2, 4), IMAGE),
+    "flip": (lambda x: x.flip(1, 3), IMAGE),
+    "split": (lambda x: torch.cat([part + 1 for part in x.split(2, 1)], 1), IMAGE),
+    "split, sizes": (lambda x: torch.cat(x.split([1, 2], 1)[::-1], 1), IMAGE),
+    "chunk": (lambda x: x.chunk(2, dim=-1)[1], IMAGE),
+    "unbind": (lambda x: x.unbind(1)[2], IMAGE),
+    "split, pooled": (lambda x: F.max_pool2d(x, 2).split(1, 1)[1], IMAGE),
     "max pool": (lambda x: F.max_pool2d(x, 2), IMAGE),
     "max pool, stride and pad": (lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 1)), IMAGE),
     "max pool, ceil": (lambda x: F.max_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
@@ -120,10 +150,11 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
 }
 
 
+@pytest.mark.parametrize("decomposed", [False, True], ids=["as exported", "decomposed"])
 @pytest.mark.parametrize("name", ONE_INPUT)
-def test_reads_and_computes(name: str) -> None:
+def test_reads_and_computes(name: str, decomposed: bool) -> None:
     function, shape = ONE_INPUT[name]
-    _check(function, shape)
+    _check(function, shape, decomposed=decomposed)
 
 
 def test_add_of_two_inputs() -> None:
@@ -132,7 +163,6 @@ def test_add_of_two_inputs() -> None:
 
 UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "alpha": (lambda x: torch.add(x, x, alpha=2), "alpha other than 1"),
-    "broadcast": (lambda x: x + F.adaptive_avg_pool2d(x, 1), "an activation that broadcasts"),
     "dilated pool": (lambda x: F.max_pool2d(x, 2, dilation=2), "dilation"),
     "counting ceil": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), "count_include_pad=False"),
     "uneven adaptive": (lambda x: F.adaptive_avg_pool2d(x, (4, 3)), "does not divide"),

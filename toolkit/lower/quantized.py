@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.errors import ToolkitError
+from toolkit.lower.constants import real
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops import operators
 
@@ -13,21 +14,26 @@ def use_integers(model: Model) -> Model:
     """Rewrite ``quantize(op(dequantize(x)))`` as ``op`` on integers, for every operator that can."""
     steps: list[Step] = []
     replaced: dict[int, Value] = {}  # a quantize step's output, now written by the operator itself
+    behind: dict[int, Value] = {}  # a dequantize step's output, and the integers behind it
     for step in model.steps:
         step.inputs = [replaced.get(id(value), value) for value in step.inputs]
+        made = [step]
         if step.op in ("quantize", "dequantize"):
-            if id(step.output) not in replaced:
-                steps.append(step)
-            continue
-        steps.extend(_integer_step(model, step, replaced))
+            made = [] if id(step.output) in replaced else made
+        else:
+            made = _integer_step(model, step, replaced, behind)
+        steps.extend(made)
+        behind.update((id(s.output), s.inputs[0]) for s in made if s.op == "dequantize")
     model.steps = steps
     model.outputs = [replaced.get(id(value), value) for value in model.outputs]
     return model
 
 
-def _integer_step(model: Model, step: Step, replaced: dict[int, Value]) -> list[Step]:
+def _integer_step(
+    model: Model, step: Step, replaced: dict[int, Value], behind: dict[int, Value]
+) -> list[Step]:
     operator = operators()[step.op]
-    sources = [_dequantized_from(model, value) for value in step.inputs]
+    sources = [_dequantized_from(behind, value) for value in step.inputs]
     constants_ready = all(
         v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted"
     )
@@ -57,25 +63,17 @@ def _integer_step(model: Model, step: Step, replaced: dict[int, Value]) -> list[
     return [step]
 
 
-def _dequantized_from(model: Model, value: Value) -> Value | None:
+def _dequantized_from(behind: dict[int, Value], value: Value) -> Value | None:
     """Return the integers behind a dequantized activation."""
-    producer = model.producer(value)
-    if producer is not None and producer.op == "dequantize":
-        source = producer.inputs[0]
-        if source.quant is not None and source.quant.per_tensor:
-            return source
-    return None
+    source = behind.get(id(value))
+    return source if source is not None and source.quant is not None and source.quant.per_tensor else None
 
 
 def _dequantized_constant(value: Value) -> Value:
     """Return a quantized constant as float32, for a layer that computes in float."""
     if value.data is None or value.quant is None:
         return value
-    quant, shape = value.quant, [1] * value.data.ndim
-    if quant.axis is not None:
-        shape[quant.axis] = -1
-    real = (value.data.astype(np.float64) - quant.zero_point.reshape(shape)) * quant.scale.reshape(shape)
-    return Value(value.name, value.shape, "float32", None, real.astype(np.float32))
+    return Value(value.name, value.shape, "float32", None, real(value))
 
 
 def integer_boundary(model: Model) -> Model:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from toolkit.errors import ToolkitError
+from toolkit.lower.constants import fold
 from toolkit.lower.ir import Model, Quantization, Step, Value
-from toolkit.ops import by_aten
+from toolkit.ops import by_aten, operators
+from toolkit.ops.slice import SEVERAL_OUTPUTS, part_of
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -127,26 +129,27 @@ class _ProgramReader:
         try:
             if target in IDENTITIES:
                 self.values[node] = self.value(node.args[0])
+            elif target in SEVERAL_OUTPUTS:
+                self.value(node.args[0])  # each part is a slice, read where it is taken
             elif target.startswith("quantized_decomposed."):
                 self._quantized_decomposed(node, target.split(".")[1])
+            elif (constant := fold(node, self.values)) is not None:
+                self.values[node] = constant
             elif target in BATCH_NORMS:
                 self._batch_norm(node, target)
             elif target == "<built-in function getitem>":
                 source, index = cast("Any", node.args)
                 if not node.users:
                     return  # a statistic that decomposed normalizations give and nobody reads
+                if str(source.target) in SEVERAL_OUTPUTS:
+                    self._add(node, part_of(self.value(source.args[0]), source, index))
+                    return
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
                 self.values[node] = self.values[source]
             elif (operator := by_aten().get(target)) is not None:
-                step = operator.read(node, self)
-                step.name = _weight_owner(step) or self._layer(node)
-                step.output = self._typed_output(node)
-                if operator.integer_output:  # torch says int64
-                    step.output.dtype = "int32"
-                elif operator.quantization == "share":
-                    step.output.dtype = step.inputs[0].dtype
-                self._append(node, step)
+                made = operator.read(node, self)
+                self._add(node, made if isinstance(made, list) else [made])
             else:
                 raise self.unsupported("")
         except (_Unsupported, AssertionError) as problem:
@@ -165,6 +168,21 @@ class _ProgramReader:
         if isinstance(meta, (tuple, list)):
             return Value(node.name, tuple(meta[0].shape), _dtype(meta[0].dtype, node.name))
         return self._typed(node)
+
+    def _add(self, node: Node, steps: list[Step]) -> None:
+        """Append what an operator read from ``node``; the last step's output is the node's."""
+        *before, step = steps
+        operator = operators()[step.op]
+        step.name = _weight_owner(step) or self._layer(node)
+        for earlier in before:
+            earlier.name = _weight_owner(earlier) or step.name
+        self.model.steps += before
+        step.output = self._typed_output(node)
+        if operator.integer_output:  # torch says int64
+            step.output.dtype = "int32"
+        elif operator.quantization == "share":
+            step.output.dtype = step.inputs[0].dtype
+        self._append(node, step)
 
     def _append(self, node: Node, step: Step) -> None:
         self.model.steps.append(step)
@@ -196,6 +214,9 @@ class _ProgramReader:
             x.quant = x.quant or quant
             output = Value(node.name, x.shape)
             self._append(node, Step("dequantize", self._layer(node), [x], output))
+        elif (constant := fold(node, self.values)) is not None:
+            constant.quant = quant
+            self.values[node] = constant
         else:
             output = self._typed(node)
             output.quant = quant

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from toolkit.errors import ToolkitError
-from toolkit.lower.ir import Step, Value, per_tensor
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.lower.ir import Step, Value
+from toolkit.ops.activation_cases import activation, case_id
 from toolkit.ops.add_linear import LinearForm, linear_form
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.broadcast import (
+    broadcast_fields,
+    in_place,
+    integer_operands,
+    merged_axes,
+    operand_data,
+    operand_pointer,
+    read_operands,
+)
+from toolkit.ops.broadcast_cases import broadcast_cases
 from toolkit.ops.fixed_point import multiply_high, shift_away
 from toolkit.ops.int8_value import scale_of, zero_point_of
-from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import output_bounds, quantize_multiplier
 from toolkit.ops.weighted import apply_bounds, float_bounds
 
@@ -30,122 +40,138 @@ class Add(Operator):
     """
 
     name = "add"
-    aten = ("aten.add.Tensor", "aten.add_.Tensor")
+    aten: ClassVar[tuple[str, ...]] = ("aten.add.Tensor", "aten.add_.Tensor")
     quantization = "io"
-    layout = "axes"  # a constant has axes; lower.layout turns it with the activation
+    layout = "axes"  # operands have axes; lower.layout turns them together
     fuses_activation = True
+    sign: ClassVar[int] = 1  # of b
 
-    def read(self, node: Any, reader: Reader) -> Step:
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         if node.kwargs.get("alpha", 1) != 1:
             raise reader.unsupported("alpha other than 1")
-        values = sorted(
-            (real_input(arg, reader) for arg in node.args[:2]), key=lambda value: value.data is not None
-        )
-        shape = tuple(node.meta["val"].shape)
-        if values[0].data is not None:
-            raise reader.unsupported("two constants")
-        if any(value.data is None and value.shape != shape for value in values):
-            raise reader.unsupported(
-                f"shapes {values[0].shape} and {values[1].shape}: an activation that broadcasts"
-            )
-        values = [value if value.data is None else _with_rank(value, len(shape)) for value in values]
-        return Step(self.name, "", values, Value("", ()))
+        operands, steps = read_operands(node, reader)
+        operands.sort(key=lambda value: value.data is not None)
+        return [*steps, Step(self.name, "", operands, Value("", ()))]
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        x, y = inputs[0], inputs[1] if len(inputs) > 1 else _operands(step)[1].data
-        assert y is not None
+        operands = integer_operands(step)
+        x, y = operand_data(operands, inputs)
         if step.output.quant is None:
-            return apply_bounds(x.astype(np.float32) + y.astype(np.float32), step)
-        return _sum(step, x, y)
+            return apply_bounds(x.astype(np.float32) + self.sign * y.astype(np.float32), step)
+        return _sum(step, operands, x, y, self.sign)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        a, b = _operands(step)
-        if b.data is None:
-            pointer, size = emitter.pointer(b), step.output.size
-        else:
-            data = _repeated(b.data, step.output.shape)
-            pointer, size = emitter.constant("addend", data), data.size
-        operands = [emitter.pointer(a), pointer]
-        tail = [emitter.pointer(step.output), str(step.output.size // size), str(size)]
-        if step.output.quant is None:
-            low, high = float_bounds(step)
-            return Call(
-                "tk_add_f32", [*operands, emitter.float_literal(low), emitter.float_literal(high), *tail]
-            )
-        bounds = [str(bound) for bound in output_bounds(step.output, step.attrs.get("activation"))]
-        if (form := _linear_form(step, a, b)) is not None:
-            fields = ", ".join([*map(str, form.fields()), *bounds])
-            form_name = emitter.local("tk_add_linear", "form", f"{{{fields}}}")
-            return Call("tk_add_linear_s8", [*operands, form_name, *tail])
-        zeros = [zero_point_of(value) for value in (a, b, step.output)]
-        parts = [
-            f"{{{zero}, {multiplier}, {shift}}}"
-            for zero, (multiplier, shift) in zip(zeros, _scales(step, a, b), strict=True)
+        operands = integer_operands(step)
+        form = _linear_form(step, operands, self.sign) if step.output.quant is not None else None
+        one_run = _one_run(step, operands)
+        if one_run is None or (self.sign < 0 and form is None):
+            return self._broadcast_call(step, operands, emitter)
+        rows, size = one_run
+        pointers = [
+            emitter.pointer(value) if value.data is None else emitter.constant(name, _repeated(value, step))
+            for name, value in zip(("augend", "addend"), operands, strict=True)
         ]
-        scales = emitter.local("tk_add_scales", "scales", f"{{{', '.join([*parts, *bounds])}}}")
-        return Call("tk_add_s8", [*operands, scales, *tail])
+        tail = [emitter.pointer(step.output), str(rows), str(size)]
+        if step.output.quant is None:
+            bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
+            return Call("tk_add_f32", [*pointers, *bounds, *tail])
+        if form is not None:
+            low, high = output_bounds(step.output, step.attrs.get("activation"))
+            fields = ", ".join(map(str, (*form.fields(), low, high)))
+            return Call(
+                "tk_add_linear_s8",
+                [*pointers, emitter.local("tk_add_linear", "form", f"{{{fields}}}"), *tail],
+            )
+        return Call("tk_add_s8", [*pointers, _scales_struct(step, operands, emitter), *tail])
+
+    def _broadcast_call(self, step: Step, operands: list[Value], emitter: Emitter) -> Call:
+        pointers = [operand_pointer(v, emitter, n) for v, n in zip(operands, ("a", "b"), strict=True)]
+        shape = emitter.local("tk_broadcast", "shape", f"{{{broadcast_fields(step, operands)}}}")
+        if step.output.quant is not None:
+            scales = _scales_struct(step, operands, emitter)
+            rest = [str(self.sign), scales, emitter.pointer(step.output), shape]
+            return Call("tk_add_broadcast_s8", [*pointers, *rest])
+        bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
+        kernel = "tk_sub_f32" if self.sign < 0 else "tk_add_broadcast_f32"
+        return Call(kernel, [*pointers, *bounds, emitter.pointer(step.output), shape])
 
     def overlap(self, step: Step, index: int) -> int | None:
-        return 0
+        return in_place(step, index)
 
     def cases(self) -> Iterable[Case]:
-        for kind in KINDS:
-            for shape in ((1, 1), (1, 5, 3, 8), (2, 257)):
-                a, b = activation("a", shape, kind, 0.05, 7), activation("b", shape, kind, 0.013, -100)
-                step = Step("add", "add", [a, b], activation("y", shape, kind, 0.06, -5))
-                yield Case(case_id("two", shape, kind), step, [sample(a, 1), sample(b, 2)])
-            yield from (_constant_case(shape, kind) for shape in ((1, 1, 1, 6), (1, 4, 1, 1), (1, 1, 1, 1)))
+        yield from broadcast_cases(self.name, (0.05, 0.013, 0.06))
+        for case in broadcast_cases(self.name, (0.75, 0.5, 1.0), (0, 0, 0)):  # halves: no linear form
+            if case.step.output.dtype == "int8":
+                yield Case(f"{case.id}-halves", case.step, case.inputs)
         yield from _all_pairs()
 
 
-def _with_rank(value: Value, rank: int) -> Value:
-    """Give a constant leading axes of size 1, so that its axes are the activation's."""
+def _one_run(step: Step, operands: list[Value]) -> tuple[int, int] | None:
+    """Return (rows, size) where a is whole and b the same ``size`` values for every row; constants are repeated."""
+    a, b = (value if value.data is None else _filled(value, step) for value in operands)
+    axes = merged_axes(step.output.shape, (a, b))
+    if not axes:
+        return 1, 1
+    sizes, strides_a, strides_b = zip(*axes, strict=True)
+    if len(axes) == 1 and (strides_a, strides_b) == ((1,), (1,)):
+        return 1, sizes[0]
+    if len(axes) == 1 and (strides_a, strides_b) == ((1,), (0,)):
+        return sizes[0], 1
+    if len(axes) == 2 and strides_a == (sizes[1], 1) and strides_b == (0, 1):
+        return sizes[0], sizes[1]
+    return None
+
+
+def _filled(value: Value, step: Step) -> Value:
+    """Return a constant broadcast along the axes behind its first long one."""
     assert value.data is not None
-    data = value.data.reshape((1,) * (rank - value.data.ndim) + value.data.shape)
-    return Value(value.name, data.shape, value.dtype, value.quant, data)
+    first = next((i for i, size in enumerate(value.shape) if size != 1), len(value.shape))
+    shape = (*value.shape[:first], *step.output.shape[first:])
+    return replace(value, shape=shape, data=np.broadcast_to(value.data, shape))
 
 
-def _operands(step: Step) -> tuple[Value, Value]:
-    """Return both inputs; a float constant becomes symmetric int8 in an int8 step."""
-    a, b = step.inputs
-    if b.data is None or step.output.quant is None:
-        return a, b
-    if b.quant is not None and b.quant.per_tensor and b.dtype == "int8":
-        return a, b
-    real = b.data.astype(np.float64)
-    if b.quant is not None:
-        by_axis = [-1 if axis == b.quant.axis else 1 for axis in range(real.ndim)]
-        real = (real - b.quant.zero_point.reshape(by_axis)) * b.quant.scale.reshape(by_axis)
-    scale = float(np.abs(real).max()) / 127 or 1.0
-    return a, Value(b.name, b.shape, "int8", per_tensor(scale), np.rint(real / scale).astype(np.int8))
+def _repeated(value: Value, step: Step) -> np.ndarray:
+    data = _filled(value, step).data
+    assert data is not None
+    return np.ascontiguousarray(data)
 
 
-def _sum(step: Step, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the int8 sum of int8 ``x`` and ``y``, which broadcast, at the step's scales."""
-    a, b = _operands(step)
-    scales = _scales(step, a, b)
+def _sum(step: Step, operands: list[Value], x: np.ndarray, y: np.ndarray, sign: int) -> np.ndarray:
+    """Return the int8 ``x + sign * y`` of int8 arrays, which broadcast, at the step's scales."""
+    scales = _scales(step, operands)
     total = np.zeros(1, np.int64)
-    for data, value, (multiplier, shift) in zip((x, y), (a, b), scales[:2], strict=True):
+    for data, value, (multiplier, shift), own in zip((x, y), operands, scales[:2], (1, sign), strict=True):
         centred = (data.astype(np.int64) - zero_point_of(value)) << EXTRA_BITS
-        total = total + shift_away(multiply_high(centred, multiplier), shift)
+        total = total + own * shift_away(multiply_high(centred, multiplier), shift)
     multiplier, shift = scales[2]
     scaled = shift_away(multiply_high(total, multiplier), shift) + zero_point_of(step.output)
     return np.clip(scaled, *output_bounds(step.output, step.attrs.get("activation"))).astype(np.int8)
 
 
-def _linear_form(step: Step, a: Value, b: Value) -> LinearForm | None:
+def _scales_struct(step: Step, operands: list[Value], emitter: Emitter) -> str:
+    zeros = [zero_point_of(value) for value in (*operands, step.output)]
+    parts = [
+        f"{{{zero}, {multiplier}, {shift}}}"
+        for zero, (multiplier, shift) in zip(zeros, _scales(step, operands), strict=True)
+    ]
+    bounds = map(str, output_bounds(step.output, step.attrs.get("activation")))
+    return emitter.local("tk_add_scales", "scales", f"{{{', '.join([*parts, *bounds])}}}")
+
+
+def _linear_form(step: Step, operands: list[Value], sign: int) -> LinearForm | None:
     """Return the linear form that equals the reference for every pair of int8 values."""
     every = np.arange(-128, 128, dtype=np.int8)
-    sums = _sum(step, every[:, None], every).astype(np.int64)
-    ratio_a, ratio_b = (scale_of(value) / scale_of(step.output) for value in (a, b))
+    sums = _sum(step, operands, every[:, None], every, sign).astype(np.int64)
+    ratio_a, ratio_b = (scale_of(value) / scale_of(step.output) for value in operands)
     low, high = output_bounds(step.output, step.attrs.get("activation"))
-    return linear_form(sums, ratio_a, ratio_b, low, high)
+    return linear_form(sums, ratio_a, sign * ratio_b, low, high)
 
 
-def _scales(step: Step, a: Value, b: Value) -> list[tuple[int, int]]:
+def _scales(step: Step, operands: list[Value]) -> list[tuple[int, int]]:
     """Return multiplier and right shift of a, b and the sum, relative to twice the larger input scale."""
-    twice_larger = 2 * max(scale_of(a), scale_of(b))
-    reals = [scale_of(a) / twice_larger, scale_of(b) / twice_larger]
+    scales = [scale_of(value) for value in operands]
+    twice_larger = 2 * max(scales)
+    reals = [scale / twice_larger for scale in scales]
     reals.append(twice_larger / (2**EXTRA_BITS * scale_of(step.output)))
     if reals[2] >= 1:
         raise ToolkitError(
@@ -157,20 +183,6 @@ def _scales(step: Step, a: Value, b: Value) -> list[tuple[int, int]]:
         (multiplier, shift - 31) if multiplier else (0, 0)
         for multiplier, shift in map(quantize_multiplier, reals)
     ]
-
-
-def _repeated(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the shortest run whose repetition is ``data`` broadcast to ``shape``."""
-    axis = next((i for i, size in enumerate(data.shape) if size != 1), data.ndim)
-    return np.broadcast_to(data, (*data.shape[:axis], *shape[axis:])).ravel()
-
-
-def _constant_case(constant: tuple[int, ...], kind: str) -> Case:
-    shape = (1, 4, 3, 6)
-    a, rng = activation("a", shape, kind, 0.05, 7), np.random.default_rng(len(constant) + sum(constant))
-    b = Value("b", constant, data=rng.normal(size=constant).astype(np.float32))
-    step = Step("add", "add", [a, b], activation("y", shape, kind, 0.06, -5), {"activation": (0.0, np.inf)})
-    return Case(case_id("constant", constant, kind), step, [sample(a, 3)])
 
 
 def _all_pairs() -> Iterable[Case]:

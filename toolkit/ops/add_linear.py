@@ -32,17 +32,17 @@ def linear_form(sums: np.ndarray, ratio_a: float, ratio_b: float, low: int, high
 
     Args:
         sums: (256, 256) the reference's results for a, b in -128..127, clipped to ``low..high``.
-        ratio_a: scale of a over scale of the sum; ``ratio_b`` alike.
+        ratio_a: scale of a over scale of the sum; ``ratio_b`` alike, negative for a difference.
         low: the least result; sums clipped there may come out lower before clipping, as long as they are clipped.
         high: the largest result, alike.
     """
-    shift = FACTOR_BITS - int(np.frexp(max(ratio_a, ratio_b))[1])
+    shift = FACTOR_BITS - int(np.frexp(max(abs(ratio_a), abs(ratio_b)))[1])
     if not 17 <= shift <= 47:
         return None
     values = np.arange(-128, 128, dtype=np.int64)
     for stretch in STRETCHES:
         factors = [round(ratio * (1 + stretch) * 2**shift) for ratio in (ratio_a, ratio_b)]
-        if max(factors) >= 2**FACTOR_BITS:
+        if max(map(abs, factors)) >= 2**FACTOR_BITS:
             continue
         exact = values[:, None] * factors[0] + values * factors[1]
         # Each pair bounds the bias: sum << shift <= exact + bias < (sum + 1) << shift.

@@ -76,13 +76,18 @@ class Operator(ABC):
     # "axes": has axis attributes that `transpose` can rename. "fixed": the order of elements matters.
     layout: ClassVar[Literal["channels_last", "any", "axes", "fixed"]] = "fixed"
     fuses_activation: ClassVar[bool] = False  # a following relu/relu6/clamp becomes output bounds
+    code_free: ClassVar[bool] = False  # the output lies in an input's memory, or an input in the output's
     integer_output: ClassVar[bool] = False  # takes int8 and gives int32 indices: no quantize follows
     moves_data: ClassVar[bool] = (
         False  # values pass unchanged, so integers may pass where a float was meant to
     )
+    one_scale: ClassVar[bool] = False  # with "share": every input must come at the output's scale
 
-    def read(self, node: Any, reader: Reader) -> Step:
-        """Turn one FX node into a step in torch's layout, with float or quantized values alike."""
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
+        """Turn one FX node into a step in torch's layout, with float or quantized values alike.
+
+        Of several steps, in order, the last gives the node's output.
+        """
         raise NotImplementedError(f"{self.name} is made by a pass, not read")
 
     @abstractmethod

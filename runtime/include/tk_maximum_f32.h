@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_MAXIMUM_F32_H
+#define TK_MAXIMUM_F32_H
+
+#include "tk_broadcast.h"
+
+/* output = the larger of a and b.
+ * `output` may be an operand that does not repeat. */
+TK_KERNEL void tk_maximum_f32(const float *a, const float *b, float *output, const tk_broadcast *s) {
+    for (int32_t i = 0; i < s->size[0]; ++i) {
+        for (int32_t j = 0; j < s->size[1]; ++j) {
+            for (int32_t k = 0; k < s->size[2]; ++k) {
+                const float *x = a + tk_row_of(s->a, i, j, k);
+                const float *y = b + tk_row_of(s->b, i, j, k);
+                for (int32_t l = 0; l < s->size[3]; ++l) {
+                    const float p = x[l * s->a[3]], q = y[l * s->b[3]];
+                    *output++ = p > q ? p : q;
+                }
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,18 @@
+"""The larger of two operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.ops.selection import SelectionOperator
+
+
+class Maximum(SelectionOperator):
+    """``output = max(a, b)``, all at one scale."""
+
+    name = "maximum"
+    aten = ("aten.maximum.default",)
+    function = np.maximum
+
+
+OPERATOR = Maximum()
