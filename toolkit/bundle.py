@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from toolkit.lower.ir import Model, Value
 from toolkit.lower.passes import lower
 from toolkit.ops import operators
 from toolkit.ops.weighted import is_ternary
+
+if TYPE_CHECKING:
+    from toolkit.tune.budget import Choice
 
 SCHEMA = 1
 OPTIMIZE = ("speed", "size", "ram")
@@ -75,11 +79,13 @@ def export(
     model = lower(program)
     model.name = prefix
     _check_one_sample(model, source)
-    shared = optimize == "size"
+    shared, bands = optimize == "size", None
     if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
-        shared = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
+        choice = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
+        model, shared, bands = choice.model, choice.shared, choice.patches
     emitted = c.emit(model, chosen.kernels, share_kernels=shared)
     manifest = _manifest(model, emitted, chosen, name, source, info, "size" if shared else optimize)
+    manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
     outputs = reference.run_batch(model, inputs)
@@ -111,8 +117,8 @@ def _tuned(
     max_flash: int | None,
     max_ram: int | None,
     progress: Callable[[str], None],
-) -> bool:
-    """Choose kernels by counting; return True when layers must share them to stay within the limits."""
+) -> Choice:
+    """Choose kernels by counting."""
     from toolkit.tune.budget import Budget, tune
 
     if not target.bare_metal:

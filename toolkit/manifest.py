@@ -22,7 +22,7 @@ def read(bundle: Path, *parts: str) -> dict[str, Any]:
     Args:
         bundle: folder that ``toolkit export`` wrote.
         parts: what the caller will look at beside the target and the input and output tensors: ``layers``,
-            ``golden``, ``sizes`` or ``memory_plan``.
+            ``golden``, ``sizes``, ``memory_plan`` or ``patches``.
 
     Raises:
         ToolkitError: it is missing, or something in it is missing, of the wrong type or inconsistent.
@@ -99,11 +99,17 @@ def _memory_plan(_: dict[str, Any], plan: Any) -> Iterator[str]:
         yield from _fields(buffer, {**texts, **counts})
 
 
+def _patches(_: dict[str, Any], patches: Any) -> Iterator[str]:
+    if patches is not None:
+        yield from _fields(patches, dict.fromkeys(("layers", "bands"), _is_count))
+
+
 _PARTS: dict[str, Callable[[dict[str, Any], Any], Iterator[str]]] = {
     "layers": _layers,
     "golden": _golden,
     "sizes": _sizes,
     "memory_plan": _memory_plan,
+    "patches": _patches,
 }
 
 

@@ -11,6 +11,7 @@ from toolkit.kernels import implementation
 from toolkit.lower.arena import Arena, place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
+from toolkit.ops import operators
 from toolkit.ops.base import Call
 
 CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t",
@@ -58,6 +59,7 @@ class _Writer:
         self.arena = place(model)
         self.prefix = identifier(model.name)
         self.constants: list[str] = []
+        self.shared: dict[tuple[str, bytes], str] = {}  # constants by type and content
         self.locals: list[str] = []
         self.layer: Layer | None = None
         self.index = 0
@@ -70,6 +72,10 @@ class _Writer:
     def constant(self, suffix: str, data: np.ndarray) -> str:
         assert self.layer is not None
         name = f"{self.prefix}_{self.index}_{suffix}"
+        content = (str(data.dtype), data.tobytes())
+        if content in self.shared:  # weights that several steps of a sequence, or bands of a layer, use
+            return self.shared[content]
+        self.shared[content] = name
         self.layer.constant_bytes += data.nbytes
         if suffix.startswith("weight"):
             self.layer.weight_bytes += data.nbytes
@@ -101,8 +107,8 @@ class _Writer:
         bodies: list[str] = []
         headers: list[str] = []
         for i, step in enumerate(self.model.steps):
-            if step.op == "reshape":
-                continue  # shares its input's memory
+            if operators()[step.op].code_free:
+                continue
             self.index, self.locals = i, []
             function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
             self.layer = Layer(step, function, [])

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from toolkit.kernels import implementation
 from toolkit.lower.ir import Model, Value
 from toolkit.lower.plan import Buffer, Overlap, Plan, plan
+from toolkit.ops import operators
 
 ALIGNMENT = 8  # so that any kernel may load whole words
+
+
+@dataclass(frozen=True)
+class Place:
+    """The buffer that holds a value, alone or with others, and where in it."""
+
+    buffer: str
+    offset: int
+    alone: bool  # as big as the buffer
 
 
 @dataclass(frozen=True)
@@ -17,12 +27,13 @@ class Arena:
 
     plan: Plan
     buffers: list[Buffer]
-    storage: dict[int, str]  # id(value) -> buffer name; a reshape's output shares its input's buffer
+    storage: dict[int, Place]  # by id(value)
     scratch: dict[int, str]  # step index -> buffer name
 
     def offset(self, value: Value) -> int:
         """Return the arena offset of an activation."""
-        return self.plan.offsets[self.storage[id(value)]]
+        place = self.storage[id(value)]
+        return self.plan.offsets[place.buffer] + place.offset
 
     def scratch_offset(self, step: int) -> int | None:
         """Return the arena offset of a step's scratch memory, or None when it needs none."""
@@ -34,26 +45,28 @@ def place(model: Model) -> Arena:
 
     Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end.
     """
-    storage: dict[int, str] = {}
+    storage: dict[int, Place] = {}
     spans: dict[str, list[int]] = {}  # bytes, first, last
+    owners = _owners(model)
 
     def define(value: Value, time: int) -> None:
-        name = f"{value.name}" if value.name not in spans else f"{value.name}_{time}"
-        storage[id(value)] = name
-        spans[name] = [value.nbytes, time, time]
+        owner, offset = owners.get(id(value), (value, 0))
+        if id(owner) not in storage:
+            name = owner.name if owner.name not in spans else f"{owner.name}_{time}"
+            storage[id(owner)] = Place(name, 0, alone=True)
+            spans[name] = [owner.nbytes, time, time]
+        if value is not owner:
+            storage[id(value)] = Place(storage[id(owner)].buffer, offset, value.nbytes == owner.nbytes)
 
     for value in model.inputs:
         define(value, 0)
     for i, step in enumerate(model.steps):
         for value in step.activations:
-            spans[storage[id(value)]][2] = i + 1
-        if step.op == "reshape":
-            storage[id(step.output)] = storage[id(step.inputs[0])]
-        else:
-            define(step.output, i + 1)
+            spans[storage[id(value)].buffer][2] = i + 1
+        define(step.output, i + 1)
     end = len(model.steps) + 1
     for value in model.outputs:
-        spans[storage[id(value)]][2] = end
+        spans[storage[id(value)].buffer][2] = end
     buffers = [Buffer(name, size, first, last) for name, (size, first, last) in spans.items()]
     scratch = {}
     for i, step in enumerate(model.steps):
@@ -64,19 +77,43 @@ def place(model: Model) -> Arena:
     return Arena(plan(buffers, overlaps, alignment=ALIGNMENT), buffers, storage, scratch)
 
 
-def _overlaps(model: Model, storage: dict[int, str], buffers: dict[str, Buffer]) -> list[Overlap]:
+def _owners(model: Model) -> dict[int, tuple[Value, int]]:
+    """Return, by id, the values that lie in another one's memory: that one, and the byte offset in it."""
+    owners: dict[int, tuple[Value, int]] = {}
+
+    def owner(value: Value) -> tuple[Value, int]:
+        return owners.get(id(value), (value, 0))
+
+    for step in reversed(model.steps):  # a join's parts, the last join first: it may be part of another
+        if step.op == "join":
+            whole, start = owner(step.output)
+            for part in step.inputs:
+                owners[id(part)] = (whole, start)
+                start += part.nbytes
+    for step in model.steps:
+        if operators()[step.op].code_free and step.op != "join":
+            whole, start = owner(step.inputs[0])
+            row = step.output.nbytes // step.output.shape[1] if step.op == "band" else 0
+            owners[id(step.output)] = (whole, start + step.attrs.get("first", 0) * row)
+    return owners
+
+
+def _overlaps(model: Model, storage: dict[int, Place], buffers: dict[str, Buffer]) -> list[Overlap]:
     """Return which outputs may reach into an input that dies in the same step."""
     overlaps = []
     for i, step in enumerate(model.steps):
-        if step.op == "reshape":
+        place = storage[id(step.output)]
+        if operators()[step.op].code_free or not place.alone:
             continue
-        out = buffers[storage[id(step.output)]]
+        out = buffers[place.buffer]
         for index, value in enumerate(step.inputs):
             if value.data is not None:
                 continue
-            source = buffers[storage[id(value)]]
+            if not storage[id(value)].alone:
+                continue
+            source = buffers[storage[id(value)].buffer]
             gap = implementation(step).overlap(step, index)
-            twice = sum(storage.get(id(v)) == source.name for v in step.activations) > 1
+            twice = sum(storage[id(v)].buffer == source.name for v in step.activations) > 1
             if gap is not None and source.last == i + 1 and gap < out.bytes and not twice:
                 overlaps.append(Overlap(out.name, source.name, gap))
     return overlaps

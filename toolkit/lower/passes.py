@@ -10,8 +10,9 @@ from toolkit.lower.ir import Model
 from toolkit.lower.layout import channels_last, layout_at_boundary, remove_permutes
 from toolkit.lower.quantized import integer_boundary, quantize_bias, remove_dead, use_integers
 from toolkit.lower.read import read
-from toolkit.lower.rescale import rescale_after_sharing
+from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
 from toolkit.lower.rounding import set_rounding
+from toolkit.ops import operators
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def name_values(model: Model) -> Model:
     """Name every activation after the layer that makes it: these names stand in the manifest and the report."""
     taken = {value.name for value in model.inputs}
-    # a reshape shares its input's memory and shows nowhere: it takes what names are left
-    for step in sorted(model.steps, key=lambda step: step.op == "reshape"):
+    # what takes no code shows nowhere: it takes what names are left
+    for step in sorted(model.steps, key=lambda step: operators()[step.op].code_free):
         name, count = step.name, 2
         while name in taken:
             name, count = f"{step.name}_{count}", count + 1
@@ -33,6 +34,7 @@ def name_values(model: Model) -> Model:
 PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
     fuse_activation,
+    rescale_between_quantizations,
     use_integers,
     remove_dead,
     integer_boundary,

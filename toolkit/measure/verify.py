@@ -19,6 +19,7 @@ from toolkit.device.targets import Target
 from toolkit.errors import DEVICE, ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
+from toolkit.ops import operators
 
 SCHEMA = 1
 HOST_LABEL = "host C"
@@ -113,7 +114,7 @@ def verify(
         ToolkitError: the bundle is damaged, a compiler or emulator is missing, or a device fails.
     """
     bundle = Path(bundle)
-    manifest = manifests.read(bundle, "layers", "golden")
+    manifest = manifests.read(bundle, "layers", "golden", "patches")
     model = _model(bundle, manifest)
     golden_in, golden_out = bundles.golden_samples(bundle, manifest)
     random = bundles.fresh_inputs(manifest, fresh, seed)
@@ -154,12 +155,16 @@ def _devices(
 
 def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     from toolkit.lower.passes import lower
+    from toolkit.lower.patches import Patches, apply_patches
     from toolkit.program import pt2
 
     program, _ = pt2.load(bundle / "model.pt2")
     model = lower(program)
+    if manifest.get("patches") is not None:
+        bands = Patches(manifest["patches"]["layers"], manifest["patches"]["bands"])
+        model = apply_patches(model, bands) or model
     described = [tuple(tensor["device_shape"]) for tensor in (*manifest["inputs"], *manifest["outputs"])]
-    layers = [step for step in model.steps if step.op != "reshape"]
+    layers = [step for step in model.steps if not operators()[step.op].code_free]
     shapes = [value.shape for value in (*model.inputs, *model.outputs)]
     if described != shapes or len(manifest["layers"]) != len(layers):
         raise ToolkitError(
@@ -226,7 +231,9 @@ def _layers(
     """Yield (sample, layer, reference's output, device's output) of every layer and sample of a traced run."""
     for sample, entries in enumerate(ran.trace or []):
         one = [array[sample : sample + 1] for array in inputs]
-        steps = [(step, out) for step, out in reference.trace(model, one) if step.op != "reshape"]
+        steps = [
+            (step, out) for step, out in reference.trace(model, one) if not operators()[step.op].code_free
+        ]
         if len(entries) != len(steps):
             raise ToolkitError(
                 f"the device ran {len(entries)} layers instead of {len(steps)}",

@@ -29,6 +29,7 @@ class Reshape(Operator):
     )
     quantization = "share"
     moves_data = True
+    code_free = True
 
     def read(self, node: Any, reader: Reader) -> Step:
         return Step(self.name, "", [reader.value(node.args[0])], Value("", ()))

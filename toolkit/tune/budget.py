@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from toolkit.device.targets import Target
 from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.lower import patches
 from toolkit.lower.ir import Model
+from toolkit.lower.patches import Patches
 from toolkit.measure.memory import Memory
 from toolkit.tune.choose import choose_fastest, choose_small_arena, count_candidates
 from toolkit.tune.image import memory_of
@@ -45,6 +47,15 @@ class Budget:
         )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A model with its kernels chosen, and what else was decided."""
+
+    model: Model
+    shared: bool  # layers must share kernels, for size
+    patches: Patches | None  # how the first layers are computed
+
+
 def tune(
     model: Model,
     target: Target,
@@ -53,8 +64,8 @@ def tune(
     *,
     toolchain: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> bool:
-    """Choose a kernel for every step of ``model`` by counting; return True when kernels must be shared for size.
+) -> Choice:
+    """Choose a kernel for every step of ``model`` by counting, and bands for its first layers where RAM is short.
 
     Args:
         model: lowered; its steps' kernels are set.
@@ -68,32 +79,39 @@ def tune(
         ToolkitError: no choice stays within the budget; a compiler or emulator is missing.
     """
     tuned = count_candidates(model, target, toolchain=toolchain, progress=progress)
+    banded, bands = model, None
     if goal == "ram":
         choose_small_arena(model, tuned)
+        banded, bands = patches.search(model)
     else:
         choose_fastest(model, tuned)
     shared = goal == "size"
     if not budget.limited:
-        return shared
+        return Choice(banded, shared, bands)
 
     def measured(size: bool) -> Memory:
         progress("linking")
-        return memory_of(model, target, toolchain=toolchain, size=size)
+        return memory_of(banded, target, toolchain=toolchain, size=size)
 
     memory = measured(shared)
     if budget.ram_bytes is not None and memory.ram_bytes > budget.ram_bytes:
-        choose_small_arena(model, tuned, max(budget.ram_bytes - (memory.ram_bytes - memory.arena_bytes), 0))
+        arena = max(budget.ram_bytes - (memory.ram_bytes - memory.arena_bytes), 0)
+        if choose_small_arena(model, tuned, arena) > arena:
+            progress("looking for bands of the first layers")
+            banded, bands = patches.search(model, arena)
         memory = measured(shared)
         if memory.ram_bytes > budget.ram_bytes:
             raise _refusal("RAM", "--max-ram", memory.ram_bytes, budget.ram_bytes)
     if budget.flash_bytes is None or memory.flash_bytes <= budget.flash_bytes:
-        return shared
+        return Choice(banded, shared, bands)
     least = memory.flash_bytes
     for price, shared in _SMALLER:
         choose_fastest(model, tuned, price)
+        if bands is not None:
+            banded = patches.apply_patches(model, bands) or model
         memory = measured(shared)
         if budget.allows(memory):
-            return shared
+            return Choice(banded, shared, bands)
         least = min(least, memory.flash_bytes)
     raise _refusal("flash", "--max-flash", least, budget.flash_bytes)
 
