@@ -100,7 +100,43 @@ typedef struct {
     "mov r11, r7\n"    \
     "pop {r4-r7, pc}\n"
 
+/* Copy `bytes` bytes, four words at a time where both ends are aligned. */
+TK_V6M_FUNCTION void tk_copy_v6m(TK_UNUSED int8_t *to, TK_UNUSED const int8_t *from,
+                                 TK_UNUSED int32_t bytes) {
+    __asm volatile(".syntax unified\n"
+                   "push {r4-r6, lr}\n"
+                   "movs r3, r0\n"
+                   "orrs r3, r1\n"
+                   "lsls r3, r3, #30\n"
+                   "bne 2f\n"
+                   "b 1f\n"
+                   "0:\n"
+                   "ldmia r1!, {r3-r6}\n"
+                   "stmia r0!, {r3-r6}\n"
+                   "1:\n"
+                   "subs r2, #16\n"
+                   "bpl 0b\n"
+                   "adds r2, #16\n"
+                   "2:\n"
+                   "cmp r2, #0\n"
+                   "beq 4f\n"
+                   "3:\n"
+                   "ldrb r3, [r1]\n"
+                   "strb r3, [r0]\n"
+                   "adds r0, #1\n"
+                   "adds r1, #1\n"
+                   "subs r2, #1\n"
+                   "bne 3b\n"
+                   "4:\n"
+                   "pop {r4-r6, pc}\n" ::
+                       : "memory");
+}
+
 #else
+
+TK_INLINE void tk_copy_v6m(int8_t *to, const int8_t *from, int32_t bytes) {
+    for (int32_t i = 0; i < bytes; ++i) to[i] = from[i];
+}
 
 /* Twin of what the assembly does with one sum, for the channel at `table`. */
 TK_INLINE int8_t tk_finish_one_v6m(int32_t sum, const int32_t *table, const tk_finish_v6m *f, int32_t twice) {

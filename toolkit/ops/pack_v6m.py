@@ -11,15 +11,19 @@ _MOST_BIAS = 2**23  # it shares a word with the shift
 _MOST_SUM = 2**29
 
 
-def fits(folded: Folded) -> bool:
-    """True when biases, shifts and sums keep within what the kernels' tables and multiplications hold."""
+def fits(folded: Folded, bias: np.ndarray | None = None) -> bool:
+    """True when biases, shifts and sums keep within what the kernels' tables and multiplications hold.
+
+    ``bias``: what the table will hold, the folded bias unless given.
+    """
     channels = folded.weight.shape[0]
     weight = np.abs(folded.weight.reshape(channels, -1).astype(np.int64))
     shift = _shifts(folded)
+    bias = np.abs(folded.bias if bias is None else bias)
     return bool(
         weight.max(initial=0) <= 127  # -128 twice in a row would overflow 16 bits
-        and np.abs(folded.bias).max(initial=0) < _MOST_BIAS
-        and (128 * weight.sum(1) + np.abs(folded.bias)).max(initial=0) < _MOST_SUM
+        and bias.max(initial=0) < _MOST_BIAS
+        and (128 * weight.sum(1) + bias).max(initial=0) < _MOST_SUM
         and (folded.multiplier > 0).all()
         and (shift >= 1).all()
         and (shift <= 31).all()
@@ -43,8 +47,14 @@ def finish(folded: Folded, bias: np.ndarray, emitter: Emitter) -> str:
 
 
 def pack_row_pairs(matrix: np.ndarray) -> np.ndarray:
-    """Store (channels, depth) weights + 128, two rows by two columns in turn; missing ones are 0. Returns uint8, flat."""
+    """Store (channels, depth) weights + 128, two rows by two columns in turn; missing ones are 0. Flat uint8."""
     pad = [(0, -matrix.shape[0] % 2), (0, -matrix.shape[1] % 2)]
     m = np.pad(matrix.astype(np.int64), pad) + 128
     rows, columns = m.shape
     return m.reshape(rows // 2, 2, columns // 2, 2).transpose(0, 2, 1, 3).astype(np.uint8).reshape(-1)
+
+
+def pack_four_rows(matrix: np.ndarray) -> np.ndarray:
+    """Store (channels, depth) weights + 128, four rows of a column side by side; missing rows are 0. Flat uint8."""
+    m = np.pad(matrix.astype(np.int64), [(0, -matrix.shape[0] % 4), (0, 0)]) + 128
+    return m.reshape(m.shape[0] // 4, 4, -1).transpose(0, 2, 1).astype(np.uint8).reshape(-1)
