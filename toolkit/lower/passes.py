@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.ir import Model
-from toolkit.lower.layout import channels_last, layout_at_boundary, remove_permutes
+from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
 from toolkit.lower.quantized import integer_boundary, quantize_bias, remove_dead, use_integers
 from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
@@ -42,6 +42,7 @@ PASSES: list[Callable[[Model], Model]] = [
     fuse_pad,
     rescale_after_sharing,
     quantize_bias,
+    as_images,
     channels_last,
     remove_permutes,
     layout_at_boundary,
