@@ -68,11 +68,11 @@ def one_op(
     return bytes(builder.Output())
 
 
-def run_reference(model: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def run_reference(
+    model: bytes, inputs: Sequence[np.ndarray], kernels: OpResolverType = OpResolverType.BUILTIN_REF
+) -> np.ndarray:
     """Return the output of a one-operator model, computed by LiteRT's reference kernels."""
-    interpreter = Interpreter(
-        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-    )
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=kernels, num_threads=1)
     interpreter.allocate_tensors()
     for detail, data in zip(interpreter.get_input_details(), inputs, strict=True):
         interpreter.set_tensor(detail["index"], np.ascontiguousarray(data))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from toolkit.lower.ir import Model
 
-ONCE_IN_LITERT = {"fully_connected"}
+ONCE_IN_LITERT = {"fully_connected", "sigmoid", "tanh"}
 CONVENTIONS = ("single", "double", "litert")
 
 

@@ -25,26 +25,36 @@ POLYNOMIAL = (0.00138116616, 0.00837013498, 0.0416685268, 0.166665092, 0.4999999
 
 def exp_q26(x: np.ndarray) -> np.ndarray:
     """Return exp(x) in Q0.31 for x <= 0 in Q5.26; int64 arrays. See ``tk_exp_q26``."""
-    quarter = 1 << 24
+    return exp_below_zero(x, 5)
+
+
+def exp_below_zero(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """Return exp(x) in Q0.31 for x <= 0 with 4 or 5 integer bits; int64 arrays."""
+    quarter = 1 << (29 - integer_bits)
     part = (x & (quarter - 1)) - quarter
-    t = part * 32 + (1 << 28)
+    t = (part << integer_bits) + (1 << 28)
     t2 = multiply_high(t, t)
     t3, t4 = multiply_high(t2, t), multiply_high(t2, t2)
     third = multiply_high(shift_away(t4, 2) + t3, THIRD)
     y = EXP_OF_EIGHTH + multiply_high(t + shift_away(third + t2, 1), EXP_OF_EIGHTH)
     rest = part - x
-    for k, factor in enumerate(FACTORS):
-        y = np.where((rest >> (24 + k)) & 1, multiply_high(y, factor), y)
+    for k, factor in enumerate(FACTORS[: integer_bits + 2]):
+        y = np.where((rest >> (29 - integer_bits + k)) & 1, multiply_high(y, factor), y)
     return np.where(x == 0, 2**31 - 1, y)
 
 
 def reciprocal_q31(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + x) in Q0.31 for 0 <= x < 1 in Q0.31; int64 arrays. See ``tk_reciprocal_q31``."""
+    return shift_left_saturated(newton_reciprocal(x), 1)
+
+
+def newton_reciprocal(x: np.ndarray) -> np.ndarray:
+    """Return 2 / (1 + x) in Q2.29 for 0 <= x < 1 in Q0.31; int64 arrays."""
     half = (x + 2**31) >> 1
     y = 1515870810 + multiply_high(half, -1010580540)
     for _ in range(3):
         y = y + shift_left_saturated(multiply_high(y, (1 << 29) - multiply_high(half, y)), 2)
-    return shift_left_saturated(y, 1)
+    return y
 
 
 def exp_f32(x: np.ndarray) -> np.ndarray:
