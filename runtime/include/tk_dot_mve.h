@@ -2,11 +2,11 @@
 #ifndef TK_DOT_MVE_H
 #define TK_DOT_MVE_H
 
-#include "tk_mve.h"
+#include "tk_requantize_mve.h"
 
-/* Four output channels at a time: a tile of the matrix is `chunks` times four rows of 16 weights, then four biases,
- * four multipliers and four shifts (bytes, negative: to the right). toolkit/kernels/tile_mve.py packs it. VMLADAVA
- * adds 16 products to a register of even number, so eight of them hold four channels of two pixels. */
+/* Four output channels at a time: a tile of the matrix is `chunks` times four rows of 16 weights, then the
+ * constants of tk_requantize_mve.h; toolkit/kernels/tile_mve.py packs it. VMLADAVA adds 16 products to a register of
+ * even number, so eight of them hold four channels of two pixels. */
 
 typedef struct {
     const int8_t *tiles;
@@ -88,14 +88,6 @@ TK_INLINE void tk_dot_x2_mve(const int8_t *x0, const int8_t *x1, int32_t chunks,
 #endif
 }
 
-/* Requantize four sums, bias added: `scale` holds four multipliers, then four shifts of -1 or less. Rounding once is
- * exact, because the low 31 bits of the product never carry into the result. */
-TK_INLINE tk_s32x4 tk_requantize_mve(tk_s32x4 sum, tk_s32x4 multiplier, tk_s32x4 shift, int twice) {
-    if (!twice) return tk_v_shift_rounded(tk_v_high(sum, multiplier), shift);
-    const tk_s32x4 high = tk_v_high_rounded(sum, multiplier);
-    return tk_v_shift_rounded(tk_v_add(high, tk_v_sign(high)), shift); /* half away from zero */
-}
-
 /* The channels of one pixel. `ragged`: their number is no multiple of four. */
 TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_t *output, int twice,
                                   int ragged) {
@@ -104,9 +96,8 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
     const int8_t *tile = m->tiles;
     for (int32_t left = m->channels; left > 0; left -= 4, output += 4, tile += 36) {
         tk_s32x4 y = tk_dot_x1_mve(x, chunks, &tile);
-        const int32_t *constants = (const int32_t *)(const void *)tile;
-        y = tk_v_add(y, tk_v_load(constants));
-        y = tk_requantize_mve(y, tk_v_load(constants + 4), tk_v_load_s8(tile + 32), twice);
+        const tk_scales_mve scales = tk_load_scales_mve(tile);
+        y = tk_requantize_mve(y, &scales, twice);
         y = tk_v_min(tk_v_max(tk_v_add_n(y, zero_point), min), max);
         if (ragged && left < 4) {
             tk_v_store_some_s8(output, y, left);
@@ -125,11 +116,9 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
     for (int32_t left = channels; left > 0; left -= 4, output += 4, tile += 36) {
         tk_s32x4 y0, y1;
         tk_dot_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
-        const int32_t *constants = (const int32_t *)(const void *)tile;
-        const tk_s32x4 bias = tk_v_load(constants), multiplier = tk_v_load(constants + 4);
-        const tk_s32x4 shift = tk_v_load_s8(tile + 32);
-        y0 = tk_requantize_mve(tk_v_add(y0, bias), multiplier, shift, twice);
-        y1 = tk_requantize_mve(tk_v_add(y1, bias), multiplier, shift, twice);
+        const tk_scales_mve scales = tk_load_scales_mve(tile);
+        y0 = tk_requantize_mve(y0, &scales, twice);
+        y1 = tk_requantize_mve(y1, &scales, twice);
         y0 = tk_v_min(tk_v_max(tk_v_add_n(y0, zero_point), min), max);
         y1 = tk_v_min(tk_v_max(tk_v_add_n(y1, zero_point), min), max);
         if (ragged && left < 4) {

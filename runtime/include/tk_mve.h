@@ -33,7 +33,13 @@ TK_INLINE tk_s32x4 tk_v_shift_rounded(tk_s32x4 a, tk_s32x4 b) { return vrshlq_s3
 TK_INLINE tk_s32x4 tk_v_sign(tk_s32x4 a) { return vshrq_n_s32(a, 31); }
 /* The low byte of each lane to consecutive bytes. */
 TK_INLINE void tk_v_store_s8(int8_t *to, tk_s32x4 a) { vstrbq_s32(to, a); }
-/* The same for the first `count` lanes. */
+/* Each lane, kept within int8, to consecutive bytes. */
+TK_INLINE void tk_v_store_saturated_s8(int8_t *to, tk_s32x4 a) {
+    const int16x8_t halves = vqmovnbq_s32(vreinterpretq_s16_s32(a), a);
+    const int8x16_t bytes = vqmovnbq_s16(vreinterpretq_s8_s16(halves), halves);
+    vstrbq_s32(to, vreinterpretq_s32_s8(bytes));
+}
+/* The low byte of each of the first `count` lanes. */
 TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
     vstrbq_p_s32(to, a, vctp32q((uint32_t)count));
 }
@@ -84,6 +90,9 @@ TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
     for (int32_t i = 0; i < tk_min(count, 4); ++i) to[i] = (int8_t)(a.lane[i] & 0xFF);
 }
 TK_INLINE void tk_v_store_s8(int8_t *to, tk_s32x4 a) { tk_v_store_some_s8(to, a, 4); }
+TK_INLINE void tk_v_store_saturated_s8(int8_t *to, tk_s32x4 a) {
+    tk_v_store_s8(to, tk_v_min(tk_v_max(a, tk_v_same(INT8_MIN)), tk_v_same(INT8_MAX)));
+}
 #endif
 
 /* Copy `count` bytes; the last load and store are of what is left. */
@@ -115,6 +124,26 @@ TK_INLINE void tk_set_mve(int8_t *to, int32_t value, int32_t count) {
                    : "q0", "lr", "memory");
 #else
     for (int32_t i = 0; i < count; ++i) to[i] = (int8_t)value;
+#endif
+}
+
+/* Keep `count` bytes within bounds. */
+TK_INLINE void tk_bound_mve(int8_t *bytes, int32_t min, int32_t max, int32_t count) {
+#ifdef TK_HAS_MVE
+    __asm volatile("vdup.8 q1, %[min]\n"
+                   "vdup.8 q2, %[max]\n"
+                   "wlstp.8 lr, %[count], 2f\n"
+                   "1: vldrb.u8 q0, [%[bytes]]\n"
+                   "vmax.s8 q0, q0, q1\n"
+                   "vmin.s8 q0, q0, q2\n"
+                   "vstrb.8 q0, [%[bytes]], #16\n"
+                   "letp lr, 1b\n"
+                   "2:\n"
+                   : [bytes] "+r"(bytes)
+                   : [count] "r"(count), [min] "r"(min), [max] "r"(max)
+                   : "q0", "q1", "q2", "lr", "memory");
+#else
+    for (int32_t i = 0; i < count; ++i) bytes[i] = (int8_t)tk_clamp(bytes[i], min, max);
 #endif
 }
 

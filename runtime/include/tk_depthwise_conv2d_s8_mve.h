@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_DEPTHWISE_CONV2D_S8_MVE_H
+#define TK_DEPTHWISE_CONV2D_S8_MVE_H
+
+#include "tk_depthwise_row_mve.h"
+#include "tk_planes_mve.h"
+#include "tk_window.h"
+
+/* As tk_depthwise_conv2d_s8 without dilation, for four channels or more. `bytes` of scratch for the planes and what
+ * may be read behind them, then 64 bytes for every 16 taps. */
+TK_KERNEL void tk_depthwise_conv2d_s8_mve(const int8_t *input, int32_t zero_point, const tk_depthwise_mve *d,
+                                          int32_t twice, int8_t *scratch, int32_t bytes, int8_t *output,
+                                          const tk_window *w) {
+    const int32_t step = w->kernel_h * w->stride_w, group = 4 * d->taps + 36;
+    const int32_t width = (w->out_w - 1) * w->stride_w + w->kernel_w, pitch = width * w->kernel_h;
+    const int32_t pixels = tk_min(w->in_w, width - w->pad_left);
+    int32_t next = 0;
+    tk_set_mve(scratch, zero_point, bytes);
+    for (int32_t y = 0; y < w->out_h; ++y) {
+        const int32_t top = y * w->stride_h - w->pad_top;
+        for (next = tk_max(next, top); next < top + w->kernel_h; ++next) {
+            int8_t *slot = scratch + w->pad_left * w->kernel_h + next % w->kernel_h;
+            if (next < w->in_h) {
+                tk_plane_row_mve(input + next * w->in_w * w->in_c, pixels, w->in_c, slot, pitch, w->kernel_h);
+            } else {
+                tk_plane_fill_mve(zero_point, pixels, w->in_c, slot, pitch, w->kernel_h);
+            }
+        }
+        const int32_t turn =
+            (top + w->pad_top * w->kernel_h) % w->kernel_h; /* of a row above the input, too */
+        const uint8_t *order = d->order + turn * 16 * d->chunks;
+        const int8_t *weight = d->weight;
+        for (int32_t c = 0; c < w->out_c; c += 4, weight += group) {
+            const int32_t o = tk_min(c, w->out_c - 4);
+            const int8_t *planes[4];
+            for (int32_t i = 0; i < 4; ++i) planes[i] = scratch + (o + i) / (w->out_c / w->in_c) * pitch;
+            if (d->chunks == 1 && step == 3) {
+                (twice ? tk_depthwise_row_twice_3_mve : tk_depthwise_row_once_3_mve)(planes, weight, order, d,
+                                                                                     output + o, w->out_w);
+            } else if (d->chunks == 1 && step == 6) {
+                (twice ? tk_depthwise_row_twice_6_mve : tk_depthwise_row_once_6_mve)(planes, weight, order, d,
+                                                                                     output + o, w->out_w);
+            } else {
+                tk_depthwise_row_mve(planes, weight, order, d, twice, step, scratch + bytes, output + o,
+                                     w->out_w);
+            }
+        }
+        output += w->out_w * w->out_c;
+        if (d->min > INT8_MIN || d->max < INT8_MAX) {
+            tk_bound_mve(output - w->out_w * w->out_c, d->min, d->max, w->out_w * w->out_c);
+        }
+    }
+}
+
+#endif
