@@ -1,37 +1,63 @@
-"""int8 convolution with SMLAD: two output rows in one multiply, two pixels at a time."""
+"""int8 convolution with SMLAD: two output channels in one multiply, three pixels at a time."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack import fits_two_rows, pack_two_rows
-from toolkit.ops.weighted import fold, input_zero_point, is_int8, requant_fields
-from toolkit.ops.window import widened_pair_bytes, window_of
+from toolkit.ops.pack_pairs import pair_finish, pair_weights
+from toolkit.ops.weighted import fold, input_zero_point, is_int8
+from toolkit.ops.window import Window, overlap_bytes, window_of
+
+PIXELS = 3  # of a tile
 
 
 class Conv2dS8Dsp(Kernel):
-    """Four output channels by two pixels; weights packed by ``pack_two_rows``."""
+    """Pairs of output channels by three pixels; constants packed by ``toolkit.ops.pack_pairs``."""
 
     name = "tk_conv2d_s8_dsp"
     op = "conv2d"
     sets = ("armv7em",)
+    rank = 2
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and fits_two_rows(fold(step))
+        return is_int8(step) and pair_finish(fold(step)) is not None
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        geometry = window_of(step)
+        window = emitter.local("tk_window", "window", geometry.initialiser())
         folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        matrix = folded.weight.reshape(folded.weight.shape[0], -1)
-        w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
+        finish = pair_finish(folded)
+        assert finish is not None
+        matrix = folded.weight.reshape(geometry.out_c, geometry.kernel_h, -1)
+        weight = pair_weights(replace(folded, weight=matrix), row_bytes(geometry))
+        w = emitter.constant("weight", weight)
+        table = emitter.constant("finish", finish)
+        double = str(int(folded.rounding == "double"))
+        bounds = [str(folded.low), str(folded.high)]
         scratch = emitter.scratch("uint32_t")
-        return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
+        return Call(self.name, [x, input_zero_point(step), w, table, double, *bounds, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
-        return widened_pair_bytes(window_of(step), 4)
+        return tile_scratch_bytes(window_of(step))
+
+    def overlap(self, step: Step, index: int) -> int | None:
+        return overlap_bytes(window_of(step), 1, 1, unit=PIXELS)
+
+
+def row_bytes(window: Window) -> int:
+    """Return the bytes of one kernel row, rounded up to whole words."""
+    return -(-window.kernel_w * window.in_c // 4) * 4
+
+
+def tile_scratch_bytes(window: Window) -> int:
+    """Return the bytes of a tile's widened pixels, and of three rows of bytes unless pixels are read in place."""
+    row = row_bytes(window)
+    direct = window.pointwise and window.in_c % 4 == 0
+    return PIXELS * (2 * window.kernel_h * row + (0 if direct else row))
 
 
 KERNEL = Conv2dS8Dsp()

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_PAIR_TILE_DSP_H
+#define TK_PAIR_TILE_DSP_H
+
+#include "tk_dsp.h"
+
+/* The tile of the int8 convolutions: pairs of output channels by three pixels, two channels in one multiply
+ * (tk_fully_connected_s8_dsp.h says how). Weights and finishing words come from toolkit/ops/pack_pairs.py:
+ *
+ *   x       the pixels widened as SXTB16 does, columns (0, 2), (1, 3), ... of the three pixels side by side
+ *   w       for every pair and four columns: the words of columns (0, 2) and (1, 3)
+ *   finish  eight words a pair: the sums' start (combined, first channel), then multiplier, rounding constant
+ *           with the zero point folded in, and shift: of the first channel, of the second
+ *   out     the first channel's output; those of the other pixels lie second and third bytes behind it
+ *
+ * `groups` counts four columns each, `pairs` is at least 1. */
+
+#define TK_PAIR_TILE_ARGUMENTS                                                                              \
+    const uint32_t *x TK_UNUSED, const uint32_t *w TK_UNUSED, const int32_t *finish TK_UNUSED,              \
+        int8_t *out TK_UNUSED, int32_t second TK_UNUSED, int32_t third TK_UNUSED, int32_t groups TK_UNUSED, \
+        int32_t pairs TK_UNUSED
+
+#ifdef TK_HAS_DSP
+/* Two columns: r0-r2 are the pixels' words, r4-r6 the combined sums, r7-r9 those of the pair's first channel. */
+#define TK_PAIR_COLUMNS(word)        \
+    "ldmia lr!, {r0, r1, r2}\n\t"    \
+    "smlad r4, " word ", r0, r4\n\t" \
+    "smlad r5, " word ", r1, r5\n\t" \
+    "smlad r6, " word ", r2, r6\n\t" \
+    "sxtb16 " word ", " word "\n\t"  \
+    "smlad r7, " word ", r0, r7\n\t" \
+    "smlad r8, " word ", r1, r8\n\t" \
+    "smlad r9, " word ", r2, r9\n\t"
+#define TK_PAIR_GROUP "ldmia r11!, {r3, r12}\n\t" TK_PAIR_COLUMNS("r3") TK_PAIR_COLUMNS("r12")
+#define TK_PAIR_GROUP_BYTES "68" /* 17 instructions of 4 bytes */
+
+/* On the stack: finish, out, x, its end, finish's end, where the first block begins; then what was pushed, then the
+ * arguments from the fifth. */
+#define TK_PAIR_PROLOGUE                                                               \
+    "push {r4-r11, lr}\n\t"                                                            \
+    "sub sp, #24\n\t"                                                                  \
+    "mov r11, r1\n\t"                                                                  \
+    "mov r10, r2\n\t"                                                                  \
+    "ldrd r4, r5, [sp, #68]\n\t"                                                       \
+    "add r5, r2, r5, lsl #5\n\t"                                                       \
+    "add r6, r4, r4, lsl #1\n\t"                                                       \
+    "add r6, r0, r6, lsl #3\n\t"                                                       \
+    "str r3, [sp, #4]\n\t"                                                             \
+    "strd r0, r6, [sp, #8]\n\t"                                                        \
+    "rsb r4, r4, #0\n\t" /* groups that the first of the blocks of eight leaves out */ \
+    "and r4, r4, #7\n\t"                                                               \
+    "mov r6, #" TK_PAIR_GROUP_BYTES "\n\t"                                             \
+    "adr.w r7, 2f\n\t"                                                                 \
+    "mla r4, r4, r6, r7\n\t"                                                           \
+    "orr r4, r4, #1\n\t"                                                               \
+    "strd r5, r4, [sp, #16]\n\t"
+
+#define TK_PAIR_SUMS                                                                             \
+    "1:\n\t"                                                                                     \
+    "ldmia r10!, {r4, r7}\n\t"                                                                   \
+    "str r10, [sp]\n\t"                                                                          \
+    "mov r5, r4\n\t"                                                                             \
+    "mov r6, r4\n\t"                                                                             \
+    "mov r8, r7\n\t"                                                                             \
+    "mov r9, r7\n\t"                                                                             \
+    "ldrd lr, r10, [sp, #8]\n\t"                                                                 \
+    "ldr.w pc, [sp, #20]\n\t"                                                                    \
+    ".p2align 2\n\t"                                                                             \
+    "2:\n\t" TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP \
+        TK_PAIR_GROUP TK_PAIR_GROUP "cmp lr, r10\n\t"                                            \
+    "bne.w 2b\n\t"                                                                               \
+    "sub r4, r4, r7\n\t" /* the second channel's sums times 256 */                               \
+    "sub r5, r5, r8\n\t"                                                                         \
+    "sub r6, r6, r9\n\t"                                                                         \
+    "ldrd r10, lr, [sp]\n\t" TK_PAIR_FINISH
+#define TK_PAIR_FINISH "ldmia r10!, {r0, r1, r2}\n\t" /* multiplier, constant, shift */
+#define TK_PAIR_OFFSETS "ldrd r3, r12, [sp, #60]\n\t"
+
+#define TK_PAIR_STORE(p0, p1, p2)  \
+    "strb.w " p2 ", [lr, r12]\n\t" \
+    "strb.w " p1 ", [lr, r3]\n\t"  \
+    "strb.w " p0 ", [lr], #1\n\t"
+
+#define TK_PAIR_EPILOGUE    \
+    "str lr, [sp, #4]\n\t"  \
+    "ldr r0, [sp, #16]\n\t" \
+    "cmp r10, r0\n\t"       \
+    "bne.w 1b\n\t"          \
+    "add sp, #24\n\t"       \
+    "pop {r4-r11, pc}"
+
+#define TK_PAIR_ROUND_ONCE(acc)          \
+    "smmla " acc ", " acc ", r0, r1\n\t" \
+    "asr.w " acc ", " acc ", r2\n\t"     \
+    "ssat " acc ", #8, " acc "\n\t"
+
+/* `doubled` makes twice the channel's sum of it; `t` is free. The sum's sign stands for that of the product's high part:
+ * where that is 0 and the sum negative, the shift that follows hides the difference. */
+#define TK_PAIR_ROUND_TWICE(doubled, acc, t)             \
+    doubled "\n\t"                                       \
+            "smmlar " t ", " acc ", r0, r1\n\t"          \
+            "add.w " acc ", " t ", " acc ", asr #31\n\t" \
+            "asr.w " acc ", " acc ", r2\n\t"             \
+            "ssat " acc ", #8, " acc "\n\t"
+
+static __attribute__((naked, noinline, unused)) void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
+    __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_ONCE("r7") TK_PAIR_ROUND_ONCE("r8")
+                       TK_PAIR_ROUND_ONCE("r9") TK_PAIR_OFFSETS TK_PAIR_STORE("r7", "r8", "r9")
+                           TK_PAIR_FINISH TK_PAIR_ROUND_ONCE("r4") TK_PAIR_ROUND_ONCE("r5")
+                               TK_PAIR_ROUND_ONCE("r6") TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE);
+}
+
+static __attribute__((naked, noinline, unused)) void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
+    __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_TWICE("lsl.w r7, r7, #1", "r7", "r3")
+                       TK_PAIR_ROUND_TWICE("lsl.w r8, r8, #1", "r8", "r3")
+                           TK_PAIR_ROUND_TWICE("lsl.w r9, r9, #1", "r9", "r3")
+                               TK_PAIR_OFFSETS TK_PAIR_STORE("r7", "r8", "r9")
+                                   TK_PAIR_FINISH TK_PAIR_ROUND_TWICE("asr.w r4, r4, #7", "r4", "r7")
+                                       TK_PAIR_ROUND_TWICE("asr.w r5, r5, #7", "r5", "r7")
+                                           TK_PAIR_ROUND_TWICE("asr.w r6, r6, #7", "r6", "r7")
+                                               TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE);
+}
+#else
+/* The same in C. `acc` is the channel's sum times 2^scaled. */
+TK_INLINE int8_t tk_finish_once(int32_t acc, const int32_t *finish) {
+    return (int8_t)tk_clamp(((int32_t)(((int64_t)acc * finish[0]) >> 32) + finish[1]) >> finish[2], -128,
+                            127);
+}
+TK_INLINE int8_t tk_finish_twice(int32_t twice, const int32_t *finish) {
+    const int32_t high = (int32_t)(((int64_t)twice * finish[0] + ((int64_t)1 << 31)) >> 32);
+    return (int8_t)tk_clamp((high + finish[1] - (twice < 0)) >> finish[2], -128, 127);
+}
+
+TK_INLINE void tk_pair_tile_c(TK_PAIR_TILE_ARGUMENTS, int32_t double_rounding) {
+    for (int32_t pair = 0; pair < pairs; ++pair, finish += 8, w += 2 * groups) {
+        const int32_t to[3] = {0, second, third};
+        for (int32_t i = 2; i >= 0; --i) {
+            int32_t both = finish[0], first = finish[1];
+            for (int32_t k = 0; k < 2 * groups; ++k) {
+                both = tk_smlad(w[k], x[3 * k + i], both);
+                first = tk_smlad(tk_sxtb16(w[k]), x[3 * k + i], first);
+            }
+            const int32_t other = (int32_t)((uint32_t)both - (uint32_t)first); /* times 256 */
+            out[to[i] + 2 * pair] =
+                double_rounding ? tk_finish_twice(2 * first, finish + 2) : tk_finish_once(first, finish + 2);
+            out[to[i] + 2 * pair + 1] =
+                double_rounding ? tk_finish_twice(other >> 7, finish + 5) : tk_finish_once(other, finish + 5);
+        }
+    }
+}
+static TK_NOINLINE TK_UNUSED void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, 0);
+}
+static TK_NOINLINE TK_UNUSED void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, 1);
+}
+#endif
+
+/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side. Returns where the next word goes. */
+static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *const *from, int32_t count,
+                                                          uint32_t *to) {
+#ifdef TK_HAS_DSP
+    const int8_t *a = from[0], *b = from[1], *c = from[2];
+    const int8_t *const end = a + count;
+    __asm volatile("1:\n\t"
+                   "ldr.w r0, [%[a]], #4\n\t"
+                   "ldr.w r1, [%[b]], #4\n\t"
+                   "ldr.w r2, [%[c]], #4\n\t"
+                   "sxtb16 r8, r0, ror #8\n\t"
+                   "sxtb16 r10, r1, ror #8\n\t"
+                   "sxtb16 r12, r2, ror #8\n\t"
+                   "sxtb16 r0, r0\n\t"
+                   "sxtb16 r1, r1\n\t"
+                   "sxtb16 r2, r2\n\t"
+                   "cmp %[a], %[end]\n\t"
+                   "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
+                   "bne 1b"
+                   : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
+                   : [end] "r"(end)
+                   : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
+#else
+    for (int32_t k = 0; k < count; k += 4, to += 6) {
+        for (int32_t i = 0; i < 3; ++i) {
+            const uint32_t word = tk_load4(from[i] + k);
+            to[i] = tk_sxtb16(word);
+            to[i + 3] = tk_sxtb16_odd(word);
+        }
+    }
+#endif
+    return to;
+}
+
+#endif
