@@ -232,6 +232,8 @@ def _greedy(problem: Conflicts) -> list[int]:
         sorted(numbers, key=lambda i: (-breadth[i], -sizes[i], i)),
         sorted(numbers, key=lambda i: (-sizes[i] * len(below[i]), i)),
         [i for step in problem.steps for i in sorted(step, key=lambda i: (-sizes[i], i))],
+        # backwards, so that a chain of outputs that each begin a little below their input stacks up from the last
+        [i for step in reversed(problem.steps) for i in sorted(step, key=lambda i: (-sizes[i], -i))],
     )
     placements = [_place(problem, order, tight) for order in orders for tight in (False, True)]
     return min(placements, key=problem.height)
