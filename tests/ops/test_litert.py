@@ -249,6 +249,19 @@ def test_softmax(scale: float, depth: int) -> None:
     np.testing.assert_array_equal(out, litert.run_reference(model, [data]))
 
 
+@pytest.mark.parametrize("depth", [1, 2, 10, 100, 400])
+@pytest.mark.parametrize("scale", [1e-4, 0.003, 0.05, 0.11, 0.3, 0.7, 1.7, 3.0, 50.0])
+def test_log_softmax(scale: float, depth: int) -> None:
+    rng = np.random.default_rng([depth, int(scale * 1e4)])
+    data = _random(rng, (3000 // depth + 4, depth))
+    data[0], data[1, 0] = -128, 127
+    data[2:] //= rng.integers(1, 40, (len(data) - 2, 1)).astype(np.int8)
+    x, y = _int8("x", data.shape, scale, -3), _int8("y", data.shape, 1 / 16, 127)
+    model = litert.one_op("LOG_SOFTMAX", [x], y, litert.options("LogSoftmax"), 2)
+    out = _reference(Step("log_softmax", "log_softmax", [x], y, {"axis": 1}), [data])
+    np.testing.assert_array_equal(out, litert.run_reference(model, [data]))
+
+
 @pytest.mark.parametrize("axis", [1, 2, 3])
 def test_concat(axis: int) -> None:
     rng = np.random.default_rng(axis)

@@ -57,7 +57,7 @@ def erf(x: np.ndarray) -> np.ndarray:
 
 def log(x: np.ndarray) -> np.ndarray:
     """Natural logarithm."""
-    x = np.asarray(x, _F)
+    x = x.astype(_F)
     tiny = x < _F(1.17549435e-38)
     offset = np.where(tiny, _F(-24), _ZERO)
     bits = np.where(tiny, x * _F(16777216), x).astype(_F).view(np.uint32)
@@ -69,7 +69,7 @@ def log(x: np.ndarray) -> np.ndarray:
     square = s * s
     y = _horner(square, 0.222222222, 0.285714286, 0.4, 0.666666667) * square * s + _F(2) * s
     y = whole * LN2_HIGH + (whole * LN2_LOW + y)
-    edges = np.where(x > 0, x, np.where(x == 0, _F(-np.inf), _F(np.nan)))
+    edges: np.ndarray = np.where(x > 0, x, np.where(x == 0, _F(-np.inf), _F(np.nan)))
     return np.where((x > 0) & ~np.isinf(x), y, edges).astype(_F)
 
 

@@ -43,7 +43,11 @@ class Softmax(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         x = np.moveaxis(inputs[0], step.attrs["axis"], -1)
-        out = _softmax_f32(x) if step.output.quant is None else _softmax_s8(x, *_scaling(step))
+        out = (
+            _softmax_f32(x)
+            if step.output.quant is None
+            else _softmax_s8(x, *softmax_scaling(step, self.fixed_output))
+        )
         return np.ascontiguousarray(np.moveaxis(out, -1, step.attrs["axis"])).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
@@ -51,7 +55,7 @@ class Softmax(Operator):
         rows = [str(n) for n in rows_of(step)]
         if step.output.quant is None:
             return Call("tk_softmax_f32", [x, y, *rows])
-        scaling = [str(n) for n in _scaling(step)]
+        scaling = [str(n) for n in softmax_scaling(step, self.fixed_output)]
         return Call("tk_softmax_s8", [x, *scaling, emitter.scratch("int32_t"), y, *rows])
 
     def scratch_bytes(self, step: Step) -> int:
@@ -74,21 +78,23 @@ class Softmax(Operator):
         yield Case("equal-600", step, [np.zeros((1, 600), np.int8)])
 
 
-def _scaling(step: Step) -> tuple[int, int, int]:
+def softmax_scaling(step: Step, output: tuple[float, int]) -> tuple[int, int, int]:
     """Return multiplier, left shift, and the smallest difference to the maximum that counts.
 
-    As TensorFlow Lite's ``PreprocessSoftmaxScaling`` and ``CalculateInputRadius`` for 5 integer bits.
+    As TensorFlow Lite's ``PreprocessSoftmaxScaling`` and ``CalculateInputRadius`` for 5 integer bits. ``output`` is the
+    only output scale and zero point that the kernel has.
     """
     x, y = step.inputs[0], step.output
-    if (scale_of(y), zero_point_of(y)) != Softmax.fixed_output:
+    if (scale_of(y), zero_point_of(y)) != output:
+        scale, zero_point = f"1/{1 / output[0]:g}", output[1]
         raise ToolkitError(
-            f"int8 softmax has scale 1/256 and zero point -128, not {scale_of(y)} and {zero_point_of(y)}",
+            f"int8 {step.op} has scale {scale} and zero point {zero_point}, not {scale_of(y)} and {zero_point_of(y)}",
             at=step.name,
-            fix="quantize its output with scale=1/256, zero_point=-128, quant_min=-128, quant_max=127",
+            fix=f"quantize its output with scale={scale}, zero_point={zero_point}, quant_min=-128, quant_max=127",
         )
     if rows_of(step)[1] > LARGEST_DEPTH:
         raise ToolkitError(
-            f"int8 softmax over more than {LARGEST_DEPTH} values", at=step.name, fix="leave it in float"
+            f"int8 {step.op} over more than {LARGEST_DEPTH} values", at=step.name, fix="leave it in float"
         )
     real = min(scale_of(x) * 2**26, 2**31 - 1.0)
     if real < 1:
@@ -98,13 +104,20 @@ def _scaling(step: Step) -> tuple[int, int, int]:
     return multiplier, left, -math.floor(31 * 2**26 / 2**left)
 
 
-def _softmax_s8(x: np.ndarray, multiplier: int, left: int, smallest: int) -> np.ndarray:
-    """Softmax along the last axis, every rounding as in ``tk_softmax_s8.h``."""
+def exponentials(
+    x: np.ndarray, multiplier: int, left: int, smallest: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return differences to the maximum along the last axis (Q5.26), their exponentials (Q0.31) and the sum (Q12.19)."""
     difference = x.astype(np.int64) - x.max(-1, keepdims=True)
     counts = difference >= smallest
     scaled = multiply_high(np.where(counts, difference, 0) << left, multiplier)
     exponential = np.where(counts, exp_q26(scaled), 0)
-    total = shift_away(exponential, 12).sum(-1, keepdims=True)
+    return scaled, exponential, shift_away(exponential, 12).sum(-1, keepdims=True)
+
+
+def _softmax_s8(x: np.ndarray, multiplier: int, left: int, smallest: int) -> np.ndarray:
+    """Softmax along the last axis, every rounding as in ``tk_softmax_s8.h``."""
+    _, exponential, total = exponentials(x, multiplier, left, smallest)
     headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
     reciprocal = reciprocal_q31((total << headroom) - 2**31)
     chance = shift_away(multiply_high(exponential, reciprocal), 35 - headroom)
