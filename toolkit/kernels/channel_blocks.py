@@ -49,3 +49,9 @@ def pad_channels(folded: Folded) -> Folded:
 def has_weights_in_range(weight: np.ndarray) -> bool:
     """True when no weight is -128, so that two products of int8 fit in 16 bits."""
     return bool((weight > -128).all())
+
+
+def pack_taps(matrix: np.ndarray) -> np.ndarray:
+    """Turn int8 (channels, taps) into (taps, channels), taps zero-padded to even, channels to whole blocks. Flat."""
+    channels, taps = matrix.shape
+    return np.ascontiguousarray(np.pad(matrix, [(0, -channels % CHANNELS), (0, taps % 2)]).T).reshape(-1)

@@ -37,3 +37,14 @@ def large_multipliers(op: str, *args: Any, **kwargs: Any) -> Case:
     middle = float(x.quant.scale[0] * np.median(w.quant.scale))
     case.step.output.quant = per_tensor(middle, 4)
     return replace(case, id=f"{case.id}-large")
+
+
+def depthwise_cases() -> Iterable[Case]:
+    """Yield windows larger than the image, runs of many pixels, and dilation."""
+    op, kind = "depthwise_conv2d", "int8"
+    yield conv_case(op, kind, (2, 2, 8), 8, (5, 5), pads=((2, 2), (2, 2)))
+    yield conv_case(op, kind, (3, 31, 8), 8, (3, 3), pads=((1, 1), (1, 1)))
+    yield conv_case(op, kind, (3, 30, 32), 32, (1, 5), stride=(1, 2), pads=((0, 0), (3, 2)))
+    yield conv_case(op, kind, (12, 11, 16), 16, (3, 2), dilation=(2, 3), pads=((2, 2), (3, 0)))
+    yield conv_case(op, kind, (8, 8, 8), 8, (8, 8))
+    yield conv_case(op, kind, (6, 6, 16), 16, (5, 5), pads=((2, 2), (2, 2)), extreme=True)

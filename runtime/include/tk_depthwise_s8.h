@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_DEPTHWISE_S8_H
+#define TK_DEPTHWISE_S8_H
+
+#include "tk_simd.h"
+
+/* A depthwise layer in lanes: output channel o sees channel o of each of `taps` places. `weight` is (taps, channels)
+ * with an even number of taps and channels rounded up to 8; bias, multipliers and shifts are padded alike. */
+typedef struct {
+    const int8_t *weight;
+    const int32_t *bias;
+    const tk_requant_s8 *requant;
+    int32_t taps, channels;
+} tk_depthwise_s8;
+
+/* A run of `pixels` outputs: the places under the first lie `offset` behind `first`, those under the next `step`
+ * further. All channels, rounded up to 8, are read. */
+typedef struct {
+    const int8_t *first;
+    const int32_t *offset;
+    int32_t step, pixels;
+} tk_depthwise_run;
+
+#define TK_DEPTHWISE_PIXELS 4 /* at a time */
+
+static TK_NOINLINE TK_UNUSED void tk_depthwise_s8_c(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
+                                                    int8_t *output) {
+    const int32_t stride = (d->channels + 7) & ~7;
+    for (int32_t p = 0; p < run->pixels; ++p) {
+        const int8_t *x = run->first + p * run->step;
+        for (int32_t o = 0; o < d->channels; ++o) {
+            int32_t acc = d->bias[o];
+            for (int32_t t = 0; t < d->taps; ++t) acc += x[run->offset[t] + o] * d->weight[t * stride + o];
+            *output++ = tk_requantize_s8(acc, o, d->requant);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,59 @@
+"""int8 depthwise convolution with NEON or AVX2: eight channels of four pixels at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from toolkit.kernels.base import Kernel
+from toolkit.kernels.channel_blocks import has_weights_in_range, pack_taps, pad_channels
+from toolkit.kernels.simd_cases import block_cases, depthwise_cases
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.weighted import fold, input_zero_point, requant_fields
+from toolkit.ops.window import overlap_bytes, window_of
+
+PIXELS = 4  # at a time: TK_DEPTHWISE_PIXELS
+MOST_TAPS = 64  # TK_DEPTHWISE_TAPS
+
+
+class DepthwiseConv2dS8Simd(Kernel):
+    """Whole windows are read where they lie; those over an edge are gathered."""
+
+    name = "tk_depthwise_conv2d_s8_simd"
+    op = "depthwise_conv2d"
+    sets = ("neon", "avx2")
+
+    def takes(self, step: Step) -> bool:
+        window = window_of(step)
+        return (
+            step.inputs[1].quant is not None
+            and window.kernel_h * window.kernel_w <= MOST_TAPS
+            and has_weights_in_range(fold(step, channel_axis=2).weight)
+        )
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        window = window_of(step)
+        folded = pad_channels(fold(step, channel_axis=2))
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        weight = emitter.constant("weight", pack_taps(folded.weight.reshape(window.out_c, -1)))
+        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        local = emitter.local("tk_window", "window", window.initialiser())
+        scratch = emitter.scratch()
+        return Call(self.name, [x, input_zero_point(step), weight, bias, requant, scratch, y, local])
+
+    def scratch_bytes(self, step: Step) -> int:
+        window = window_of(step)
+        return window.kernel_h * window.kernel_w * -(-window.out_c // 8) * 8
+
+    def overlap(self, step: Step, index: int) -> int | None:
+        return overlap_bytes(window_of(step), 1, 1, unit=PIXELS)
+
+    def cases(self) -> Iterable[Case]:
+        yield from block_cases(self.op)
+        yield from depthwise_cases()
+
+
+KERNEL = DepthwiseConv2dS8Simd()
