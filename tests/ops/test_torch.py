@@ -18,7 +18,7 @@ from toolkit.lower.passes import lower
 from toolkit.ops import operators
 from toolkit.ops.exponential import exp_f32
 
-IMAGE = (1, 3, 6, 8)
+IMAGE, LINE = (1, 3, 6, 8), (1, 3, 12)
 Function = Callable[..., torch.Tensor]
 
 
@@ -88,6 +88,23 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "chunk": (lambda x: x.chunk(2, dim=-1)[1], IMAGE),
     "unbind": (lambda x: x.unbind(1)[2], IMAGE),
     "split, pooled": (lambda x: F.max_pool2d(x, 2).split(1, 1)[1], IMAGE),
+    "sum": (lambda x: x.sum(1), IMAGE),
+    "sum of all": (lambda x: x.sum(), IMAGE),
+    "mean of channels": (lambda x: x.mean(1, keepdim=True), IMAGE),
+    "mean of all": (lambda x: x.mean(), IMAGE),
+    "mean, pooled": (lambda x: F.max_pool2d(x, 2).mean((1, 3)), IMAGE),
+    "amax": (lambda x: x.amax((1, 2)), IMAGE),
+    "amin": (lambda x: x.amin(-1, keepdim=True), IMAGE),
+    "max over an axis": (lambda x: x.max(2)[0], IMAGE),
+    "min over an axis": (lambda x: x.min(2, keepdim=True).values, IMAGE),
+    "max of all": (lambda x: x.max(), IMAGE),
+    "max pool of one axis": (lambda x: F.max_pool1d(x, 3, 2, 1), LINE),
+    "avg pool of one axis": (lambda x: F.avg_pool1d(x, 3, 2, 1), LINE),
+    "adaptive avg pool of one axis": (lambda x: F.adaptive_avg_pool1d(x, 4), LINE),
+    "adaptive max pool": (lambda x: F.adaptive_max_pool2d(x, (3, 2)), IMAGE),
+    "avg pool, ceil, padding counts": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), IMAGE),
+    "line, pooled, padded": (lambda x: F.avg_pool1d(F.pad(F.max_pool1d(x, 2), (2, 1)), 2), LINE),
+    "line, pooled, joined": (lambda x: torch.cat([F.max_pool1d(x, 2), F.avg_pool1d(x, 2)], 1) + 1, LINE),
     "max pool": (lambda x: F.max_pool2d(x, 2), IMAGE),
     "max pool, stride and pad": (lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 1)), IMAGE),
     "max pool, ceil": (lambda x: F.max_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
@@ -164,9 +181,7 @@ def test_add_of_two_inputs() -> None:
 UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "alpha": (lambda x: torch.add(x, x, alpha=2), "alpha other than 1"),
     "dilated pool": (lambda x: F.max_pool2d(x, 2, dilation=2), "dilation"),
-    "counting ceil": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), "count_include_pad=False"),
     "uneven adaptive": (lambda x: F.adaptive_avg_pool2d(x, (4, 3)), "does not divide"),
-    "channel mean": (lambda x: x.mean(1), "height and width"),
     "batch": (lambda x: F.max_pool2d(torch.cat([x, x]), 2), "batch size"),
     "argmax of an image": (lambda x: x.argmax(), "flatten it first"),
     "integers": (lambda x: F.relu(x.argmax(1)), "int32 values"),

@@ -83,10 +83,11 @@ def fuse_pad(model: Model) -> Model:
         if pad.output.quant is not None and not pad.output.quant.same_as(pad.inputs[0].quant):
             continue
         pads = list(pad.attrs["pads"])
-        if len(pads) != 4 or any(p != (0, 0) for p in pads[:2]) or min(map(min, pads)) < 0:
+        if len(pads) not in (3, 4) or any(p != (0, 0) for p in pads[:2]) or min(map(min, pads)) < 0:
             continue
+        own = pads[2:] if len(pads) == 4 else [(0, 0), pads[2]]
         conv.attrs["pads"] = tuple(
-            (a + c, b + d) for (a, b), (c, d) in zip(conv.attrs["pads"], pads[2:], strict=True)
+            (a + c, b + d) for (a, b), (c, d) in zip(conv.attrs["pads"], own, strict=True)
         )
         conv.inputs[0] = pad.inputs[0]
         model.steps.remove(pad)

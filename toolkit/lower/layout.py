@@ -11,6 +11,7 @@ from toolkit.ops import operators
 
 TO_LAST = (0, 2, 3, 1)  # NHWC axis i is NCHW axis TO_LAST[i]
 TO_FIRST = (0, 3, 1, 2)
+WORTH = 4  # an operand is turned where the permutes that this moves on are so many times larger
 
 
 def _permuted(value: Value, dims: tuple[int, ...], name: str) -> Value:
@@ -19,6 +20,29 @@ def _permuted(value: Value, dims: tuple[int, ...], name: str) -> Value:
 
 def _permute_step(source: Value, dims: tuple[int, ...], output: Value, layer: str) -> Step:
     return Step("permute", layer, [source], output, {"dims": dims})
+
+
+def as_images(model: Model) -> Model:
+    """Give what works channels last along one axis an image of height 1 to work on."""
+    steps: list[Step] = []
+    for step in model.steps:
+        flat = step.output
+        if operators()[step.op].layout != "channels_last" or len(flat.shape) != 3:
+            steps.append(step)
+            continue
+        for i, value in enumerate(step.inputs):
+            if value.data is None and len(value.shape) == 3:
+                step.inputs[i] = _with_height(value)
+                steps.append(Step("reshape", step.name, [value], step.inputs[i]))
+        step.output = _with_height(flat)
+        steps += [step, Step("reshape", step.name, [step.output], flat)]
+    model.steps = steps
+    return model
+
+
+def _with_height(value: Value) -> Value:
+    batch, channels, length = value.shape
+    return replace(value, name=f"{value.name}_image", shape=(batch, channels, 1, length))
 
 
 def channels_last(model: Model) -> Model:
@@ -90,11 +114,7 @@ def _drop_identity(model: Model, step: Step) -> bool:
 
 def _as_reshape(model: Model, step: Step) -> bool:
     """A permute that only moves axes of size 1 is a reshape."""
-    if step.op != "permute":
-        return False
-    shape = step.inputs[0].shape
-    moved = [d for d in step.attrs["dims"] if shape[d] != 1]
-    if moved != sorted(moved):
+    if step.op != "permute" or _cost(step.inputs[0], step.attrs["dims"]) > 0:
         return False
     step.op, step.attrs = "reshape", {}
     return True
@@ -117,34 +137,76 @@ def _merge_reshapes(model: Model, step: Step) -> bool:
 
 
 def _sink(model: Model, step: Step) -> bool:
-    """``op(permute(x), permute(y))`` is ``permute(op(x, y))`` where the operator can follow."""
+    """``op(permute(x), permute(y))`` is ``permute(op(x, y))`` where the operator can follow.
+
+    An operand that comes as it is, is turned the other way where that costs little: one that repeats, mostly.
+    """
     operator = operators().get(step.op)
     if operator is None or operator.layout not in ("any", "axes"):
         return False
-    producers = [model.producer(value) for value in step.activations]
-    if not producers or any(p is None or p.op != "permute" for p in producers):
+    turns = {id(value): _turn_behind(model, value) for value in step.activations}
+    orders = {turn.attrs["dims"] for turn in turns.values() if turn is not None}
+    if len(orders) != 1:
         return False
-    dims = producers[0].attrs["dims"]  # type: ignore[union-attr]
-    if any(p.attrs["dims"] != dims for p in producers):  # type: ignore[union-attr]
-        return False
+    (dims,) = orders
     inverse = tuple(int(i) for i in np.argsort(dims))  # new axis i of the turned step is old axis inverse[i]
-    if len(step.output.shape) != len(dims):
+    if any(len(value.shape) != len(dims) for value in (*step.activations, step.output)):
         return False
-    by_value = {id(p.output): p.inputs[0] for p in producers if p is not None}
+    plain = {id(value): value for value in step.activations if turns[id(value)] is None}
+    saved = sum(turn.output.size for turn in turns.values() if turn is not None)
+    if sum(_cost(value, inverse) for value in plain.values()) * WORTH > saved:
+        return False
     for i, value in enumerate(step.inputs):
-        if id(value) in by_value:
-            step.inputs[i] = by_value[id(value)]
+        turn = turns.get(id(value))
+        if turn is not None:
+            step.inputs[i] = turn.inputs[0]
         elif value.data is not None and value.data.ndim == len(dims):
-            step.inputs[i] = replace(
-                value, shape=tuple(value.shape[d] for d in inverse), data=value.data.transpose(inverse).copy()
-            )
+            turned = value.data.transpose(inverse).copy()
+            step.inputs[i] = replace(value, shape=turned.shape, data=turned)
+    for value in plain.values():
+        turned_value = _permuted(value, inverse, f"{value.name}_turned")
+        model.steps.insert(model.steps.index(step), _permute_step(value, inverse, turned_value, step.name))
+        step.inputs = [turned_value if own is value else own for own in step.inputs]
     operator.transpose(step, inverse)
     old = step.output
     step.output = _permuted(old, inverse, f"{old.name}_turned")
     model.steps.insert(model.steps.index(step) + 1, _permute_step(step.output, dims, old, step.name))
-    for producer in producers:
-        if producer is not None:
-            _drop_unread(model, producer)
+    for turn in turns.values():
+        if turn is not None:
+            _drop_unread(model, turn)
+    return True
+
+
+def _turn_behind(model: Model, value: Value) -> Step | None:
+    producer = model.producer(value)
+    return producer if producer is not None and producer.op == "permute" else None
+
+
+def _cost(value: Value, dims: tuple[int, ...]) -> int:
+    """Return how many values a permute moves: none where only axes of size 1 change places."""
+    moved = [d for d in dims if value.shape[d] != 1]
+    return 0 if moved == sorted(moved) else value.size
+
+
+def _sink_below_reshape(model: Model, step: Step) -> bool:
+    """A reshape of a permute, that only adds or drops axes of size 1, is a permute of a reshape."""
+    turn = _turn_behind(model, step.inputs[0]) if step.op == "reshape" else None
+    shape = step.output.shape
+    if turn is None or [n for n in turn.output.shape if n != 1] != [n for n in shape if n != 1]:
+        return False
+    source = turn.inputs[0]
+    long = [d for d in turn.attrs["dims"] if source.shape[d] != 1]
+    out_long = [axis for axis, size in enumerate(shape) if size != 1]
+    ones = [axis for axis, size in enumerate(shape) if size == 1]
+    order = (*ones, *(out_long[i] for i in np.argsort(long)))  # axis i of the reshape is output axis order[i]
+    reshaped = _permuted(replace(step.output, quant=source.quant), order, f"{step.output.name}_turned")
+    dims = tuple(int(i) for i in np.argsort(order))
+    place = model.steps.index(step)
+    model.steps[place : place + 1] = [
+        Step("reshape", step.name, [source], reshaped),
+        _permute_step(reshaped, dims, step.output, step.name),
+    ]
+    _drop_unread(model, turn)
     return True
 
 
@@ -177,11 +239,42 @@ def _drop_unread(model: Model, step: Step) -> None:
         model.steps.remove(step)
 
 
-RULES = (_compose, _drop_identity, _as_reshape, _merge_reshapes, _sink, _into_fully_connected)
+RULES = (
+    _compose,
+    _drop_identity,
+    _as_reshape,
+    _merge_reshapes,
+    _sink_below_reshape,
+    _sink,
+    _into_fully_connected,
+)
+
+
+def _lift_above_reshapes(model: Model) -> None:
+    """Permute a model's input before axes of size 1 come or go, so that the caller can do it."""
+    for turn in [step for step in model.steps if step.op == "permute"]:
+        flat = model.producer(turn.inputs[0])
+        if flat is None or flat.op != "reshape" or not any(flat.inputs[0] is value for value in model.inputs):
+            continue
+        source, shape = flat.inputs[0], flat.output.shape
+        if [n for n in source.shape if n != 1] != [n for n in shape if n != 1]:
+            continue
+        ones = [axis for axis, size in enumerate(source.shape) if size == 1]
+        long = [axis for axis, size in enumerate(source.shape) if size != 1]
+        ranks = np.argsort(np.argsort([d for d in turn.attrs["dims"] if shape[d] != 1]))
+        dims = (*ones, *(long[i] for i in ranks))
+        turned = _permuted(source, dims, f"{source.name}_turned")
+        place = model.steps.index(turn)
+        model.steps[place : place + 1] = [
+            _permute_step(source, dims, turned, turn.name),
+            Step("reshape", turn.name, [turned], turn.output),
+        ]
+        _drop_unread(model, flat)
 
 
 def layout_at_boundary(model: Model) -> Model:
     """Let the model take and give channels-last tensors where its inputs and outputs would be permuted."""
+    _lift_above_reshapes(model)
     model.input_permutes = [None] * len(model.inputs)
     model.output_permutes = [None] * len(model.outputs)
     for i, value in enumerate(model.inputs):

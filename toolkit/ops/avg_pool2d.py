@@ -11,8 +11,27 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.int8_value import zero_point_of
-from toolkit.ops.pool import pair, pool_cases, pool_overlap, pool_patches, pool_window, read_input
+from toolkit.ops.pool import (
+    pool_cases,
+    pool_overlap,
+    pool_patches,
+    pool_window,
+    read_adaptive,
+    read_input,
+    read_window,
+)
 from toolkit.ops.window import Window
+
+
+ARGUMENTS = (
+    "input",
+    "kernel_size",
+    "stride",
+    "padding",
+    "ceil_mode",
+    "count_include_pad",
+    "divisor_override",
+)
 
 
 class AvgPool2d(Operator):
@@ -24,19 +43,31 @@ class AvgPool2d(Operator):
     """
 
     name = "avg_pool2d"
-    aten = ("aten.avg_pool2d.default", "aten.adaptive_avg_pool2d.default", "aten.mean.dim")
+    aten = (
+        "aten.avg_pool2d.default",
+        "aten.avg_pool1d.default",
+        "aten.adaptive_avg_pool2d.default",
+        "aten.adaptive_avg_pool1d.default",
+        "aten._adaptive_avg_pool2d.default",
+    )
     quantization = "share"
     layout = "channels_last"
 
-    def read(self, node: Any, reader: Reader) -> Step:
-        target = str(node.target)
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         x = read_input(node, reader)
-        if target == "aten.avg_pool2d.default":
-            attrs = _avg_pool2d(node, reader, x)
-        elif target == "aten.mean.dim":
-            attrs = _mean(node, reader, x)
-        else:
-            attrs = _adaptive(node, reader, x)
+        if "adaptive" in str(node.target):
+            return Step(self.name, "", [x], Value("", ()), read_adaptive(node, reader, x))
+        args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
+        attrs = read_window(args, len(x.shape) - 2)
+        counts = attrs["pad"] != (0, 0) and args.get("count_include_pad", True)
+        if args.get("divisor_override"):
+            attrs["divisor"] = int(args["divisor_override"])
+        elif counts and args.get("ceil_mode", False):  # padding counts, what hangs over it does not
+            pad = _zero_padded(x, attrs["pad"])
+            attrs["pad"] = (0, 0)
+            return [pad, Step(self.name, "", [pad.output], Value("", ()), attrs)]
+        elif counts:
+            attrs["divisor"] = attrs["kernel"][0] * attrs["kernel"][1]
         return Step(self.name, "", [x], Value("", ()), attrs)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
@@ -83,46 +114,12 @@ def _divisor(step: Step, window: Window) -> int:
     return divisor if divisor or hangs else window.kernel_h * window.kernel_w
 
 
-def _avg_pool2d(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
-    names = (
-        "input",
-        "kernel_size",
-        "stride",
-        "padding",
-        "ceil_mode",
-        "count_include_pad",
-        "divisor_override",
-    )
-    args = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-    kernel, pad = pair(args["kernel_size"]), pair(args.get("padding", 0))
-    attrs: dict[str, Any] = {"kernel": kernel, "stride": pair(args.get("stride") or kernel), "pad": pad}
-    if args.get("divisor_override"):
-        attrs["divisor"] = int(args["divisor_override"])
-    elif pad != (0, 0) and args.get("count_include_pad", True):
-        if args.get("ceil_mode", False):
-            raise reader.unsupported("ceil_mode with padding that counts: set count_include_pad=False")
-        attrs["divisor"] = kernel[0] * kernel[1]
-    return attrs
-
-
-def _mean(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
-    dims = node.args[1]
-    if sorted(d % 4 for d in ([dims] if isinstance(dims, int) else dims or ())) != [2, 3]:
-        raise reader.unsupported("a mean over other axes than height and width")
-    return {"kernel": x.shape[2:], "stride": (1, 1), "pad": (0, 0)}
-
-
-def _adaptive(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
-    sizes = [n if out is None else out for n, out in zip(x.shape[2:], _two(node.args[1]), strict=True)]
-    if any(n % out for n, out in zip(x.shape[2:], sizes, strict=True)):
-        raise reader.unsupported(f"{x.shape[2:]} does not divide into {tuple(sizes)}")
-    kernel = tuple(n // out for n, out in zip(x.shape[2:], sizes, strict=True))
-    return {"kernel": kernel, "stride": kernel, "pad": (0, 0)}
-
-
-def _two(size: Any) -> list[Any]:
-    items = list(size) if isinstance(size, (list, tuple)) else [size]
-    return items * 2 if len(items) == 1 else items
+def _zero_padded(x: Value, pad: tuple[int, int]) -> Step:
+    """Return the step that pads both sides of the image with zeros."""
+    pads = ((0, 0), (0, 0), *((n, n) for n in pad[4 - len(x.shape) :]))
+    shape = tuple(size + before + after for size, (before, after) in zip(x.shape, pads, strict=True))
+    output = Value(f"{x.name}_padded", shape, x.dtype, x.quant)
+    return Step("pad", "", [x], output, {"pads": pads, "value": 0.0})
 
 
 OPERATOR = AvgPool2d()

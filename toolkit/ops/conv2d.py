@@ -28,7 +28,13 @@ class Conv2d(Operator):
     """``output[y, x, o] = sum over the window of input * weight[o] + bias[o]``; device weights are (O, KH, KW, I)."""
 
     name = "conv2d"
-    aten = ("aten.conv2d.default", "aten.conv2d.padding", "aten.convolution.default")
+    aten = (
+        "aten.conv2d.default",
+        "aten.conv2d.padding",
+        "aten.conv1d.default",
+        "aten.conv1d.padding",
+        "aten.convolution.default",
+    )
     quantization = "weighted"
     layout = "channels_last"
     fuses_activation = True

@@ -9,7 +9,18 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
-from toolkit.ops.pool import pair, pool_cases, pool_overlap, pool_patches, pool_window, read_input
+from toolkit.ops.pool import (
+    pool_cases,
+    pool_overlap,
+    pool_patches,
+    pool_window,
+    read_adaptive,
+    read_input,
+    read_window,
+)
+from toolkit.ops.window import per_axis
+
+ARGUMENTS = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
 class MaxPool2d(Operator):
@@ -20,23 +31,26 @@ class MaxPool2d(Operator):
     """
 
     name = "max_pool2d"
-    aten = ("aten.max_pool2d.default", "aten.max_pool2d_with_indices.default")
+    aten = (
+        "aten.max_pool2d.default",
+        "aten.max_pool2d_with_indices.default",
+        "aten.max_pool1d.default",
+        "aten.max_pool1d_with_indices.default",
+        "aten.adaptive_max_pool2d.default",
+        "aten.adaptive_max_pool1d.default",
+    )
     quantization = "share"
     moves_data = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step:
-        args = dict(zip(("input", "kernel", "stride", "padding", "dilation"), node.args, strict=False))
-        args.update(node.kwargs)
-        if pair(args.get("dilation", 1)) != (1, 1):
+        x = read_input(node, reader)
+        if "adaptive" in str(node.target):
+            return Step(self.name, "", [x], Value("", ()), read_adaptive(node, reader, x))
+        args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
+        if per_axis(args.get("dilation", 1), 2, 1) != (1, 1):
             raise reader.unsupported("dilation")
-        kernel = pair(args.get("kernel", args.get("kernel_size")))
-        attrs = {
-            "kernel": kernel,
-            "stride": pair(args.get("stride") or kernel),
-            "pad": pair(args.get("padding", 0)),
-        }
-        return Step(self.name, "", [read_input(node, reader)], Value("", ()), attrs)
+        return Step(self.name, "", [x], Value("", ()), read_window(args, len(x.shape) - 2))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         lowest = -128 if inputs[0].dtype == np.int8 else -np.inf

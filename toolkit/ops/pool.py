@@ -11,23 +11,36 @@ from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Case, Reader
 from toolkit.ops.reading import real_input
-from toolkit.ops.window import Window, overlap_bytes, patches
-
-
-def pair(value: Any) -> tuple[int, int]:
-    """Return (height, width) of an argument that is one number, one in a list, or two."""
-    items = [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)]
-    return (items[0], items[-1])
+from toolkit.ops.window import Window, overlap_bytes, patches, per_axis
 
 
 def read_input(node: Any, reader: Reader) -> Value:
-    """Return the activation a pooling reads: one sample of (channels, height, width)."""
+    """Return the activation a pooling reads: one sample of (channels, height, width) or (channels, length)."""
     x = real_input(node.args[0], reader)
-    if len(x.shape) != 4:
+    if len(x.shape) not in (3, 4) or (len(x.shape) == 3 and "1d" not in str(node.target)):
         raise reader.unsupported(f"pooling of a {len(x.shape)}-d tensor")
     if x.shape[0] != 1:
         raise reader.unsupported("a batch size other than 1: export with one sample")
     return x
+
+
+def read_window(args: dict[str, Any], axes: int) -> dict[str, Any]:
+    """Return kernel, stride and pad of a pooling's arguments."""
+    kernel = per_axis(args["kernel_size"], axes, 1)
+    stride = per_axis(args["stride"], axes, 1) if args.get("stride") else kernel
+    return {"kernel": kernel, "stride": stride, "pad": per_axis(args.get("padding", 0), axes, 0)}
+
+
+def read_adaptive(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
+    """Return kernel, stride and pad of a pooling to a given size that divides the input's."""
+    shape = x.shape[2:]
+    given = node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
+    wanted = list(given) * len(shape) if len(given) == 1 else list(given)
+    sizes = [n if out is None else out for n, out in zip(shape, wanted, strict=True)]
+    if any(n % out for n, out in zip(shape, sizes, strict=True)):
+        raise reader.unsupported(f"{shape} does not divide into {tuple(sizes)}")
+    kernel = (1, *(n // out for n, out in zip(shape, sizes, strict=True)))[-2:]
+    return {"kernel": kernel, "stride": kernel, "pad": (0, 0)}
 
 
 def pool_window(step: Step) -> Window:

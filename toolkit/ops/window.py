@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from toolkit.lower.ir import Step
+from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Reader
 
 
@@ -59,41 +59,44 @@ def window_of(step: Step) -> Window:
 
 
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
-    """Return values, attributes and groups of an ``aten.conv2d``, ``conv2d.padding`` or ``convolution`` node."""
-    target = str(node.target)
-    args = dict(enumerate(node.args))
-    x, weight, bias = args[0], args[1], args.get(2)
-    stride = _pair(args.get(3, 1))
-    padding = args.get(4, 0)
-    dilation = _pair(args.get(5, 1))
-    if target == "aten.convolution.default":
-        if args[6]:
-            raise reader.unsupported("transposed")
-        groups = int(args[8])
-    else:
-        groups = int(args.get(6, 1))
-    values = [reader.value(x), reader.value(weight)] + ([reader.value(bias)] if bias is not None else [])
+    """Return values, attributes and groups of an ``aten.conv1d``, ``conv2d`` or ``convolution`` node.
+
+    A weight over one axis gets a height of 1; see ``lower.layout.as_images`` for its activations.
+    """
+    names = ("input", "weight", "bias", "stride", "padding", "dilation")
+    names += ("transposed", "output_padding") if "convolution" in str(node.target) else ()
+    args = {**dict(zip((*names, "groups"), node.args, strict=False)), **node.kwargs}
+    values = [reader.value(args[name]) for name in names[:3] if args.get(name) is not None]
     if values[1].data is None or (len(values) > 2 and values[2].data is None):
         raise reader.unsupported("a weight that is not constant")
-    if len(values[1].shape) != 4 or len(values[0].shape) != 4:
-        raise reader.unsupported(f"{len(values[1].shape) - 2}-d convolution")
+    axes = len(values[1].shape) - 2
+    if axes not in (1, 2) or len(values[0].shape) != axes + 2:
+        raise reader.unsupported(f"{axes}-d convolution of {len(values[0].shape)} axes")
     if values[0].shape[0] != 1:
         raise reader.unsupported("a batch size other than 1: export with one sample")
+    values[1] = _with_height(values[1])
+    dilation, padding = per_axis(args.get("dilation", 1), axes, 1), args.get("padding", 0)
     if padding == "same":
         extents = [d * (k - 1) for k, d in zip(values[1].shape[2:], dilation, strict=True)]
         pads = tuple((e // 2, e - e // 2) for e in extents)
-    elif padding == "valid":
-        pads = ((0, 0), (0, 0))
     else:
-        pads = tuple((p, p) for p in _pair(padding))
-    return values, {"stride": stride, "dilation": dilation, "pads": pads}, groups
+        pads = tuple((p, p) for p in per_axis(0 if padding == "valid" else padding, axes, 0))
+    attrs = {"stride": per_axis(args.get("stride", 1), axes, 1), "dilation": dilation, "pads": pads}
+    return values, attrs, int(args.get("groups", 1))
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    if isinstance(value, int):
-        return (value, value)
-    items = [int(v) for v in value]
-    return (items[0], items[0]) if len(items) == 1 else (items[0], items[1])
+def per_axis(value: Any, axes: int, other: int) -> tuple[int, int]:
+    """Return (height, width) of an argument that is one number or one per axis; ``other`` is a lacking height's."""
+    items = [int(v) for v in value] if isinstance(value, (list, tuple)) else [int(value)]
+    return (items[0] if axes == 2 else other, items[-1])
+
+
+def _with_height(weight: Value) -> Value:
+    if len(weight.shape) == 4:
+        return weight
+    assert weight.data is not None
+    shape = (*weight.shape[:2], 1, weight.shape[2])
+    return replace(weight, shape=shape, data=weight.data.reshape(shape))
 
 
 def patches(x: np.ndarray, w: Window, fill: float) -> np.ndarray:
