@@ -21,10 +21,12 @@ from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.ir import Model, Value
 from toolkit.lower.passes import lower
+from toolkit.lower.rounding import CONVENTIONS
 from toolkit.ops import operators
 from toolkit.ops.weighted import is_ternary
 
 if TYPE_CHECKING:
+    from toolkit.program.source import Source
     from toolkit.tune.budget import Choice
 
 SCHEMA = 1
@@ -44,6 +46,9 @@ def export(
     tune: bool = False,
     max_flash: int | None = None,
     max_ram: int | None = None,
+    calibration: np.ndarray | None = None,
+    keep_float: bool = False,
+    rounding: str | None = None,
     golden: np.ndarray | None = None,
     golden_count: int = 16,
     progress: Callable[[str], None] = lambda _: None,
@@ -51,7 +56,7 @@ def export(
     """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
 
     Args:
-        source: a ``.pt2`` file: int8 or ternary (q/dq nodes), or float32.
+        source: a ``.pt2``, ``.tflite`` or ``.onnx`` file: int8 or ternary (``.pt2`` with q/dq nodes), or float32.
         target: a name that ``toolkit targets`` lists.
         output: the bundle's folder, replaced as a whole.
         name: what the model is called in the manifest.
@@ -61,6 +66,9 @@ def export(
         tune: choose each layer's kernel by instructions counted on the emulated core; ``ram`` and limits always do.
         max_flash: bytes of flash that the image may take, harness included.
         max_ram: bytes of RAM that it may take, stack included.
+        calibration: samples in the layout of the file's input, first axis the sample, to quantize a float model with.
+        keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C.
+        rounding: a convention of ``toolkit.lower.rounding``; by default the one of the source's own framework.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
         progress: told what takes long.
@@ -68,30 +76,34 @@ def export(
     Raises:
         ToolkitError: the file cannot be read, its operators cannot be compiled, or it does not fit the target.
     """
-    from toolkit.program import pt2
+    from toolkit.program.source import load
 
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no --optimize {optimize}", fix=f"use one of: {', '.join(OPTIMIZE)}")
+    if rounding not in (None, *CONVENTIONS):
+        raise ToolkitError(f"there is no --rounding {rounding}", fix=f"use one of: {', '.join(CONVENTIONS)}")
     prefixes.check(prefix)
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
-    program, info = pt2.load(source)
-    model = lower(program)
+    loaded = load(source, calibration=calibration, keep_float=keep_float)
+    rounding = rounding or loaded.rounding
+    model = lower(loaded.program, rounding=rounding)
     model.name = prefix
+    _name_ends(model, loaded)
     _check_one_sample(model, source)
     shared, bands = optimize == "size", None
     if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
         choice = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
         model, shared, bands = choice.model, choice.shared, choice.patches
     emitted = c.emit(model, chosen.kernels, share_kernels=shared)
-    manifest = _manifest(model, emitted, chosen, name, source, info, "size" if shared else optimize)
+    manifest = _manifest(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
     manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
     outputs = reference.run_batch(model, inputs)
     _check_replaceable(output)
     with atomic.replacing(output) as folder:
-        _write(folder, emitted, chosen, source, prefix)
+        _write(folder, emitted, chosen, loaded, prefix)
         (folder / "golden").mkdir()
         for kind, arrays in (("input", inputs), ("output", outputs)):
             for i, array in enumerate(arrays):
@@ -127,6 +139,17 @@ def _tuned(
             fix="leave --tune, --max-flash, --max-ram and --optimize ram out, or choose a microcontroller",
         )
     return tune(model, target, goal, Budget(max_flash, max_ram), progress=progress)
+
+
+def _name_ends(model: Model, source: Source) -> None:
+    """Call inputs and outputs what the source's file calls them."""
+    ends = [*model.inputs, *model.outputs]
+    taken = {value.name for value in model.values() if not any(value is end for end in ends)}
+    for value, wanted in zip(ends, (*source.inputs, *source.outputs), strict=False):
+        name = re.sub(r"\W+", "_", wanted, flags=re.ASCII).strip("_")
+        if name and name not in taken:
+            value.name = name
+        taken.add(value.name)
 
 
 def _check_one_sample(model: Model, source: Path) -> None:
@@ -190,8 +213,8 @@ def _manifest(
     emitted: c.Source,
     target: targets.Target,
     name: str,
-    source: Path,
-    info: dict[str, Any],
+    source: Source,
+    rounding: str,
     optimize: str,
 ) -> dict[str, Any]:
     plan = emitted.arena.plan
@@ -204,10 +227,15 @@ def _manifest(
         "target": target.name,
         "kernels": target.kernels,
         "optimize": optimize,
-        "rounding": "single",
-        "source": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
-        "inputs": [_tensor(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
-        "outputs": [_tensor(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
+        "rounding": rounding,
+        "source": {
+            "file": source.path.name,
+            "format": source.kind,
+            "quantized_here": source.quantized_here,
+            "sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(),
+        },
+        "inputs": [describe(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
+        "outputs": [describe(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
         "layers": layers,
         "memory_plan": {
             "arena_bytes": plan.arena_bytes,
@@ -232,7 +260,7 @@ def _manifest(
             "arena_bytes": plan.arena_bytes,
             "macs": sum(layer["macs"] for layer in layers),
         },
-        "info": info,
+        "info": source.info,
     }
 
 
@@ -258,7 +286,8 @@ def _layer(index: int, layer: c.Layer) -> dict[str, Any]:
     }
 
 
-def _tensor(value: Value, permute: tuple[int, ...] | None) -> dict[str, Any]:
+def describe(value: Value, permute: tuple[int, ...] | None) -> dict[str, Any]:
+    """Return an input or output as the manifest describes it; ``permute`` turns the user's axes to the device's."""
     user = list(value.shape) if permute is None else [value.shape[i] for i in np.argsort(permute)]
     return {
         "name": value.name,
@@ -301,7 +330,9 @@ def _check_replaceable(output: Path) -> None:
         raise ToolkitError(f"{output} is a file", fix="choose a folder with -o")
 
 
-def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Path, prefix: str) -> None:
+def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Source, prefix: str) -> None:
+    from toolkit.program import pt2
+
     folder.mkdir()
     texts = {f"{prefix}.c": emitted.model_c, f"{prefix}.h": emitted.model_h}
     if prefix != prefixes.DEFAULT:
@@ -310,7 +341,13 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Path
     texts["CMakeLists.txt"] = _CMAKE.format(prefix=prefix)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    (folder / "model.pt2").write_bytes(source.read_bytes())
+    original = source.path.read_bytes()
+    if source.kind != "pt2":
+        (folder / f"model.{source.kind}").write_bytes(original)
+    if source.kind == "pt2" and not source.quantized_here:
+        (folder / "model.pt2").write_bytes(original)
+    else:
+        pt2.save(source.program, folder / "model.pt2", source.info)
     (folder / "runtime").mkdir()
     for header in runtime_headers(emitted.headers):
         (folder / "runtime" / header.name).write_bytes(header.read_bytes())

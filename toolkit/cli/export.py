@@ -25,6 +25,11 @@ from toolkit.errors import ToolkitError
 @option("--tune", is_flag=True, help="Choose each layer's kernel by counting on the emulated core.")
 @option("--max-flash", type=click.IntRange(1), metavar="BYTES", help="What the image may take of flash.")
 @option("--max-ram", type=click.IntRange(1), metavar="BYTES", help="What it may take of RAM, stack included.")
+@option("--calibration", type=PATH, metavar="FILE.npy",
+        help="Samples to quantize a float model with, in the layout of its input.")  # fmt: skip
+@option("--float", "keep_float", is_flag=True, help="Compile a float .tflite or .onnx as float32 C.")
+@option("--rounding", type=click.Choice(["single", "double", "litert"]),
+        help="How integer sums are rounded; as the model's own framework does by default.")  # fmt: skip
 @option(
     "--golden", type=PATH, metavar="FILE.npy", help="Real samples to keep as golden inputs; random ones else."
 )
@@ -44,16 +49,21 @@ def export(
     tune: bool,
     max_flash: int | None,
     max_ram: int | None,
+    calibration: Path | None,
+    keep_float: bool,
+    rounding: str | None,
     golden: Path | None,
     golden_count: int,
 ) -> None:
     """Compile MODEL to a bundle: C, build files, manifest, golden data.
 
-    MODEL is a .pt2 file, or a project's folder (this one by default), whose trained model is then used.
+    MODEL is a .pt2, .tflite or .onnx file, or a project's folder (this one by default), whose trained model is
+    then used.
     """
     from toolkit import bundle, tensors
 
     samples = tensors.load_npy(golden) if golden else None
+    observed = tensors.load_npy(calibration) if calibration else None
     if model is None or model.is_dir():
         model, defaults = _trained(session, model or Path("."), golden_count)
         target, output = target or defaults["target"], output or defaults["output"]
@@ -78,6 +88,9 @@ def export(
         max_flash=max_flash,
         max_ram=max_ram,
         progress=session.say,
+        calibration=observed,
+        keep_float=keep_float,
+        rounding=rounding,
         golden=samples,
         golden_count=golden_count,
     )

@@ -78,6 +78,13 @@ def _show(session: Session, result: VerifyResult) -> None:
             found.device, f"{found.samples:,}", f"{found.values:,}", f"{found.differing:,}", largest
         )
     session.console.print(table)
+    for told in result.information:
+        click.echo(
+            f"for information: {told.differing:,} of {told.values:,} values differ from {told.device}, "
+            f"which round otherwise, by {told.largest:g} at most"
+        )
+    for note in result.notes:
+        click.echo(note)
     first = result.first_difference
     if first is None:
         click.echo("verified: every output is equal, to the bit" if result.exact else "verified: within 1e-4")

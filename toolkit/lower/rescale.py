@@ -27,7 +27,9 @@ def rescale_between_quantizations(model: Model) -> Model:
         elif source.quant.same_as(step.output.quant):
             same[id(step.output)] = source
         else:
-            steps.append(Step("relu", step.name, [source], step.output, {"activation": (-math.inf, math.inf)}))
+            steps.append(
+                Step("relu", step.name, [source], step.output, {"activation": (-math.inf, math.inf)})
+            )
     model.steps = steps
     model.outputs = [same.get(id(value), value) for value in model.outputs]
     return remove_dead(model)

@@ -19,6 +19,8 @@ from toolkit.device.targets import Target
 from toolkit.errors import DEVICE, ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
+from toolkit.lower.rounding import CONVENTIONS
+from toolkit.measure import framework
 from toolkit.ops import operators
 
 SCHEMA = 1
@@ -59,6 +61,9 @@ class VerifyResult:
     comparisons: list[Comparison] = field(default_factory=list)
     first_difference: Difference | None = None
     exact: bool = True  # False for float32 outputs, compared within FLOAT_TOLERANCE
+    # how far the model's own framework is from the reference, where another convention of rounding was asked for
+    information: list[Comparison] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what was left out, and how to get it
 
     @property
     def ok(self) -> bool:
@@ -73,6 +78,8 @@ class VerifyResult:
             "exact": self.exact,
             "tolerance": 0 if self.exact else FLOAT_TOLERANCE,
             "comparisons": [asdict(c) for c in self.comparisons],
+            "information": [asdict(c) for c in self.information],
+            "notes": self.notes,
             "first_difference": None if self.ok else asdict(self.first_difference),  # type: ignore[arg-type]
         }
 
@@ -108,7 +115,8 @@ def verify(
     """Compare reference, host C and the target on the bundle's golden samples and on ``fresh`` random ones.
 
     Every output is compared; of the first ``layer_samples`` golden samples, every layer's output too. The reference
-    is recomputed from ``model.pt2``; the golden outputs in the bundle are checked against it.
+    is recomputed from ``model.pt2``; the golden outputs in the bundle are checked against it, and it is checked
+    against the framework of the model's file where that defines the answer.
 
     Raises:
         ToolkitError: the bundle is damaged, a compiler or emulator is missing, or a device fails.
@@ -124,6 +132,7 @@ def verify(
     result = VerifyResult(exact=all(v.dtype != "float32" for v in model.outputs))
     golden = [array[: len(stored)] for array, stored in zip(expected, golden_out, strict=True)]
     _compare(result, "golden data in the bundle", golden, golden_out, lambda _: None)
+    _compare_framework(result, framework.ask(bundle, manifest, inputs), expected)
     for device in _devices(manifest, toolchain, emulator, host, timeout_s):
         progress(f"{device.label}: build and run")
         ran = device.run(bundle, inputs)
@@ -159,7 +168,7 @@ def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     from toolkit.program import pt2
 
     program, _ = pt2.load(bundle / "model.pt2")
-    model = lower(program)
+    model = lower(program, rounding=_rounding(bundle, manifest))
     if manifest.get("patches") is not None:
         bands = Patches(manifest["patches"]["layers"], manifest["patches"]["bands"])
         model = apply_patches(model, bands) or model
@@ -173,6 +182,32 @@ def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
             fix="export the bundle again",
         )
     return model
+
+
+def _rounding(bundle: Path, manifest: dict[str, Any]) -> str:
+    convention = manifest.get("rounding")
+    if convention not in CONVENTIONS:
+        raise ToolkitError(
+            f"the manifest is damaged: rounding is {convention!r}",
+            at=str(bundle / "manifest.json"),
+            fix="make the bundle again with `toolkit export`",
+        )
+    return str(convention)
+
+
+def _compare_framework(
+    result: VerifyResult, answer: framework.Answer | None, expected: list[np.ndarray]
+) -> None:
+    if answer is None:
+        return
+    if answer.outputs is None:
+        result.notes.append(answer.note)
+    elif answer.defines:
+        _compare(result, answer.label, expected, answer.outputs, lambda _: None)
+    else:
+        told = VerifyResult()
+        _compare(told, answer.label, expected, answer.outputs, lambda _: None)
+        result.information += told.comparisons
 
 
 def _compare(

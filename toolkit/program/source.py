@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 class Source:
     """A program and where it came from."""
 
+    path: Path
     program: ExportedProgram
     rounding: str  # the convention of ``toolkit.lower.rounding`` that the source's own framework follows
     kind: str  # "pt2", "tflite" or "onnx"
     info: dict[str, Any] = field(default_factory=dict)
+    quantized_here: bool = False  # by `load`, with the user's data
+    inputs: list[str] = field(default_factory=list)  # what the file calls them; empty for a .pt2
+    outputs: list[str] = field(default_factory=list)
 
 
 def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool = False) -> Source:
@@ -43,9 +47,9 @@ def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool 
     kind = path.suffix.lower().removeprefix(".")
     if kind == "pt2":
         program, info = pt2.load(path)
-        return Source(
-            quantize_ptq(program, calibration) if calibration is not None else program, "single", kind, info
-        )
+        if calibration is None:
+            return Source(path, program, "single", kind, info)
+        return Source(path, quantize_ptq(program, calibration), "single", kind, info, quantized_here=True)
     if kind not in ("tflite", "onnx"):
         raise ToolkitError(
             f"{path.name} is no model file that can be read",
@@ -53,16 +57,25 @@ def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool 
             fix="give a .pt2, .tflite or .onnx file",
         )
     graph, rounding = _read(kind, path)
-    program = graph.program()
-    if graph.quantized or keep_float:
-        return Source(program, rounding, kind)
-    if calibration is None:
+    inputs, outputs = [tensor.name for tensor in graph.inputs], list(graph.outputs)
+    if graph.quantized and calibration is not None:
+        raise ToolkitError(
+            f"{path.name} is quantized already; its own scales are kept",
+            at=str(path),
+            fix="leave --calibration out, or give the float model",
+        )
+    if not graph.quantized and not keep_float and calibration is None:
         raise ToolkitError(
             f"{path.name} is a float model, and there is no data to quantize it with",
             at=str(path),
             fix="add --calibration SAMPLES.npy, or --float for float32 C",
         )
-    return Source(quantize_ptq(program, calibration), "single", kind)
+    program = graph.program()
+    if calibration is None:
+        rounding = rounding if graph.quantized else "single"
+        return Source(path, program, rounding, kind, inputs=inputs, outputs=outputs)
+    program = quantize_ptq(program, calibration)
+    return Source(path, program, "single", kind, quantized_here=True, inputs=inputs, outputs=outputs)
 
 
 def _read(kind: str, path: Path) -> tuple[ImportedGraph, str]:

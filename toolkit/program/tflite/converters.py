@@ -18,7 +18,7 @@ def converters() -> dict[str, Callable[[Op], Layer]]:
 
     ``conv_2d`` there converts CONV_2D.
     """
-    found = {}
+    found: dict[str, Callable[[Op], Layer]] = {}
     for entry in pkgutil.iter_modules(operators.__path__):
         module = importlib.import_module(f"{operators.__name__}.{entry.name}")
         for name, function in getmembers(module, isfunction):

@@ -162,7 +162,9 @@ class _Parser:
         data = self._data(where, tables.field(table, "Buffer"), shape, dtype)
         quant = self._quantization(where, tables.field(table, "Quantization"), shape, dtype)
         dynamic = tuple(axis for axis, size in enumerate(signature) if size < 0)
-        return Tensor(index, name, shape, dtype, quant, data, dynamic, bool(tables.field(table, "IsVariable")))
+        return Tensor(
+            index, name, shape, dtype, quant, data, dynamic, bool(tables.field(table, "IsVariable"))
+        )
 
     def _few(self, table: Any, name: str, where: str) -> np.ndarray:
         sizes = self.tables.numbers(table, name, 4)
@@ -270,5 +272,7 @@ class _Parser:
         signatures = tables.tables(self.model, "SignatureDefs", MOST_OPERATORS)
         if len(signatures) != 1:
             return {}
-        entries = [e for side in ("Inputs", "Outputs") for e in tables.tables(signatures[0], side, MOST_TENSORS)]
+        entries = [
+            e for side in ("Inputs", "Outputs") for e in tables.tables(signatures[0], side, MOST_TENSORS)
+        ]
         return {tables.field(entry, "TensorIndex"): tables.text(entry, "Name") for entry in entries}

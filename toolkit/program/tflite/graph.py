@@ -82,7 +82,9 @@ class _Importer:
             self.layers[operator.index] = layer
         except Unsupported as why:
             made = f", which makes {operator.outputs[0]}" if operator.outputs else ""
-            self.problems[operator.index] = f"{operator.kind} ({op.name}{made})" + (f": {why}" if str(why) else "")
+            self.problems[operator.index] = f"{operator.kind} ({op.name}{made})" + (
+                f": {why}" if str(why) else ""
+            )
         else:
             if not layer.inputs:
                 self._fold(layer)
@@ -148,7 +150,9 @@ class _Importer:
         names: dict[int, str] = {}
         taken: set[str] = set()
         for index in sorted(self.known, key=lambda index: index not in ends):
-            wanted = self.file.names.get(index) or self.known[index].name if index in ends else f"tensor_{index}"
+            wanted = (
+                self.file.names.get(index) or self.known[index].name if index in ends else f"tensor_{index}"
+            )
             name, count = wanted, 2
             while name in taken:
                 name, count = f"{wanted}_{count}", count + 1

@@ -169,7 +169,9 @@ class Op:
             if tensor.data is None:
                 readers.append(_Real("", tensor.quant if tensor.dtype == "int8" else None))
             else:
-                readers.append(_store(stored, f"constant_{i}", Constant(tensor.data, _constant_quant(tensor))))
+                readers.append(
+                    _store(stored, f"constant_{i}", Constant(tensor.data, _constant_quant(tensor)))
+                )
         named = {k: None if c is None else _store(stored, k, c) for k, c in constants.items()}
         outputs = self.outputs
 
@@ -217,7 +219,9 @@ class _Real:
 def _store(stored: dict[str, np.ndarray], name: str, constant: Constant) -> _Real:
     """Add a constant, and its scales where there are several, to what the layer stores."""
     data = constant.data
-    stored[name] = np.array(data, data.dtype.newbyteorder("=")) if data.dtype != np.float16 else data.astype("f4")
+    stored[name] = (
+        np.array(data, data.dtype.newbyteorder("=")) if data.dtype != np.float16 else data.astype("f4")
+    )
     quant = constant.quant
     if quant is not None and quant.axis is not None:
         stored[f"{name}_scale"] = quant.scale.astype(np.float32)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded
 from toolkit.program.tflite.op import Layer, Op, Unsupported
@@ -45,7 +45,9 @@ def prelu(op: Op) -> Layer:
     x, alpha = op.input(0), op.input(1)
     if alpha.data is None:
         raise Unsupported("an alpha that is not constant")
-    return op.layer(lambda x, alpha: torch.maximum(x, torch.zeros(())) + alpha * torch.clamp(x, max=0.0), x, alpha)
+    return op.layer(
+        lambda x, alpha: torch.maximum(x, torch.zeros(())) + alpha * torch.clamp(x, max=0.0), x, alpha
+    )
 
 
 def logistic(op: Op) -> Layer:

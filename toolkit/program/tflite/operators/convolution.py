@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded, fused_bounds
 from toolkit.program.tflite.layout import before_and_after, check_image, same_padding, to_first, to_last

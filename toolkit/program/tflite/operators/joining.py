@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded, fused_bounds
 from toolkit.program.tflite.op import Layer, Op, Unsupported
@@ -38,7 +38,7 @@ def split_v(op: Op) -> Layer:
     return _parts(op, axis, sizes, 0)
 
 
-def slice(op: Op) -> Layer:  # noqa: A001 - the operator's name in the file
+def slice(op: Op) -> Layer:
     """A box from constant begins (input 1) of constant sizes (input 2, -1: the rest)."""
     op.demand_one_scale()
     x, begins, sizes = op.input(0), op.integers(1), op.integers(2)
@@ -55,7 +55,9 @@ def slice(op: Op) -> Layer:  # noqa: A001 - the operator's name in the file
         for axis, (begin, size) in enumerate(ranges):
             if size != x.shape[axis]:
                 x = x.narrow(axis, begin, size)
-        return x if any(size != n for n, (_, size) in zip(op.input(0).shape, ranges, strict=True)) else x.clone()
+        return (
+            x if any(size != n for n, (_, size) in zip(op.input(0).shape, ranges, strict=True)) else x.clone()
+        )
 
     return op.layer(compute, x)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded, fused_bounds
 from toolkit.program.tflite.layout import before_and_after, check_image, same_padding, to_first, to_last
@@ -30,7 +32,7 @@ def max_pool_2d(op: Op) -> Layer:
     return _pooling(op, pool)
 
 
-def _pooling(op: Op, pool: torch.nn.Module) -> Layer:
+def _pooling(op: Op, pool: Callable[[torch.Tensor], torch.Tensor]) -> Layer:
     bounds = fused_bounds(op)
     op.demand_one_scale()
 

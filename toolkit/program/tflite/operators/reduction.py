@@ -21,7 +21,7 @@ def mean(op: Op) -> Layer:
     return op.layer(lambda x: torch.mean(x, axes, keepdim=keep), x)
 
 
-def sum(op: Op) -> Layer:  # noqa: A001 - the operator's name in the file
+def sum(op: Op) -> Layer:
     """Sum along constant axes."""
     axes, keep = _axes(op)
     return op.layer(lambda x: torch.sum(x, axes, keepdim=keep), op.input(0))

@@ -1,0 +1,92 @@
+"""What LiteRT's reference kernels compute, in a process of their own: they end it where a file displeases them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
+
+INSTALL = 'pip install "edge-toolkit[litert]"'
+
+
+def installed() -> bool:
+    """True when LiteRT can be imported."""
+    return importlib.util.find_spec("ai_edge_litert") is not None
+
+
+def run_reference(
+    model: Path, stored: list[np.ndarray], real: list[np.ndarray], timeout_s: float = 600.0
+) -> list[np.ndarray]:
+    """Return the outputs of a ``.tflite`` file for samples, computed by LiteRT's reference kernels.
+
+    Args:
+        model: the file.
+        stored: one array per input, first axis the sample, in the file's layout, as a device takes them.
+        real: the same as real numbers, for inputs that are float32 in the file.
+        timeout_s: for all samples together.
+
+    Returns:
+        One array per output, first axis the sample.
+
+    Raises:
+        ToolkitError: LiteRT is not installed, refuses the file or ends without an answer.
+    """
+    if not installed():
+        raise ToolkitError("LiteRT is not installed", fix=INSTALL, exit_code=MISSING)
+    with tempfile.TemporaryDirectory(prefix="toolkit-litert-") as folder:
+        given, made = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
+        np.savez(given, *stored, *real)
+        command = [sys.executable, "-m", "toolkit.measure.litert", str(model), str(given), str(made)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ToolkitError(
+                f"LiteRT did not end within {timeout_s:g} s", at=str(model), exit_code=CHECK_FAILED
+            ) from error
+        if done.returncode or not made.exists():
+            raise ToolkitError(
+                f"LiteRT cannot run the model: {(done.stderr.strip().splitlines() or ['no message'])[-1][:300]}",
+                at=str(model),
+                fix="use another --rounding than litert: there is nothing to compare with",
+                exit_code=CHECK_FAILED,
+            )
+        with np.load(made) as arrays:
+            return [arrays[name] for name in arrays.files]
+
+
+def _main(model: str, given: str, made: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_path=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    with np.load(given) as arrays:
+        given_inputs = [arrays[name] for name in arrays.files]
+    details, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    stored, real = given_inputs[: len(details)], given_inputs[len(details) :]
+    inputs = [
+        r if detail["dtype"] == np.float32 else s for detail, s, r in zip(details, stored, real, strict=True)
+    ]
+    found: list[list[np.ndarray]] = [[] for _ in outputs]
+    for sample in range(len(inputs[0])):
+        for detail, data in zip(details, inputs, strict=True):
+            interpreter.set_tensor(
+                detail["index"], data[sample].reshape(detail["shape"]).astype(detail["dtype"])
+            )
+        interpreter.invoke()
+        for kept, detail in zip(found, outputs, strict=True):
+            kept.append(interpreter.get_tensor(detail["index"]).copy())
+    np.savez(made, *(np.stack(kept) for kept in found))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
