@@ -59,6 +59,9 @@ def check(model: onnx.ModelProto) -> None:
     graph.node.extend(model.graph.node)
     graph.input.extend(model.graph.input)
     graph.output.extend(model.graph.output)
+    for value in (*graph.input, *graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # where it is left out: shapes are found out here
     known = {value.name for value in graph.input}
     for tensor in model.graph.initializer:
         if tensor.name not in known:

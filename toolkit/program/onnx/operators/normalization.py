@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from toolkit.program.onnx.node import Computed, Node, Tensor, apply, axis_of, real, reshaped
+from toolkit.program.onnx.node import Computed, Node, Tensor, apply, axis_of, real
 from toolkit.program.onnx.refusal import UnsupportedError
 
-_NAMES = ("x", "weight", "bias", "mean", "var")
+_NAMES = ("x", "weight", "bias", "mean", "variance")
 
 
 def _batch_norm(node: Node) -> Computed:
-    """Batch normalization: torch's own, which is folded, behind a layer with weights; else a scale and an offset."""
+    """Batch normalization that `toolkit.program.onnx.patterns` did not fold: a scale and an offset per channel."""
     if node.integer("training_mode", 0):
         raise UnsupportedError("training mode; export the model with model.eval()")
     eps, channels = node.number("epsilon", 1e-5), node.x.shape[1:2]
     constants = [node.constant(i, name).astype(np.float64) for i, name in enumerate(_NAMES) if i]
     if any(c.shape != channels for c in constants):
         raise UnsupportedError(f"parameters that do not fit {channels} channels")
-    if node.raw.attributes.get("toolkit_folds"):
-        gamma, beta, mean, var = (node.input(i) for i in range(1, 5))
-        return apply(
-            lambda x, g, b, m, v: F.batch_norm(x, m, v, g, b, eps=eps),
-            node.x,
-            gamma,
-            beta,
-            mean,
-            var,
-            names=_NAMES,
-        )
-    gamma_, beta_, mean_, var_ = constants
-    factor = gamma_ / np.sqrt(var_ + eps)
+    gamma, beta, mean, var = constants
+    factor = gamma / np.sqrt(var + eps)
     shape = (channels[0], *[1] * (len(node.x.shape) - 2))
     scale = factor.reshape(shape).astype(np.float32)
-    offset = (beta_ - mean_ * factor).reshape(shape).astype(np.float32)
+    offset = (beta - mean * factor).reshape(shape).astype(np.float32)
     return apply(
         lambda x, s, o: x * s + o, node.x, _constant(scale), _constant(offset), names=("x", "scale", "offset")
     )
@@ -88,7 +75,7 @@ def _full(node: Node, index: int, shape: tuple[int, ...]) -> Tensor | None:
     if tensor.data is None:
         raise UnsupportedError("a scale or bias that is computed at run time")
     try:
-        data = np.ascontiguousarray(np.broadcast_to(real(tensor), shape))
+        data = np.array(np.broadcast_to(real(tensor), shape))
     except ValueError as error:
         raise UnsupportedError(f"a scale or bias of shape {list(tensor.shape)} for {list(shape)}") from error
     return Tensor(tensor.name, shape, data=data)
@@ -109,23 +96,15 @@ def _group_norm(node: Node) -> Computed:
     groups, eps, channels = node.integer("num_groups", 0), node.number("epsilon", 1e-5), node.x.shape[1]
     if groups < 1 or channels % groups:
         raise UnsupportedError(f"{groups} groups of {channels} channels")
-    scale, bias = (_per_channel(node, i, groups, channels) for i in (1, 2))
+    scale, bias = (_per_channel(node, i, channels) for i in (1, 2))
     return apply(lambda x, w, b: F.group_norm(x, groups, w, b, eps), node.x, scale, bias, names=_NAMES)
 
 
-def _per_channel(node: Node, index: int, groups: int, channels: int) -> Tensor:
+def _per_channel(node: Node, index: int, channels: int) -> Tensor:
     data = node.constant(index, "a scale or bias")
-    if data.size == groups != channels:  # opset 18: one per group
-        data = np.repeat(data.ravel(), channels // groups)
-    return (
-        reshaped(Tensor("", data.shape, data=data), (channels,))
-        if data.size == channels
-        else _wrong(data, channels)
-    )
-
-
-def _wrong(data: np.ndarray, channels: int) -> Tensor:
-    raise UnsupportedError(f"a scale or bias of {prod(data.shape)} values for {channels} channels")
+    if data.shape != (channels,):
+        raise UnsupportedError(f"a scale or bias of shape {list(data.shape)} for {channels} channels")
+    return _constant(data)
 
 
 RULES = {

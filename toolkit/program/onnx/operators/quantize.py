@@ -23,7 +23,7 @@ def _parameters(node: Node) -> tuple[np.ndarray, np.ndarray | None]:
     if node.integer("block_size", 0) or scale.ndim > 1:
         raise UnsupportedError("scales by blocks")
     zero_point = node.constant(2, "the zero point") if node.optional(2) is not None else None
-    if zero_point is not None and (zero_point.shape != scale.shape or zero_point.dtype.kind not in "iu"):
+    if zero_point is not None and (zero_point.size != scale.size or zero_point.dtype.kind not in "iu"):
         raise UnsupportedError("zero points that do not fit the scales")
     return scale, zero_point
 
