@@ -67,7 +67,7 @@ def log(x: np.ndarray) -> np.ndarray:
     whole = n.astype(_F) + offset
     s = (m - _ONE) / (m + _ONE)
     square = s * s
-    y = _horner(square, 0.222222222, 0.285714286, 0.4, 0.666666667) * square * s + _F(2) * s
+    y: np.ndarray = _horner(square, 0.222222222, 0.285714286, 0.4, 0.666666667) * square * s + _F(2) * s
     y = whole * LN2_HIGH + (whole * LN2_LOW + y)
     edges: np.ndarray = np.where(x > 0, x, np.where(x == 0, _F(-np.inf), _F(np.nan)))
     return np.where((x > 0) & ~np.isinf(x), y, edges).astype(_F)

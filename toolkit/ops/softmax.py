@@ -107,7 +107,7 @@ def softmax_scaling(step: Step, output: tuple[float, int]) -> tuple[int, int, in
 def exponentials(
     x: np.ndarray, multiplier: int, left: int, smallest: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return differences to the maximum along the last axis (Q5.26), their exponentials (Q0.31) and the sum (Q12.19)."""
+    """Return differences to the last axis' maximum (Q5.26), their exponentials (Q0.31) and the sum (Q12.19)."""
     difference = x.astype(np.int64) - x.max(-1, keepdims=True)
     counts = difference >= smallest
     scaled = multiply_high(np.where(counts, difference, 0) << left, multiplier)

@@ -79,7 +79,11 @@ class IntegerQuantizer(Quantizer):
         return weight_spec(per_channel=per_channel, training=self.training, ternary=ternary)
 
     def _separate(self, node: fx.Node, operator: Operator, output: QuantizationSpecBase) -> None:
-        inputs = {x: self._input(x) for x in _float_inputs(node)}
+        inputs = {
+            x: self._input(x)
+            for x in _float_inputs(node)
+            if not (operator.float_constants and is_constant(x))
+        }
         if inputs:
             self._mark(node, operator, inputs, output)
 
