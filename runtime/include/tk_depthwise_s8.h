@@ -21,7 +21,21 @@ typedef struct {
     int32_t step, pixels;
 } tk_depthwise_run;
 
-#define TK_DEPTHWISE_PIXELS 4 /* at a time */
+/* Pixels are made four at a time. The last four of a longer run may begin among those already made, and a shorter
+ * run makes its last pixel more than once. */
+typedef struct {
+    int32_t first, step[4];
+    int32_t count;
+} tk_four_pixels;
+
+TK_INLINE tk_four_pixels tk_next_pixels(const tk_depthwise_run *run, int32_t done) {
+    const int32_t last = run->pixels - 1;
+    const tk_four_pixels four = {
+        tk_max(0, tk_min(done, last - 3)),
+        {0, tk_min(1, last) * run->step, tk_min(2, last) * run->step, tk_min(3, last) * run->step},
+        tk_min(4, run->pixels)};
+    return four;
+}
 
 static TK_NOINLINE TK_UNUSED void tk_depthwise_s8_c(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
                                                     int8_t *output) {

@@ -2,6 +2,8 @@
 #ifndef TK_SIMD_H
 #define TK_SIMD_H
 
+#include <stddef.h>
+
 #include "tk.h"
 
 /* Which vector unit the _simd kernels may use. 64-bit Arm always has NEON. An x86-64 may have AVX2: its code is always
@@ -13,5 +15,15 @@
 #elif defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32)))
 #define TK_HAS_AVX2 /* not with GCC for Windows, whose stack is not aligned for 32-byte vectors */
 #endif
+
+/* Copy `count` bytes: a few moves where the count is a literal. */
+TK_INLINE int8_t *tk_copy_simd(int8_t *to, const int8_t *from, int32_t count) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_memcpy(to, from, (size_t)count);
+#else
+    for (int32_t k = 0; k < count; ++k) to[k] = from[k];
+#endif
+    return to + count;
+}
 
 #endif

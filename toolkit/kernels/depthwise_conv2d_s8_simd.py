@@ -12,14 +12,14 @@ from toolkit.kernels.simd_cases import block_cases, depthwise_cases
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.weighted import fold, input_zero_point, requant_fields
-from toolkit.ops.window import overlap_bytes, window_of
+from toolkit.ops.window import Window, overlap_bytes, window_of
 
-PIXELS = 4  # at a time: TK_DEPTHWISE_PIXELS
+PIXELS = 4  # at a time, those begun again included
 MOST_TAPS = 64  # TK_DEPTHWISE_TAPS
 
 
 class DepthwiseConv2dS8Simd(Kernel):
-    """Whole windows are read where they lie; those over an edge are gathered."""
+    """Without padding the input is read where it lies; else a row of outputs sees a padded copy."""
 
     name = "tk_depthwise_conv2d_s8_simd"
     op = "depthwise_conv2d"
@@ -46,7 +46,9 @@ class DepthwiseConv2dS8Simd(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)
-        return window.kernel_h * window.kernel_w * -(-window.out_c // 8) * 8
+        if _is_direct(window):
+            return 0
+        return window.kernel_h * _band_width(window) * -(-window.out_c // 8) * 8
 
     def overlap(self, step: Step, index: int) -> int | None:
         return overlap_bytes(window_of(step), 1, 1, unit=PIXELS)
@@ -54,6 +56,18 @@ class DepthwiseConv2dS8Simd(Kernel):
     def cases(self) -> Iterable[Case]:
         yield from block_cases(self.op)
         yield from depthwise_cases()
+
+
+def _band_width(w: Window) -> int:
+    """Return how many places of an input row a row of outputs sees, padding included."""
+    return (w.out_w - 1) * w.stride_w + (w.kernel_w - 1) * w.dilation_w + 1
+
+
+def _is_direct(w: Window) -> bool:
+    """True when every window lies inside the input, whose channels come in whole blocks."""
+    height = (w.out_h - 1) * w.stride_h + (w.kernel_h - 1) * w.dilation_h + 1
+    inside = w.pad_top == w.pad_left == 0 and _band_width(w) <= w.in_w and height <= w.in_h
+    return inside and w.in_c == w.out_c and w.in_c % 8 == 0
 
 
 KERNEL = DepthwiseConv2dS8Simd()
