@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from toolkit.kernels import implementation
+from toolkit.backends.shared import LayerCall, Local, share
+from toolkit.kernels import PORTABLE, implementation
 from toolkit.lower.arena import Arena, place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
@@ -42,6 +43,9 @@ class Source:
 
 def emit(model: Model, kernel_set: str, *, share_kernels: bool = False) -> Source:
     """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a set of ``device.targets.KERNEL_SETS``."""
+    if share_kernels:  # the portable ones are the smallest
+        for step in model.steps:
+            step.kernel = step.kernel or PORTABLE
     return _Writer(choose_kernels(model, kernel_set), share_kernels).write()
 
 
@@ -60,7 +64,8 @@ class _Writer:
         self.prefix = identifier(model.name)
         self.constants: list[str] = []
         self.shared: dict[tuple[str, bytes], str] = {}  # constants by type and content
-        self.locals: list[str] = []
+        self.locals: list[Local] = []
+        self.pointer_types: dict[str, str] = {}  # by expression
         self.layer: Layer | None = None
         self.index = 0
 
@@ -80,13 +85,14 @@ class _Writer:
         if suffix.startswith("weight"):
             self.layer.weight_bytes += data.nbytes
         ctype = CTYPES[str(data.dtype)]
+        self.pointer_types[name] = f"const {ctype} *"
         self.constants.append(
             f"static const {ctype} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n"
         )
         return name
 
     def local(self, ctype: str, name: str, initialiser: str) -> str:
-        self.locals.append(f"    const {ctype} {name} = {initialiser};\n")
+        self.locals.append(Local(ctype, name, initialiser))
         return f"&{name}"
 
     def float_literal(self, value: float) -> str:
@@ -100,11 +106,13 @@ class _Writer:
 
     def _at(self, offset: int, ctype: str) -> str:
         place = f"{self.prefix}_arena + {offset}" if offset else f"{self.prefix}_arena"
-        return f"({ctype} *)(void *)({place})" if ctype != "int8_t" else f"{place}"
+        expression = f"({ctype} *)(void *)({place})" if ctype != "int8_t" else f"{place}"
+        self.pointer_types[expression] = f"{ctype} *"
+        return expression
 
     def write(self) -> Source:
         layers: list[Layer] = []
-        bodies: list[str] = []
+        calls: list[list[LayerCall]] = []  # by layer
         headers: list[str] = []
         for i, step in enumerate(self.model.steps):
             if operators()[step.op].code_free:
@@ -113,20 +121,48 @@ class _Writer:
             function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
             self.layer = Layer(step, function, [])
             emitted = implementation(step).emit(step, self)
-            calls = [emitted] if isinstance(emitted, Call) else list(emitted)
-            self.layer.kernels = [call.kernel for call in calls]
-            headers += [call.header for call in calls if call.header not in headers]
-            body = "".join(f"    {call.kernel}({', '.join(call.args)});\n" for call in calls)
-            note = f"/* {step.op} {step.name}: {_shape(step)} */".replace("*/ ", "")
-            bodies.append(
-                f"{note}\nstatic TK_NOINLINE void {function}(void) {{\n{''.join(self.locals)}{body}}}\n"
-            )
+            found = [emitted] if isinstance(emitted, Call) else list(emitted)
+            self.layer.kernels = [call.kernel for call in found]
+            headers += [call.header for call in found if call.header not in headers]
+            calls.append([LayerCall(call.kernel, tuple(call.args), self._locals_of(call)) for call in found])
             layers.append(self.layer)
-        return Source(self._model_c(layers, bodies, headers), self._model_h(), layers, self.arena, headers)
+        bodies, definitions = self._bodies(calls)
+        for layer, body in zip(layers, bodies, strict=True):
+            note = f"/* {layer.step.op} {layer.step.name}: {_shape(layer.step)} */".replace("*/ ", "")
+            definitions.append(f"{note}\nstatic TK_NOINLINE void {layer.function}(void) {{\n{body}}}\n")
+        return Source(
+            self._model_c(layers, definitions, headers), self._model_h(), layers, self.arena, headers
+        )
+
+    def _locals_of(self, call: Call) -> tuple[Local, ...]:
+        return tuple(local for local in self.locals if f"&{local.name}" in call.args)
+
+    def _bodies(self, calls: list[list[LayerCall]]) -> tuple[list[str], list[str]]:
+        """Return each layer's statements, and the functions they share when made for size."""
+        definitions: list[str] = []
+        texts = {id(call): call.text() for layer in calls for call in layer}
+        by_kernel: dict[str, list[LayerCall]] = {}
+        for call in (call for layer in calls for call in layer):
+            by_kernel.setdefault(call.kernel, []).append(call)
+        number = 0
+        for alike in by_kernel.values():
+            if not self.share_kernels or len(alike) < 2:
+                continue
+            shared = share(self.prefix, alike, self.pointer_types, number)
+            if shared is not None:
+                definitions += [shared.definition, "".join(shared.constants)]
+                texts.update(zip(map(id, alike), shared.calls, strict=True))
+                number += len(alike)
+        bodies = []
+        for layer in calls:
+            if len(layer) == 1 or not any(call.locals for call in layer):
+                bodies.append("".join(texts[id(call)] for call in layer))
+            else:  # their structs may have the same names
+                bodies.append("".join(f"    {{\n{texts[id(call)]}    }}\n" for call in layer))
+        return bodies, definitions
 
     def _model_c(self, layers: list[Layer], bodies: list[str], headers: list[str]) -> str:
         p = self.prefix
-        share = "#define TK_SHARE_KERNELS\n" if self.share_kernels else ""
         includes = "".join(f'#include "{header}"\n' for header in sorted(set(headers)))
         runs = "".join(
             f"    {layer.function}();\n    {p.upper()}_TRACE({n}, {self.pointer(layer.step.output)}, "
@@ -142,7 +178,7 @@ class _Writer:
         )
         return f"""/* SPDX-License-Identifier: Apache-2.0 */
 /* Generated by toolkit. Needs the runtime headers beside it and nothing else. */
-{share}#include "{p}.h"
+#include "{p}.h"
 
 #include "tk.h"
 {includes}
