@@ -91,7 +91,7 @@ class Step:
     output: Value
     attrs: dict[str, Any] = field(default_factory=dict)
     kernel: str = ""  # of toolkit.kernels, once chosen
-    rounding: Literal["single", "double"] = "single"  # how sums become integers; see lower.rounding
+    rounding: Literal["single", "double", "away"] = "single"  # how sums become integers; see lower.rounding
 
     @property
     def activations(self) -> list[Value]:

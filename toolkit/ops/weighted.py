@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
+from toolkit.ops.half_away import away_multipliers
 from toolkit.ops.requantize import output_bounds, quantize_multipliers, requantize
 
 
@@ -47,7 +49,27 @@ def fold(step: Step, channel_axis: int = 0) -> Folded:
     multiplier, shift = quantize_multipliers(x.quant.scale[0] * w.quant.scale / step.output.quant.scale[0])
     low, high = output_bounds(step.output, step.attrs.get("activation"))
     zero_point = int(step.output.quant.zero_point[0])
-    return Folded(weight, bias, multiplier, shift, zero_point, low, high, step.rounding)
+    if step.rounding == "away":
+        multiplier = _away(step, weight, bias, multiplier, shift)
+    rounding = "double" if step.rounding == "double" else "single"
+    return Folded(weight, bias, multiplier, shift, zero_point, low, high, rounding)
+
+
+def _away(
+    step: Step, weight: np.ndarray, bias: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
+) -> np.ndarray:
+    """Return multipliers that round halves away from zero for every sum the layer can have."""
+    largest = 128 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias)
+    if multiplier.size == 1:
+        largest = largest.max(keepdims=True)
+    found = away_multipliers(multiplier, shift, largest)
+    if found is None:
+        raise ToolkitError(
+            "LiteRT rounds halves away from zero, which this layer's scales and sums do not allow exactly",
+            at=step.name,
+            fix="use --rounding single or double",
+        )
+    return found
 
 
 def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -115,7 +115,11 @@ class _Importer:
             why = (str(error).splitlines() or [type(error).__name__])[0]
             raise layer.op.damaged(f"its inputs do not fit together: {why}") from error
         for x, tensor in zip(found if isinstance(found, tuple) else (found,), layer.op.outputs, strict=True):
-            if tuple(x.shape) != tensor.shape or str(x.dtype) != f"torch.{tensor.dtype}":
+            types = {
+                f"torch.{tensor.dtype}",
+                "torch.int64" if tensor.dtype == "int32" else "",
+            }  # torch's indices
+            if tuple(x.shape) != tensor.shape or str(x.dtype) not in types:
                 raise layer.op.damaged(
                     f"it makes {str(x.dtype).removeprefix('torch.')}{list(x.shape)}, "
                     f"but {tensor} is {tensor.dtype}{list(tensor.shape)}"

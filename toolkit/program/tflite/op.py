@@ -237,6 +237,4 @@ def _as_stored(x: torch.Tensor, tensor: Tensor) -> torch.Tensor:
     if tensor.dtype == "int8" and x.dtype == torch.float32:
         assert tensor.quant is not None
         return quantized(x, tensor.quant)
-    if tensor.dtype in ("int32", "int64", "bool") and str(x.dtype) != f"torch.{tensor.dtype}":
-        return x.to(getattr(torch, tensor.dtype))
     return x

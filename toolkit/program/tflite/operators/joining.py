@@ -165,7 +165,7 @@ def mirror_pad(op: Op) -> Layer:
             right = range(size - 2 + twice, size - 2 + twice - after, -1)
             if before or after:
                 parts = [x.narrow(axis, i, 1) for i in left], [x], [x.narrow(axis, i, 1) for i in right]
-                x = torch.cat([part for some in parts for part in some], axis)
+                x = op.stored(torch.cat([part for some in parts for part in some], axis))
         return x
 
     return op.layer(compute, x)

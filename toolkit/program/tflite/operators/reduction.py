@@ -39,7 +39,7 @@ def arg_max(op: Op) -> Layer:
     if op.output.dtype != "int32":
         raise Unsupported(f"{op.output.dtype} indices; int32 ones have kernels")
     (axis,) = _checked(op, op.integers(1))
-    return op.layer(lambda x: torch.argmax(x, axis).to(torch.int32), op.input(0))
+    return op.layer(lambda x: torch.argmax(x, axis), op.input(0))
 
 
 def _axes(op: Op) -> tuple[list[int], bool]:
