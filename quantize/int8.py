@@ -100,14 +100,12 @@ def activation_spec(*, training: bool) -> QuantizationSpec:
     return _spec(fake, ACTIVATION_RANGE, torch.per_tensor_affine)
 
 
-def weight_spec(*, per_channel: bool, training: bool, ternary: bool = False) -> QuantizationSpec:
-    """Return the specification of a weight whose axis 0 is the output channel."""
-    observer = WeightPerChannelObserver if per_channel else WeightObserver
+def weight_spec(*, channel_axis: int | None, training: bool, ternary: bool = False) -> QuantizationSpec:
+    """Return the specification of a weight with a scale per index of ``channel_axis``, or one for all."""
+    observer = WeightObserver if channel_axis is None else WeightPerChannelObserver
     constructor = FakeQuantize.with_args(observer=observer) if training else observer
-    scheme = torch.per_channel_symmetric if per_channel else torch.per_tensor_symmetric
-    return _spec(
-        constructor, TERNARY_RANGE if ternary else WEIGHT_RANGE, scheme, ch_axis=0 if per_channel else None
-    )
+    scheme = torch.per_tensor_symmetric if channel_axis is None else torch.per_channel_symmetric
+    return _spec(constructor, TERNARY_RANGE if ternary else WEIGHT_RANGE, scheme, ch_axis=channel_axis)
 
 
 def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:

@@ -46,9 +46,7 @@ def test_silent_activation_gets_a_harmless_scale() -> None:
 
 def test_weights_are_symmetric_in_127_steps() -> None:
     weight = torch.randn(4, 3, 3, 3)
-    per_channel, per_tensor = (
-        observer(weight_spec(per_channel=flag, training=False)) for flag in (True, False)
-    )
+    per_channel, per_tensor = (observer(weight_spec(channel_axis=axis, training=False)) for axis in (0, None))
     per_channel(weight)
     per_tensor(weight)
     scale, zero_point = per_channel.calculate_qparams()
@@ -60,13 +58,13 @@ def test_weights_are_symmetric_in_127_steps() -> None:
 def test_ternary_scale_is_the_magnitude_itself() -> None:
     codes = torch.randint(-1, 2, (8, 20)).float()
     scale = torch.rand(8) + 0.01
-    watch = observer(weight_spec(per_channel=True, training=False, ternary=True))
+    watch = observer(weight_spec(channel_axis=0, training=False, ternary=True))
     watch(codes * scale[:, None])
     assert torch.equal(watch.calculate_qparams()[0], scale)
 
 
 def test_vanishing_channels_do_not_get_a_vanishing_scale() -> None:
-    watch = observer(weight_spec(per_channel=True, training=False))
+    watch = observer(weight_spec(channel_axis=0, training=False))
     watch(torch.tensor([[1.27, 0.5], [0.0, 0.0], [1e-20, 0.0], [1e-3, 0.0]]))
     scale = watch.calculate_qparams()[0]
     floor = 1.27 / 127 * VANISHING

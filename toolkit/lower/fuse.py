@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.errors import ToolkitError
-from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.ir import Model, Step, Value, per_channel
 from toolkit.ops import operators
 
+VANISHING = 2.0**-16  # a factor this much smaller than the largest is lost in the output's rounding
 CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 0, "fully_connected": 0}
 
 
@@ -19,26 +19,20 @@ def _sole_reader(model: Model, step: Step) -> Step | None:
 
 
 def fold_batch_norm(model: Model) -> Model:
-    """Fold a BatchNorm into the float layer before it.
-
-    Raises:
-        ToolkitError: a BatchNorm that does not follow a layer with float weights.
-    """
+    """Fold a BatchNorm into the float layer before it; without one it becomes a depthwise convolution of one tap."""
     for norm in [step for step in model.steps if step.op == "batch_norm"]:
         layer = model.producer(norm.inputs[0])
+        gamma, beta, mean, var = (np.asarray(v.data, np.float64) for v in norm.inputs[1:5])
+        factor = gamma / np.sqrt(var + norm.attrs["eps"])
         if (
             layer is None
             or layer.op not in CHANNEL_AXIS
             or _sole_reader(model, layer) is not norm
             or layer.inputs[1].quant is not None
         ):
-            raise ToolkitError(
-                "a BatchNorm that does not directly follow a convolution or linear layer cannot be compiled",
-                at=norm.name,
-                fix="place it after a convolution or linear layer, before the activation",
-            )
-        gamma, beta, mean, var = (np.asarray(v.data, np.float64) for v in norm.inputs[1:5])
-        factor = gamma / np.sqrt(var + norm.attrs["eps"])
+            place = model.steps.index(norm)
+            model.steps[place : place + 1] = _as_convolution(norm, factor, beta - mean * factor)
+            continue
         weight = layer.inputs[1]
         assert weight.data is not None
         scaled = weight.data * factor.reshape(-1, *[1] * (weight.data.ndim - 1))
@@ -52,6 +46,26 @@ def fold_batch_norm(model: Model) -> Model:
         layer.output = norm.output
         model.steps.remove(norm)
     return model
+
+
+def _as_convolution(norm: Step, factor: np.ndarray, bias: np.ndarray) -> list[Step]:
+    """Return the steps of a BatchNorm on its own. The weight is int8 already, per channel and exact."""
+    x, output, shape = norm.inputs[0], norm.output, (len(factor), 1, 1, 1)
+    strongest = float(np.abs(factor).max()) or 1.0
+    scale = np.maximum(np.abs(factor), strongest * VANISHING) / 127
+    data = np.rint(factor / scale).astype(np.int8).reshape(shape)
+    weight = Value(f"{norm.name}.weight", shape, "int8", per_channel(scale), data)
+    constants = [weight, Value(f"{norm.name}.bias", bias.shape, data=bias.astype(np.float32))]
+    attrs = {"stride": (1, 1), "dilation": (1, 1), "pads": ((0, 0), (0, 0))}
+    if len(x.shape) > 2:
+        return [Step("depthwise_conv2d", norm.name, [x, *constants], output, attrs)]
+    column = Value(f"{x.name}_column", (*x.shape, 1), x.dtype, x.quant)
+    out = Value(f"{output.name}_column", (*output.shape, 1))
+    return [
+        Step("reshape", norm.name, [x], column),
+        Step("depthwise_conv2d", norm.name, [column, *constants], out, attrs),
+        Step("reshape", norm.name, [out], output),
+    ]
 
 
 def fuse_activation(model: Model) -> Model:

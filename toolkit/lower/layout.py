@@ -101,6 +101,16 @@ def _compose(model: Model, step: Step) -> bool:
     return True
 
 
+def _share(model: Model, step: Step) -> bool:
+    """Two permutes of a value by the same order are one."""
+    first = _turned(model, step.inputs[0], step.attrs["dims"]) if step.op == "permute" else None
+    if first is None or first is step or _is_output(model, step.output):
+        return False
+    _replace_value(model, step.output, first.output)
+    model.steps.remove(step)
+    return True
+
+
 def _drop_identity(model: Model, step: Step) -> bool:
     """A permute that moves nothing is its input."""
     if step.op != "permute" or step.attrs["dims"] != tuple(range(len(step.attrs["dims"]))):
@@ -154,7 +164,8 @@ def _sink(model: Model, step: Step) -> bool:
         return False
     plain = {id(value): value for value in step.activations if turns[id(value)] is None}
     saved = sum(turn.output.size for turn in turns.values() if turn is not None)
-    if sum(_cost(value, inverse) for value in plain.values()) * WORTH > saved:
+    asked = [value for value in plain.values() if _turned(model, value, inverse) is None]
+    if sum(_cost(value, inverse) for value in asked) * WORTH > saved:
         return False
     for i, value in enumerate(step.inputs):
         turn = turns.get(id(value))
@@ -180,6 +191,11 @@ def _sink(model: Model, step: Step) -> bool:
 def _turn_behind(model: Model, value: Value) -> Step | None:
     producer = model.producer(value)
     return producer if producer is not None and producer.op == "permute" else None
+
+
+def _turned(model: Model, value: Value, dims: tuple[int, ...]) -> Step | None:
+    """Return the first permute of ``value`` by ``dims``, where there is one."""
+    return next((s for s in model.consumers(value) if s.op == "permute" and s.attrs["dims"] == dims), None)
 
 
 def _cost(value: Value, dims: tuple[int, ...]) -> int:
@@ -241,6 +257,7 @@ def _drop_unread(model: Model, step: Step) -> None:
 
 RULES = (
     _compose,
+    _share,
     _drop_identity,
     _as_reshape,
     _merge_reshapes,

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.ir import Model
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
-from toolkit.lower.quantized import integer_boundary, quantize_bias, remove_dead, use_integers
+from toolkit.lower.quantized import (
+    integer_boundary,
+    quantize_before_reshape,
+    quantize_bias,
+    remove_dead,
+    use_integers,
+)
 from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
 from toolkit.lower.rounding import set_rounding
@@ -35,6 +41,7 @@ PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
     fuse_activation,
     rescale_between_quantizations,
+    quantize_before_reshape,
     use_integers,
     remove_dead,
     integer_boundary,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from toolkit.errors import ToolkitError
@@ -26,6 +28,28 @@ def use_integers(model: Model) -> Model:
         behind.update((id(s.output), s.inputs[0]) for s in made if s.op == "dequantize")
     model.steps = steps
     model.outputs = [replaced.get(id(value), value) for value in model.outputs]
+    return model
+
+
+def quantize_before_reshape(model: Model) -> Model:
+    """Make ``quantize(reshape(op(x)))`` a ``reshape(quantize(op(x)))``, so that ``op`` can have integers."""
+    for quantizer in [step for step in model.steps if step.op == "quantize"]:
+        shape = model.producer(quantizer.inputs[0])
+        if shape is None or shape.op != "reshape" or len(model.consumers(shape.output)) > 1:
+            continue
+        source, final = shape.inputs[0], quantizer.output
+        producer = model.producer(source)
+        if producer is None or producer.op == "dequantize" or len(model.consumers(source)) > 1:
+            continue
+        if any(value is shape.output for value in model.outputs):
+            continue
+        inner = replace(final, name=f"{final.name}_inner", shape=source.shape)
+        place = model.steps.index(shape)
+        model.steps.remove(quantizer)
+        model.steps[place : place + 1] = [
+            Step("quantize", shape.name, [source], inner),
+            Step("reshape", shape.name, [inner], final),
+        ]
     return model
 
 

@@ -22,7 +22,6 @@ from toolkit.ops.pool import (
 )
 from toolkit.ops.window import Window
 
-
 ARGUMENTS = (
     "input",
     "kernel_size",

@@ -71,6 +71,9 @@ class Operator(ABC):
     # How the int8 quantizer treats it: "weighted" (activation, weight, bias), "io" (inputs and output each have
     # their own range), "share" (output has the input's range), "fixed" (output range is `fixed_output`), "none".
     quantization: ClassVar[Literal["weighted", "io", "share", "fixed", "none"]] = "none"
+    weight_channel_axis: ClassVar[int] = (
+        0  # of a "weighted" operator's weight as torch holds it: output channels
+    )
     fixed_output: ClassVar[tuple[float, int]] = (1 / 256, -128)  # scale, zero point for "fixed"
     # "channels_last": 4-d activations must be NHWC. "any": elementwise, order does not matter.
     # "axes": has axis attributes that `transpose` can rename. "fixed": the order of elements matters.

@@ -12,7 +12,6 @@ from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.ops.reduction import ReductionOperator, reduced_count, reduction_struct, taken_together
 from toolkit.ops.requantize import quantize_multiplier, requantize
 
-
 LARGEST_RATIO = 2.0**7  # of scales, so that no sum overflows where it is rescaled
 
 

@@ -63,7 +63,7 @@ def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, An
 
     A weight over one axis gets a height of 1; see ``lower.layout.as_images`` for its activations.
     """
-    names = ("input", "weight", "bias", "stride", "padding", "dilation")
+    names: tuple[str, ...] = ("input", "weight", "bias", "stride", "padding", "dilation")
     names += ("transposed", "output_padding") if "convolution" in str(node.target) else ()
     args = {**dict(zip((*names, "groups"), node.args, strict=False)), **node.kwargs}
     values = [reader.value(args[name]) for name in names[:3] if args.get(name) is not None]

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from toolkit.program.batch_norm import batch_norm_as_convolution
+
 _aten = torch.ops.aten
 # in evaluation mode, without in-place writes, these return their first argument's values
 _PASS_THROUGH = {
@@ -20,12 +22,14 @@ _PASS_THROUGH = {
     _aten.to.dtype,
 }
 _CONVOLUTIONS = {3: _aten.conv1d.default, 4: _aten.conv2d.default}  # by the weight's number of axes
+_TRANSPOSED = {3: _aten.conv_transpose1d.default, 4: _aten.conv_transpose2d.input}
 
 
 def clean(graph_module: fx.GraphModule) -> None:
     """Apply all rewrites, in place."""
     for rewrite in (_remove_pass_through, _reshape_any_strides, _restore_linear, _restore_convolution):
         rewrite(graph_module.graph)
+    batch_norm_as_convolution(graph_module)
     graph_module.graph.eliminate_dead_code()
     graph_module.recompile()
 
@@ -67,13 +71,16 @@ def _restore_linear(graph: fx.Graph) -> None:
 
 
 def _restore_convolution(graph: fx.Graph) -> None:
-    """Turn ``convolution`` of decomposed programs into ``conv1d`` or ``conv2d``."""
+    """Turn ``convolution`` of decomposed programs into ``conv1d``, ``conv2d`` or their transposes."""
     for node in graph.find_nodes(op="call_function", target=_aten.convolution.default):
-        x, weight, bias, stride, padding, dilation, transposed, _, groups = node.args
+        x, weight, bias, stride, padding, dilation, transposed, output_padding, groups = node.args
         restored = _CONVOLUTIONS.get(weight.meta["val"].dim())
         if restored is not None and not transposed:
             node.target = restored
             node.args = (x, weight, bias, stride, padding, dilation, groups)
+        elif transposed and weight.meta["val"].dim() in _TRANSPOSED:
+            node.target = _TRANSPOSED[weight.meta["val"].dim()]
+            node.args = (x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def _is_transposed_constant(node: Any) -> bool:

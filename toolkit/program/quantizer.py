@@ -13,6 +13,7 @@ from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantize
 from quantize.ternary import one_scale, split
 from toolkit import ops
 from toolkit.ops.base import Operator
+from toolkit.ops.slice import SEVERAL_OUTPUTS
 
 _ANNOTATION = "quantization_annotation"  # the key under which PT2E looks
 
@@ -42,6 +43,8 @@ class IntegerQuantizer(Quantizer):
         """Annotate every node whose operator has integer kernels; others stay float."""
         for node in model.graph.nodes:
             operator = self.operator(node)
+            if str(node.target) in SEVERAL_OUTPUTS and _is_float(node.all_input_nodes[0]):
+                self._parts(node)
             if operator is None or _annotation(node) is not None or not _is_float(node):
                 continue
             match operator.quantization:
@@ -55,6 +58,16 @@ class IntegerQuantizer(Quantizer):
                     self._share(node)
         return model
 
+    def _parts(self, node: fx.Node) -> None:
+        """Let every part of a split have the range of the whole."""
+        (whole,) = node.all_input_nodes
+        first = self._input(whole)
+        shared = first if isinstance(first, SharedQuantizationSpec) else SharedQuantizationSpec((whole, node))
+        _annotate(node, {whole: first}, None)
+        for part in node.users:
+            if _annotation(part) is None and _is_float(part):
+                _annotate(part, {}, shared)
+
     def validate(self, model: fx.GraphModule) -> None:
         """Accept any annotation: ``annotate`` made them all."""
 
@@ -66,17 +79,18 @@ class IntegerQuantizer(Quantizer):
         x, weight = node.args[0], node.args[1]
         if not isinstance(x, fx.Node) or not isinstance(weight, fx.Node) or weight.op != "get_attr":
             return  # its kernel wants constant weights; the lowering says so
-        inputs = {x: self._input(x), weight: self._weight(model, weight)}
+        inputs = {x: self._input(x), weight: self._weight(model, weight, operator.weight_channel_axis)}
         self._mark(node, operator, inputs, self.activation)
 
-    def _weight(self, model: fx.GraphModule, node: fx.Node) -> QuantizationSpecBase:
+    def _weight(self, model: fx.GraphModule, node: fx.Node, channel_axis: int) -> QuantizationSpecBase:
         name = str(node.target)
         weight = constant(model, node)
         ternary = name in self.ternary
         per_channel = weight.dim() > 2
         if ternary and not per_channel:
             per_channel = not one_scale(split(weight)[1])
-        return weight_spec(per_channel=per_channel, training=self.training, ternary=ternary)
+        axis = channel_axis if per_channel else None
+        return weight_spec(channel_axis=axis, training=self.training, ternary=ternary)
 
     def _separate(self, node: fx.Node, operator: Operator, output: QuantizationSpecBase) -> None:
         inputs = {
@@ -91,9 +105,12 @@ class IntegerQuantizer(Quantizer):
         inputs = _float_inputs(node)
         if not inputs:
             return
-        shared = SharedQuantizationSpec((inputs[0], node))
+        first = self._input(inputs[0])
+        shared = (
+            first if isinstance(first, SharedQuantizationSpec) else SharedQuantizationSpec((inputs[0], node))
+        )
         specs: dict[fx.Node, QuantizationSpecBase] = dict.fromkeys(inputs, shared)
-        specs[inputs[0]] = self._input(inputs[0])
+        specs[inputs[0]] = first
         _annotate(node, specs, shared)
 
     def _mark(
@@ -121,9 +138,11 @@ class IntegerQuantizer(Quantizer):
     def _input(self, node: fx.Node) -> QuantizationSpecBase:
         """Return the producer's range where it has one (softmax's, say), else a range to be observed."""
         annotation = _annotation(node)
-        if annotation is not None and annotation.output_qspec is not None:
-            return SharedQuantizationSpec(node)
-        return self.activation
+        if annotation is None or annotation.output_qspec is None:
+            return self.activation
+        if isinstance(annotation.output_qspec, SharedQuantizationSpec):
+            return annotation.output_qspec  # the range that all share: chains of sharing may close to circles
+        return SharedQuantizationSpec(node)
 
 
 def weighted(graph: fx.GraphModule) -> dict[str, str]:
