@@ -18,6 +18,7 @@ pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
 from tests.ops import litert_builder as litert
 from toolkit.lower.ir import Quantization, Step, Value, per_channel, per_tensor
 from toolkit.ops import operators
+from toolkit.ops.batch_matmul import matmul_step
 
 NEAR_HALF = 0.02  # the share of results that double rounding may change, at the scales used here
 
@@ -231,6 +232,23 @@ def test_pooling(
     data = _random(np.random.default_rng(3), x.shape)
     expected = litert.run_reference(litert.one_op(operator, [x], y, table, 2), [data])
     np.testing.assert_array_equal(_reference(step, [data]), expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("turned", [False, True])
+def test_batch_matmul(seed: int, turned: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scales, zeros = rng.uniform(0.01, 0.1, 2), rng.integers(-128, 128, 3)
+    a, b = _int8("a", (2, 7, 30), scales[0], int(zeros[0])), _int8("b", (2, 30, 9), scales[1], int(zeros[1]))
+    y = _int8("y", (2, 7, 9), float(rng.uniform(0.05, 2)), int(zeros[2]))
+    inputs = [_random(rng, a.shape), _random(rng, b.shape)]
+    step = replace(matmul_step("batch_matmul", a, b), output=y, rounding="double")
+    given = (replace(b, shape=(2, 9, 30)), inputs[1].transpose(0, 2, 1)) if turned else (b, inputs[1])
+    table = litert.options("BatchMatMul", adjX=False, adjY=turned)
+    expected = litert.run_reference(
+        litert.one_op("BATCH_MATMUL", [a, given[0]], y, table, 2), [inputs[0], given[1]]
+    )
+    np.testing.assert_array_equal(_reference(step, inputs), expected)
 
 
 # Along an axis
