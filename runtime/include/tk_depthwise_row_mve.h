@@ -14,14 +14,6 @@ typedef struct {
     int32_t zero_point, min, max;
 } tk_depthwise_mve;
 
-#ifdef TK_HAS_MVE
-typedef int8x16_t tk_s8x16;
-#else
-typedef struct {
-    int8_t lane[16];
-} tk_s8x16;
-#endif
-
 /* 16 weights of one channel from the `first` on, turned by `order`; those from `taps` on are 0. */
 TK_INLINE tk_s8x16 tk_turned_mve(const int8_t *weight, const uint8_t *order, int32_t first, int32_t taps) {
 #ifdef TK_HAS_MVE

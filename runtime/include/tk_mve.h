@@ -12,9 +12,15 @@
 #include <arm_mve.h>
 
 typedef int32x4_t tk_s32x4;
+typedef int8x16_t tk_s8x16;
 
 TK_INLINE tk_s32x4 tk_v_load(const int32_t *from) { return vldrwq_s32(from); }
 TK_INLINE tk_s32x4 tk_v_load_s8(const int8_t *from) { return vldrbq_s32(from); }
+/* The first `count` lanes; the others are 0. */
+TK_INLINE tk_s32x4 tk_v_load_some_s8(const int8_t *from, int32_t count) {
+    return vldrbq_z_s32(from, vctp32q((uint32_t)count));
+}
+TK_INLINE void tk_v_store(int32_t *to, tk_s32x4 a) { vstrwq_s32(to, a); }
 TK_INLINE tk_s32x4 tk_v_same(int32_t x) { return vdupq_n_s32(x); }
 TK_INLINE tk_s32x4 tk_v_add(tk_s32x4 a, tk_s32x4 b) { return vaddq_s32(a, b); }
 TK_INLINE tk_s32x4 tk_v_add_n(tk_s32x4 a, int32_t b) { return vaddq_n_s32(a, b); }
@@ -27,6 +33,8 @@ TK_INLINE tk_s32x4 tk_v_min(tk_s32x4 a, tk_s32x4 b) { return vminq_s32(a, b); }
 TK_INLINE tk_s32x4 tk_v_high(tk_s32x4 a, tk_s32x4 b) { return vqdmulhq_s32(a, b); }
 /* a * b / 2^31, rounded half up: tk_multiply_high. */
 TK_INLINE tk_s32x4 tk_v_high_rounded(tk_s32x4 a, tk_s32x4 b) { return vqrdmulhq_s32(a, b); }
+/* a * 2^by, rounded down where `by` is negative. */
+TK_INLINE tk_s32x4 tk_v_shift_n(tk_s32x4 a, int32_t by) { return vshlq_r_s32(a, by); }
 /* a * 2^b, rounded half up where b is negative. */
 TK_INLINE tk_s32x4 tk_v_shift_rounded(tk_s32x4 a, tk_s32x4 b) { return vrshlq_s32(a, b); }
 /* -1 where negative, else 0. */
@@ -43,10 +51,22 @@ TK_INLINE void tk_v_store_saturated_s8(int8_t *to, tk_s32x4 a) {
 TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
     vstrbq_p_s32(to, a, vctp32q((uint32_t)count));
 }
+/* 16 bytes. */
+TK_INLINE tk_s8x16 tk_b_same(int32_t x) { return vdupq_n_s8((int8_t)x); }
+TK_INLINE tk_s8x16 tk_b_max(tk_s8x16 a, tk_s8x16 b) { return vmaxq_s8(a, b); }
+TK_INLINE tk_s8x16 tk_b_load_some(const int8_t *from, int32_t count) {
+    return vldrbq_z_s8(from, vctp8q((uint32_t)count));
+}
+TK_INLINE void tk_b_store_some(int8_t *to, tk_s8x16 a, int32_t count) {
+    vstrbq_p_s8(to, a, vctp8q((uint32_t)count));
+}
 #else
 typedef struct {
     int32_t lane[4];
 } tk_s32x4;
+typedef struct {
+    int8_t lane[16];
+} tk_s8x16;
 
 #define TK_LANES(value)                                           \
     do {                                                          \
@@ -60,6 +80,12 @@ typedef struct {
 TK_INLINE int32_t tk_wrapped(uint32_t x) { return (int32_t)x; }
 TK_INLINE tk_s32x4 tk_v_load(const int32_t *from) { TK_LANES_OF(from[i]); }
 TK_INLINE tk_s32x4 tk_v_load_s8(const int8_t *from) { TK_LANES_OF(from[i]); }
+TK_INLINE tk_s32x4 tk_v_load_some_s8(const int8_t *from, int32_t count) {
+    TK_LANES_OF(i < count ? from[i] : 0);
+}
+TK_INLINE void tk_v_store(int32_t *to, tk_s32x4 a) {
+    for (int32_t i = 0; i < 4; ++i) to[i] = a.lane[i];
+}
 TK_INLINE tk_s32x4 tk_v_same(int32_t x) { TK_LANES_OF(x); }
 TK_INLINE tk_s32x4 tk_v_add(tk_s32x4 a, tk_s32x4 b) {
     TK_LANES_OF(tk_wrapped((uint32_t)a.lane[i] + (uint32_t)b.lane[i]));
@@ -78,6 +104,10 @@ TK_INLINE tk_s32x4 tk_v_high(tk_s32x4 a, tk_s32x4 b) {
 TK_INLINE tk_s32x4 tk_v_high_rounded(tk_s32x4 a, tk_s32x4 b) {
     TK_LANES_OF((int32_t)(((int64_t)a.lane[i] * b.lane[i] + ((int64_t)1 << 30)) >> 31));
 }
+TK_INLINE int32_t tk_shifted(int32_t a, int32_t by) {
+    return by >= 0 ? tk_wrapped((uint32_t)a << by) : a >> -by;
+}
+TK_INLINE tk_s32x4 tk_v_shift_n(tk_s32x4 a, int32_t by) { TK_LANES_OF(tk_shifted(a.lane[i], by)); }
 TK_INLINE int32_t tk_shift_rounded(int32_t a, int32_t by) {
     if (by >= 0) return tk_wrapped((uint32_t)a << by);
     return (int32_t)((a + ((int64_t)1 << (-by - 1))) >> -by);
@@ -92,6 +122,23 @@ TK_INLINE void tk_v_store_some_s8(int8_t *to, tk_s32x4 a, int32_t count) {
 TK_INLINE void tk_v_store_s8(int8_t *to, tk_s32x4 a) { tk_v_store_some_s8(to, a, 4); }
 TK_INLINE void tk_v_store_saturated_s8(int8_t *to, tk_s32x4 a) {
     tk_v_store_s8(to, tk_v_min(tk_v_max(a, tk_v_same(INT8_MIN)), tk_v_same(INT8_MAX)));
+}
+TK_INLINE tk_s8x16 tk_b_load_some(const int8_t *from, int32_t count) {
+    tk_s8x16 result;
+    for (int32_t i = 0; i < 16; ++i) result.lane[i] = i < count ? from[i] : 0;
+    return result;
+}
+TK_INLINE tk_s8x16 tk_b_same(int32_t x) {
+    tk_s8x16 result;
+    for (int32_t i = 0; i < 16; ++i) result.lane[i] = (int8_t)x;
+    return result;
+}
+TK_INLINE tk_s8x16 tk_b_max(tk_s8x16 a, tk_s8x16 b) {
+    for (int32_t i = 0; i < 16; ++i) a.lane[i] = (int8_t)tk_max(a.lane[i], b.lane[i]);
+    return a;
+}
+TK_INLINE void tk_b_store_some(int8_t *to, tk_s8x16 a, int32_t count) {
+    for (int32_t i = 0; i < tk_min(count, 16); ++i) to[i] = a.lane[i];
 }
 #endif
 
