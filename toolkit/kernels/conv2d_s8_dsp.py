@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_pairs import pair_finish, pair_weights
 from toolkit.ops.weighted import fold, input_zero_point, is_int8
-from toolkit.ops.window import Window, overlap_bytes, window_of
+from toolkit.ops.window import Window, window_of
 
 PIXELS = 3  # of a tile
 
@@ -45,7 +47,7 @@ class Conv2dS8Dsp(Kernel):
         return tile_scratch_bytes(window_of(step))
 
     def overlap(self, step: Step, index: int) -> int | None:
-        return overlap_bytes(window_of(step), 1, 1, unit=PIXELS)
+        return overlap_of_units(window_of(step), PIXELS)
 
 
 def row_bytes(window: Window) -> int:
@@ -58,6 +60,17 @@ def tile_scratch_bytes(window: Window) -> int:
     row = row_bytes(window)
     direct = window.pointwise and window.in_c % 4 == 0
     return PIXELS * (2 * window.kernel_h * row + (0 if direct else row))
+
+
+def overlap_of_units(w: Window, unit: int) -> int:
+    """As ``window.overlap_bytes`` where all of a unit's pixels are read before any of them is written."""
+    y, x = np.divmod(np.arange(w.out_h * w.out_w), w.out_w)
+    top = np.clip(y * w.stride_h - w.pad_top, 0, w.in_h - 1)
+    left = np.clip(x * w.stride_w - w.pad_left, 0, w.in_w - 1)
+    first = (top * w.in_w + left) * w.in_c
+    still_needed = np.minimum.accumulate(first[::-1])[::-1]  # by this pixel or a later one
+    later = np.arange(unit, len(first), unit)  # where every unit but the first begins
+    return int((later * w.out_c - still_needed[later]).max(initial=0))
 
 
 KERNEL = Conv2dS8Dsp()

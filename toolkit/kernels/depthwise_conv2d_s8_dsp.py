@@ -14,6 +14,7 @@ from toolkit.ops.window import Window, window_of
 PLANE_COLUMNS = 16  # of a tile's input, as in runtime/include/tk_depthwise_tile_dsp.h
 PLANE_ROW_BYTES = 4 * PLANE_COLUMNS * 2
 _ROWS, _OUTPUTS = 6, 32  # a tile has at least that many, where there are
+_LINES_BYTES = 6144  # and as few rows as keep the copied input lines about that small
 
 
 class DepthwiseConv2dS8Dsp(Kernel):
@@ -48,15 +49,19 @@ class DepthwiseConv2dS8Dsp(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         w = window_of(step)
-        return PLANE_ROW_BYTES * ((tile_size(w)[0] - 1) * w.stride_h + 3)
+        rows = (tile_size(w)[0] - 1) * w.stride_h + 3
+        return rows * (PLANE_ROW_BYTES + (w.in_w * w.in_c if w.stride_h == 1 else 0))
 
     def overlap(self, step: Step, index: int) -> int | None:
-        """Return how far the outputs of a strip reach above the first input row that it or a later one reads."""
+        """Return how far the outputs of a strip reach above the first input row that is still to be read."""
         w = window_of(step)
-        y = np.arange(0, w.out_h, tile_size(w)[0])
-        first = np.maximum(y * w.stride_h - w.pad_top, 0) * w.in_w * w.in_c
-        end = np.minimum(y + tile_size(w)[0], w.out_h) * w.out_w * w.out_c
-        return int(max(0, (end - first).max()))
+        begin = np.arange(0, w.out_h, tile_size(w)[0])
+        end = np.minimum(begin + tile_size(w)[0], w.out_h)
+        unread = (end - 1) * w.stride_h - w.pad_top + 3  # with stride 1, all rows above have been copied
+        if w.stride_h != 1:
+            unread = begin * w.stride_h - w.pad_top
+        reach = end * w.out_w * w.out_c - np.maximum(unread, 0) * w.in_w * w.in_c
+        return int(reach[unread < w.in_h].max(initial=0))
 
 
 def tile_size(w: Window) -> tuple[int, int]:
@@ -64,7 +69,8 @@ def tile_size(w: Window) -> tuple[int, int]:
     most = (PLANE_COLUMNS - 3) // w.stride_w + 1
     columns = -(-w.out_w // -(-w.out_w // most))
     columns = min(most, columns + columns % 2)
-    rows = min(w.out_h, max(_ROWS, -(-_OUTPUTS // columns)))
+    fits = _LINES_BYTES // (w.in_w * w.in_c)
+    rows = min(w.out_h, max(2, min(fits, max(_ROWS, -(-_OUTPUTS // columns)))))
     return -(-w.out_h // -(-w.out_h // rows)), columns
 
 
