@@ -21,20 +21,17 @@ typedef struct {
     int32_t step, pixels;
 } tk_depthwise_run;
 
-/* Pixels are made four at a time. The last four of a longer run may begin among those already made, and a shorter
- * run makes its last pixel more than once. */
+/* Pixels are made four or two at a time. The last of a run may be made again with those before them; a run of one makes
+ * it twice. */
 typedef struct {
-    int32_t first, step[4];
-    int32_t count;
-} tk_four_pixels;
+    int32_t first, count;
+} tk_pixels;
 
-TK_INLINE tk_four_pixels tk_next_pixels(const tk_depthwise_run *run, int32_t done) {
-    const int32_t last = run->pixels - 1;
-    const tk_four_pixels four = {
-        tk_max(0, tk_min(done, last - 3)),
-        {0, tk_min(1, last) * run->step, tk_min(2, last) * run->step, tk_min(3, last) * run->step},
-        tk_min(4, run->pixels)};
-    return four;
+TK_INLINE tk_pixels tk_next_pixels(int32_t done, int32_t all) {
+    const int32_t left = all - done;
+    const int32_t count = left >= 4 || (left == 3 && all > 3) ? 4 : 2;
+    const tk_pixels pixels = {tk_max(0, tk_min(done, all - count)), count};
+    return pixels;
 }
 
 static TK_NOINLINE TK_UNUSED void tk_depthwise_s8_c(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
