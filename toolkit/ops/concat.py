@@ -36,7 +36,7 @@ class Concat(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         low, high = _range(step)
         parts = [
-            data if same_scale(value, step.output) else rescale(data, value, step.output, low, high)
+            data if same_scale(value, step.output) else rescale(data, value, step, low, high)
             for data, value in zip(inputs, step.inputs, strict=True)
         ]
         return np.concatenate(parts, step.attrs["axis"])
@@ -52,7 +52,7 @@ class Concat(Operator):
             if same_scale(value, out):
                 calls.append(Call(kernel, [emitter.pointer(value), target, *map(str, shape)]))
             else:
-                calls.append(rescale_call(value, out, *_range(step), target, shape, emitter, f"_{i}"))
+                calls.append(rescale_call(value, step, *_range(step), target, shape, emitter, f"_{i}"))
             offset += shape[1]
         return calls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class Relu(Operator):
         low, high = output_bounds(step.output, step.attrs["activation"])
         if same_scale(step.inputs[0], step.output):
             return np.clip(inputs[0], low, high)
-        return rescale(inputs[0], step.inputs[0], step.output, low, high)
+        return rescale(inputs[0], step.inputs[0], step, low, high)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = step.inputs[0], step.output
@@ -59,7 +60,7 @@ class Relu(Operator):
         low, high = output_bounds(y, step.attrs["activation"])
         if same_scale(x, y):
             return Call("tk_relu_s8", [emitter.pointer(x), str(low), str(high), emitter.pointer(y), size])
-        return rescale_call(x, y, low, high, emitter.pointer(y), (1, y.size, y.size), emitter, "")
+        return rescale_call(x, step, low, high, emitter.pointer(y), (1, y.size, y.size), emitter, "")
 
     def overlap(self, step: Step, index: int) -> int | None:
         return 0
@@ -74,7 +75,9 @@ class Relu(Operator):
                 yield _case(kind, shape, bounds)
         for scale in (0.1, 0.02, 3e-9):
             yield _case("int8", (1, 256), (0.0, 3.0), scale)
-        yield _case("int8", (1, 256), (-math.inf, math.inf), 0.1)
+        plain = _case("int8", (1, 256), (-math.inf, math.inf), 0.1)
+        yield plain
+        yield replace(plain, id=f"{plain.id}-double", step=replace(plain.step, rounding="double"))
 
 
 def _bounds(node: Any) -> tuple[Any, Any]:

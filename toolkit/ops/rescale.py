@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.lower.ir import Value
+from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.ops.requantize import quantize_multiplier, requantize
@@ -19,16 +19,16 @@ def same_scale(x: Value, y: Value) -> bool:
     return scale_of(x) == scale_of(y) and zero_point_of(x) == zero_point_of(y)
 
 
-def rescale(data: np.ndarray, x: Value, y: Value, low: int, high: int) -> np.ndarray:
-    """Return int8 ``data`` at the scale of ``x`` at that of ``y``, clipped; rounds once, half up."""
-    multiplier, shift, zero_in, zero_out = _parameters(x, y)
-    scaled = requantize(data.astype(np.int64) - zero_in, multiplier, shift) + zero_out
+def rescale(data: np.ndarray, x: Value, step: Step, low: int, high: int) -> np.ndarray:
+    """Return int8 ``data`` of ``x`` at the scale of the step's output, clipped; rounds as the step does."""
+    multiplier, shift, zero_in, zero_out = _parameters(x, step.output)
+    scaled = requantize(data.astype(np.int64) - zero_in, multiplier, shift, step.rounding) + zero_out
     return np.clip(scaled, low, high).astype(np.int8)
 
 
 def rescale_call(
     x: Value,
-    y: Value,
+    step: Step,
     low: int,
     high: int,
     output: str,
@@ -36,11 +36,13 @@ def rescale_call(
     emitter: Emitter,
     suffix: str,
 ) -> Call:
-    """Return the call that rescales ``x`` to ``output``; ``shape`` is rows, size of a row, output stride."""
-    multiplier, shift, zero_in, zero_out = _parameters(x, y)
+    """Return the call that does as ``rescale``, to ``output``; ``shape`` is rows, size of a row, output stride."""
+    multiplier, shift, zero_in, zero_out = _parameters(x, step.output)
     multiplier_name = emitter.constant(f"multiplier{suffix}", np.array([multiplier], np.int32))
     shift_name = emitter.constant(f"shift{suffix}", np.array([shift], np.uint8))
-    fields = f"{{{multiplier_name}, {shift_name}, 0, {zero_out}, {low}, {high}, 0}}"
+    fields = (
+        f"{{{multiplier_name}, {shift_name}, 0, {zero_out}, {low}, {high}, {int(step.rounding == 'double')}}}"
+    )
     requant = emitter.local("tk_requant_s8", f"requant{suffix}", fields)
     return Call("tk_rescale_s8", [emitter.pointer(x), str(zero_in), requant, output, *map(str, shape)])
 
