@@ -68,7 +68,6 @@ class GraphReader:
         self.quantized = self._is_quantized(raws)
         raws = [raw for raw in raws if not self._becomes_constant(raw)]
         self._read_inputs(raws)
-        self._raise_problems()
         for raw in _reachable(patterns.recognise(raws, self.tensors, outputs), outputs):
             self._node(raw)
         self._raise_problems()
@@ -177,6 +176,7 @@ class GraphReader:
             held = "int8" if dtype == "uint8" else dtype
             self.tensors[value.name] = Tensor(value.name, shape, held, None, quant, dtype == "uint8")
             self.inputs.append(ImportedTensor(value.name, shape, held))
+        self._raise_problems()
         if not self.inputs:
             raise refuse("it has no input")
 

@@ -96,7 +96,7 @@ def read_tensor(tensor: onnx.TensorProto, folder: Path, where: str) -> np.ndarra
         len(getattr(tensor, f)) for f in _FIELDS if _extra(tensor, f, field)
     ):
         raise refuse(f"the tensor {where} holds data of two kinds")
-    array = numpy_helper.to_array(tensor)
+    array = np.array(numpy_helper.to_array(tensor))  # a copy, which may be written to
     if name in _FLOATS or name == "float32":
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)

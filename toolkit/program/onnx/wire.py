@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit.program.onnx.refusal import refuse
 
-MAX_FIELDS = 1_000_000  # of all messages together; a network of a thousand layers has about 30,000
+MAX_FIELDS = 500_000  # of all messages together; a network of a thousand layers has about 30,000
 MAX_DEPTH = 32
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
@@ -27,31 +27,45 @@ def check_wire(data: bytes, description: Any) -> None:
         ToolkitError: see above.
     """
     fields = 0
-    todo = [(0, len(data), description, 0)]
-    while todo:
-        at, end, message, depth = todo.pop()
-        if depth > MAX_DEPTH:
-            raise refuse(f"its messages are nested more than {MAX_DEPTH} deep")
-        while at < end:
-            fields += 1
-            if fields > MAX_FIELDS:
-                raise refuse(f"it has more than {MAX_FIELDS:,} parts")
-            tag, at = _varint(data, at, end)
-            kind = tag & 7
-            if kind == _VARINT:
-                _, at = _varint(data, at, end)
-            elif kind in (_FIXED64, _FIXED32):
-                at += 8 if kind == _FIXED64 else 4
-            elif kind == _LENGTH:
-                size, at = _varint(data, at, end)
-                field = message.fields_by_number.get(tag >> 3)
-                if field is not None and field.message_type is not None:
-                    todo.append((at, at + size, field.message_type, depth + 1))
-                at += size
+    parents: list[tuple[int, int, Any]] = []  # where to go on, and up to where, behind the message being read
+    at, end, message = 0, len(data), description
+    while True:
+        while at == end and parents:
+            at, end, message = parents.pop()
+        if at == end:
+            return
+        fields += 1
+        if fields > MAX_FIELDS:
+            raise refuse(f"it has more than {MAX_FIELDS:,} parts")
+        tag, at = _varint(data, at, end)
+        kind = tag & 7
+        if kind == _VARINT:
+            _, at = _varint(data, at, end)
+        elif kind in (_FIXED64, _FIXED32):
+            at += 8 if kind == _FIXED64 else 4
+        elif kind == _LENGTH:
+            size, at = _varint(data, at, end)
+            field = message.fields_by_number.get(tag >> 3)
+            if field is not None and field.message_type is not None and at + size <= end:
+                if len(parents) >= MAX_DEPTH:
+                    raise refuse(f"its messages are nested more than {MAX_DEPTH} deep")
+                parents.append((at + size, end, message))
+                end, message = at + size, field.message_type
             else:
-                raise refuse("it is no protobuf message")
-            if at > end:
-                raise refuse("it ends too early")
+                if field is not None and field.type == field.TYPE_STRING:
+                    _check_text(data[at : at + size])
+                at += size
+        else:
+            raise refuse("it is no protobuf message")
+        if at > end:
+            raise refuse("it ends too early")
+
+
+def _check_text(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise refuse("a name in it is no text") from error
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
