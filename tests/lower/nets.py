@@ -92,7 +92,7 @@ class Gated(nn.Module):
         x = F.relu(self.stem(x)) + self.shift.view(1, -1, 1, 1)
         gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3), keepdim=True)))))
         x = x * gate
-        return torch.maximum(x, x.amax(1, keepdim=True) * 0.3) - x.mean(1, keepdim=True)
+        return torch.maximum(x, x.amax(1, keepdim=True) * 0.377) - x.mean(1, keepdim=True)
 
 
 class Quotient(nn.Module):

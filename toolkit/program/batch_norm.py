@@ -20,6 +20,7 @@ def batch_norm_as_convolution(graph_module: fx.GraphModule) -> None:
     ``<layer>.bias``.
     """
     made: set[str] = set()
+    node: Any
     for node in graph_module.graph.find_nodes(op="call_function", target=_NORM):
         users = [user for user in node.users if user.users]
         follows_layer = node.args[0].target in _LAYERS and len(node.args[0].users) == 1
@@ -36,7 +37,7 @@ def batch_norm_as_convolution(graph_module: fx.GraphModule) -> None:
     graph_module.graph.eliminate_dead_code()
 
 
-def _fold(graph_module: fx.GraphModule, owner: str, node: fx.Node, axes: int) -> None:
+def _fold(graph_module: fx.GraphModule, owner: str, node: Any, axes: int) -> None:
     """Put weight and bias of the convolution where the normalization's were."""
     gamma, beta, mean, var = (None if arg is None else _value(graph_module, arg) for arg in node.args[1:5])
     factor = (var + node.args[6]).rsqrt() * (1.0 if gamma is None else gamma)
@@ -53,7 +54,7 @@ def _value(graph_module: fx.GraphModule, node: Any) -> torch.Tensor:
     return getattr(graph_module.get_submodule(owner), name).detach().double()
 
 
-def _convolved(graph_module: fx.GraphModule, owner: str, node: fx.Node, axes: int) -> fx.Node:
+def _convolved(graph_module: fx.GraphModule, owner: str, node: Any, axes: int) -> fx.Node:
     graph, x = graph_module.graph, node.args[0]
     flat = x.meta["val"].dim() == 2
     fake = x.meta["val"].fake_mode
