@@ -1,4 +1,4 @@
-"""What the four MLPerf Tiny networks cost on a Cortex-M4, beside TensorFlow Lite Micro with CMSIS-NN.
+"""What the four MLPerf Tiny networks cost on a Cortex-M4 or another core, beside TensorFlow Lite Micro with CMSIS-NN.
 
 The shapes are exact, the weights random, with batch normalization set so that activations keep their size as in a
 trained network: instructions and memory then hardly depend on the weights. Accuracy is not measured here. As in the
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from peers import METHOD, MLPERF_TINY
+from peers import INSTRUCTIONS_PER_MAC, METHOD, MLPERF_TINY
 
 FAMILIES = {
     "anomaly detection": "fc_autoencoder",
@@ -24,6 +24,7 @@ FAMILIES = {
     "visual wake words": "mobilenet_v1",
 }
 CALIBRATION_SAMPLES = 16
+FULLY_MEASURED = "cortex-m4"  # the family for which memory and cycles of other tools are known, too
 
 
 @dataclass(frozen=True)
@@ -85,23 +86,34 @@ def measure(name: str, target: str, toolchain: str | None, folder: Path) -> Cost
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def main(target: str, toolchain: str | None, chosen: tuple[str, ...], as_json: bool) -> None:
     """Count instructions and memory of the four MLPerf Tiny networks, random weights, exact shapes."""
+    from toolkit.device import targets
+
+    family = targets.load(target).family
     with tempfile.TemporaryDirectory() as scratch:
         costs = {}
         for name in chosen or FAMILIES:
             click.echo(f"{name} …", err=True)
             costs[name] = measure(name, target, toolchain, Path(scratch))
     if as_json:
-        click.echo(json.dumps(_document(costs, target, toolchain), indent=1))
-    else:
+        click.echo(json.dumps(_document(costs, target, family, toolchain), indent=1))
+    elif family == FULLY_MEASURED:
         _table(costs)
+    else:
+        _short_table(costs, INSTRUCTIONS_PER_MAC.get(family, {}))
 
 
-def _document(costs: dict[str, Cost], target: str, toolchain: str | None) -> dict[str, Any]:
+def _document(costs: dict[str, Cost], target: str, family: str, toolchain: str | None) -> dict[str, Any]:
     models = {
-        name: {"toolkit": asdict(cost), "tflm_cmsis_nn": asdict(MLPERF_TINY[name])}
-        for name, cost in costs.items()
+        name: {"toolkit": asdict(cost), "tflm_cmsis_nn": _peer(name, family)} for name, cost in costs.items()
     }
     return {"schema": 1, "target": target, "toolchain": toolchain or "zig", "peers": METHOD, "models": models}
+
+
+def _peer(name: str, family: str) -> dict[str, float] | None:
+    if family == FULLY_MEASURED:
+        return asdict(MLPERF_TINY[name])
+    per_mac = INSTRUCTIONS_PER_MAC.get(family)
+    return {"instructions_per_mac": per_mac[name]} if per_mac else None
 
 
 def _table(costs: dict[str, Cost]) -> None:
@@ -134,6 +146,32 @@ def _table(costs: dict[str, Cost]) -> None:
     console.print(table)
     console.print(f"\nTFLM: TensorFlow Lite Micro with CMSIS-NN. {METHOD}", style="dim")
     console.print("CUBE-AI: ST X-CUBE-AI v10.2, MLPerf Tiny v1.3 results on a real L4R5ZI.", style="dim")
+
+
+def _short_table(costs: dict[str, Cost], peers: dict[str, float]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None)
+    table.add_column("model", no_wrap=True)
+    for heading in ("MACs", "instructions", "instr/MAC", "TFLM", "ratio", "arena", "code"):
+        table.add_column(heading, justify="right")
+    for name, cost in costs.items():
+        per_mac, peer = cost.instructions / cost.macs, peers.get(name)
+        table.add_row(
+            name,
+            f"{cost.macs:,}",
+            f"{cost.instructions:,}",
+            f"{per_mac:.3f}",
+            f"{peer:.2f}" if peer else "–",
+            f"{per_mac / peer:.2f}" if peer else "–",
+            f"{cost.arena_bytes:,}",
+            f"{cost.code_bytes:,}",
+        )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    if peers:
+        console.print(f"\nTFLM: instr/MAC of TensorFlow Lite Micro with CMSIS-NN. {METHOD}", style="dim")
 
 
 if __name__ == "__main__":

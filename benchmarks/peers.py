@@ -42,6 +42,16 @@ MLPERF_TINY = {
     "visual wake words": Reference(7_489_664, 24_101_962, 53_780, 100_720, 1.43),
 }
 
+# TensorFlow Lite Micro with CMSIS-NN on other cores, the same builds: instructions per multiply-accumulate.
+INSTRUCTIONS_PER_MAC = {
+    family: dict(zip(MLPERF_TINY, figures, strict=True))
+    for family, figures in {
+        "cortex-m0plus": (6.67, 10.9, 7.8, 11.6),
+        "cortex-m7": (2.21, 2.88, 2.40, 3.21),
+        "cortex-m55": (0.57, 0.68, 0.39, 0.88),
+    }.items()
+}
+
 
 @dataclass(frozen=True)
 class Mlp:
