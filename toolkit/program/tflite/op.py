@@ -104,9 +104,7 @@ class Op:
         accessor = getattr(schema, kind, None)
         if accessor is None or not hasattr(accessor, name):
             raise self.damaged(f"its options are {kind or 'of an unknown kind'}")
-        table = accessor()
-        table.Init(self.operator.options.Bytes, self.operator.options.Pos)
-        return self.tables.field(table, name)
+        return self.tables.field(self.tables.accessor(accessor, self.operator.options), name)
 
     def sizes(self, *names: str) -> tuple[int, ...]:
         """Return options that are sizes: positive, and not absurd."""

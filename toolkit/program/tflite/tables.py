@@ -41,6 +41,15 @@ class Tables:
         except _OUTSIDE as error:
             raise self.damaged(f"{name} of {type(table).__name__} leads out of the file") from error
 
+    def accessor(self, kind: type, table: Any) -> Any:
+        """Return the accessor of class ``kind`` for a table of a union."""
+        found = kind()
+        try:
+            found.Init(table.Bytes, table.Pos)
+        except _OUTSIDE as error:
+            raise self.damaged(f"{kind.__name__} lie outside the file") from error
+        return found
+
     def text(self, table: Any, name: str) -> str:
         """Return a string field; characters that are not UTF-8 are replaced."""
         found = self.field(table, name) or b""
