@@ -62,7 +62,7 @@ def _integer_step(
         v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted"
     )
     ready = constants_ready and all(
-        source is not None or value.data is not None
+        source is not None or value.data is not None or value.dtype == "int32"
         for source, value in zip(sources, step.inputs, strict=True)
     )
     quantizers = model.consumers(step.output)
@@ -77,7 +77,7 @@ def _integer_step(
         step.output = quantizers[0].output
         for quantizer in quantizers:
             replaced[id(quantizer.output)] = step.output
-    elif ready and operator.moves_data:
+    elif ready and operator.moves_data and inputs[0].quant is not None:
         floating = step.output
         step.inputs = inputs
         step.output = Value(f"{floating.name}_q", floating.shape, inputs[0].dtype, inputs[0].quant)

@@ -65,6 +65,8 @@ class _ProgramReader:
                     self.values[node] = constants[node.name]
                 elif node.name in user_inputs:
                     self.values[node] = self._typed(node)
+                    if self.values[node].dtype == "int64":  # indices, which the device takes as int32
+                        self.values[node].dtype = "int32"
                     self.model.inputs.append(self.values[node])
             elif node.op == "call_function":
                 self._call(node)

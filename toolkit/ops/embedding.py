@@ -1,0 +1,69 @@
+"""Rows of a constant table by indices that are computed, or given, at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from toolkit.lower.ir import Step, Value, per_tensor
+from toolkit.ops.activation_cases import KINDS, activation, case_id
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+
+
+class Embedding(Operator):
+    """``output[.., :] = table[index[..], :]``; an index outside the table takes the nearest row."""
+
+    name = "embedding"
+    aten = ("aten.embedding.default",)
+    quantization = "share"
+    moves_data = True
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        table, index = (reader.value(arg) for arg in node.args[:2])
+        if table.data is None:
+            raise reader.unsupported("a table computed at run time")
+        if index.dtype not in ("int32", "int64"):
+            raise reader.unsupported(f"{index.dtype} indices")
+        return Step(self.name, "", [table, index], Value("", ()))
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        table = _table(step)
+        return table[np.clip(inputs[0], 0, len(table) - 1)].reshape(step.output.shape)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        table = _table(step)
+        kernel = "tk_embedding_s8" if step.output.dtype == "int8" else "tk_embedding_f32"
+        sizes = (step.inputs[1].size, *table.shape)
+        pointers = [emitter.pointer(step.inputs[1]), emitter.constant("weight", table)]
+        return Call(kernel, [*pointers, emitter.pointer(step.output), *map(str, sizes)])
+
+    def cases(self) -> Iterable[Case]:
+        for kind in KINDS:
+            for count, rows, size in ((5, 9, 4), (1, 1, 1), (7, 300, 3)):
+                rng = np.random.default_rng([count, rows, size])
+                table = rng.integers(-128, 128, (rows, size)).astype(kind)
+                quant = per_tensor(0.05, 3) if kind == "int8" else None
+                weight = Value("w", table.shape, kind, quant, table)
+                step = Step(
+                    "embedding",
+                    "embedding",
+                    [weight, Value("i", (1, count), "int32")],
+                    activation("y", (1, count, size), kind),
+                )
+                index = rng.integers(-2, rows + 2, (1, count)).astype(np.int32)
+                yield Case(case_id(count, rows, size, kind), step, [index])
+
+
+def _table(step: Step) -> np.ndarray:
+    """Return the table as stored; a float one of an int8 step becomes integers of the output's scale."""
+    table, quant = step.inputs[0], step.output.quant
+    assert table.data is not None
+    if quant is None or table.quant is not None:
+        return table.data
+    integers = np.rint(table.data.astype(np.float64) / quant.scale[0]) + quant.zero_point[0]
+    return np.clip(integers, quant.qmin, quant.qmax).astype(np.int8)
+
+
+OPERATOR = Embedding()
