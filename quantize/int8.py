@@ -1,8 +1,8 @@
 """int8 by the public TFLite specification: how ranges are observed and which integers they may use.
 
 Weights are symmetric in -127..127, per output channel (axis 0) for convolutions and per tensor for linear
-layers; activations are asymmetric in -128..127, per tensor. Ternary weights are the same with the range
--1..1.
+layers; activations are asymmetric in -128..127, per tensor. int4 and ternary weights are the same with the
+ranges -7..7 and -1..1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from quantize.pt2e import (
 
 ACTIVATION_RANGE = (-128, 127)
 WEIGHT_RANGE = (-127, 127)
+INT4_RANGE = (-7, 7)
 TERNARY_RANGE = (-1, 1)
+WEIGHT_RANGES = {"int8": WEIGHT_RANGE, "int4": INT4_RANGE, "ternary": TERNARY_RANGE}
 # A channel this much weaker than the layer's strongest is lost in the rounding of any int8 output, while a
 # bias at its scale (input scale * weight scale) would overflow 32 bits.
 VANISHING = 2.0**-16
@@ -100,12 +102,15 @@ def activation_spec(*, training: bool) -> QuantizationSpec:
     return _spec(fake, ACTIVATION_RANGE, torch.per_tensor_affine)
 
 
-def weight_spec(*, channel_axis: int | None, training: bool, ternary: bool = False) -> QuantizationSpec:
-    """Return the specification of a weight with a scale per index of ``channel_axis``, or one for all."""
+def weight_spec(*, channel_axis: int | None, training: bool, stored: str = "int8") -> QuantizationSpec:
+    """Return the specification of a weight with a scale per index of ``channel_axis``, or one for all.
+
+    ``stored``: a key of ``WEIGHT_RANGES``.
+    """
     observer = WeightObserver if channel_axis is None else WeightPerChannelObserver
     constructor = FakeQuantize.with_args(observer=observer) if training else observer
     scheme = torch.per_tensor_symmetric if channel_axis is None else torch.per_channel_symmetric
-    return _spec(constructor, TERNARY_RANGE if ternary else WEIGHT_RANGE, scheme, ch_axis=channel_axis)
+    return _spec(constructor, WEIGHT_RANGES[stored], scheme, ch_axis=channel_axis)
 
 
 def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:

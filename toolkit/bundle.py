@@ -23,7 +23,7 @@ from toolkit.lower.ir import Model, Value
 from toolkit.lower.passes import lower
 from toolkit.lower.rounding import CONVENTIONS
 from toolkit.ops import operators
-from toolkit.ops.weighted import is_ternary
+from toolkit.ops.weighted import weight_type
 
 if TYPE_CHECKING:
     from toolkit.program.source import Source
@@ -273,7 +273,7 @@ def _layer(index: int, layer: c.Layer) -> dict[str, Any]:
         "op": step.op,
         "kernel": layer.kernels[0],
         "function": layer.function,
-        "weight_type": ("ternary" if is_ternary(step) else step.inputs[1].dtype) if weighted else None,
+        "weight_type": weight_type(step) if weighted else None,
         "weight_bytes": layer.weight_bytes,
         "constant_bytes": layer.constant_bytes,
         "macs": operator.macs(step),

@@ -58,7 +58,7 @@ def test_weights_are_symmetric_in_127_steps() -> None:
 def test_ternary_scale_is_the_magnitude_itself() -> None:
     codes = torch.randint(-1, 2, (8, 20)).float()
     scale = torch.rand(8) + 0.01
-    watch = observer(weight_spec(channel_axis=0, training=False, ternary=True))
+    watch = observer(weight_spec(channel_axis=0, training=False, stored="ternary"))
     watch(codes * scale[:, None])
     assert torch.equal(watch.calculate_qparams()[0], scale)
 

@@ -17,8 +17,8 @@ from toolkit.errors import ToolkitError
 @option("-c", "--calibration", type=PATH, metavar="X.npy",
         help="Inputs like those of real use, first axis the sample; for MODEL.")  # fmt: skip
 @option("-o", "--output", type=PATH, metavar="OUT.pt2", help="The quantized program; for MODEL.")
-@option("--weights", type=click.Choice(["int8", "ternary"]), default="int8", show_default=True,
-        help="For MODEL: round to int8, or keep weights that are -s, 0 or s already.")  # fmt: skip
+@option("--weights", type=click.Choice(["int8", "int4", "ternary"]), default="int8", show_default=True,
+        help="For MODEL: round to 8 or 4 bits, or keep weights that are -s, 0 or s already.")  # fmt: skip
 @project_option
 @common
 @click.pass_obj
@@ -75,7 +75,7 @@ def _quantize_file(
     program, info = pt2.load(model)
     if any("quantized_decomposed" in str(node.target) for node in program.graph.nodes):
         raise ToolkitError("this program is quantized already", at=str(model), fix=f"toolkit export {model}")
-    kind = cast(Literal["int8", "ternary"], weights)
+    kind = cast(Literal["int8", "int4", "ternary"], weights)
     pt2.save(quantize_ptq(program, samples, weights=kind), output, {**info, "method": f"{weights}-ptq"})
     session.result({"program": str(output), "samples": len(samples), "weights": weights})
     if not session.json:

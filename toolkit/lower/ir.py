@@ -17,7 +17,7 @@ class Quantization:
     """How integers stand for reals: ``real = scale * (integer - zero_point)``, integers in ``qmin..qmax``.
 
     ``scale`` and ``zero_point`` have one entry per tensor, or one per index of ``axis``.
-    The range is the storage type: -1..1 is ternary, -128..127 is int8.
+    The range is the storage type: -1..1 is ternary, -7..7 is int4, -128..127 is int8.
     """
 
     scale: np.ndarray  # float64, (1,) or (channels,)
@@ -35,6 +35,11 @@ class Quantization:
     def is_ternary(self) -> bool:
         """True when the range is -1..1."""
         return (self.qmin, self.qmax) == (-1, 1)
+
+    @property
+    def is_int4(self) -> bool:
+        """True when the range fits four bits, and is not -1..1."""
+        return self.qmin >= -8 and self.qmax <= 7 and not self.is_ternary
 
     def same_as(self, other: Quantization | None) -> bool:
         """True when both map integers to the same reals."""

@@ -1,4 +1,4 @@
-"""2-d convolution on int8, ternary or float32, channels last."""
+"""2-d convolution on int8, int4, ternary or float32, channels last."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import conv_case
-from toolkit.ops.pack import pack_ternary
+from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
     exact_matmul,
     float_bounds,
     fold,
     input_zero_point,
-    is_ternary,
     requant_fields,
 )
 from toolkit.ops.window import overlap_bytes, patches, read_convolution, window_of
@@ -86,11 +85,11 @@ class Conv2d(Operator):
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        kernel, packed = (
-            ("tk_conv2d_t2", pack_ternary(matrix)) if is_ternary(step) else ("tk_conv2d_s8", matrix)
-        )
+        suffix, packed = pack_portable(matrix, weight.quant)
         w = emitter.constant("weight", packed)
-        return Call(kernel, [x, input_zero_point(step), w, bias, requant, emitter.scratch(), y, window])
+        return Call(
+            f"tk_conv2d_{suffix}", [x, input_zero_point(step), w, bias, requant, emitter.scratch(), y, window]
+        )
 
     def macs(self, step: Step) -> int:
         return step.output.size * int(np.prod(step.inputs[1].shape[1:]))
@@ -106,7 +105,7 @@ class Conv2d(Operator):
         return overlap_bytes(window_of(step), size, size)
 
     def cases(self) -> Iterable[Case]:
-        for kind in ("int8", "ternary", "float32"):
+        for kind in ("int8", "int4", "ternary", "float32"):
             yield conv_case("conv2d", kind, (5, 7, 3), 5, (3, 3), pads=((1, 1), (1, 1)))
             yield conv_case("conv2d", kind, (6, 5, 16), 8, (1, 1))
             yield conv_case("conv2d", kind, (3, 3, 5), 7, (1, 1))
@@ -117,6 +116,7 @@ class Conv2d(Operator):
             if kind != "float32":
                 yield conv_case("conv2d", kind, (7, 5, 12), 9, (1, 1), rounding="double")
         yield conv_case("conv2d", "int8", (4, 4, 40), 4, (3, 3), extreme=True)
+        yield conv_case("conv2d", "int4", (4, 4, 40), 4, (3, 3), extreme=True)
         yield conv_case("conv2d", "ternary", (4, 4, 40), 4, (3, 3), extreme=True)
 
 

@@ -22,7 +22,7 @@ def conv_case(
     extreme: bool = False,
     rounding: Literal["single", "double"] = "single",
 ) -> Case:
-    """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, ternary or float32."""
+    """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, int4, ternary or float32."""
     sizes = [
         (n + sum(pad) - d * (k - 1) - 1) // s + 1
         for n, k, s, d, pad in zip(in_shape, kernel, stride, dilation, pads, strict=False)
@@ -46,7 +46,7 @@ def conv_case(
         b = Value("b", (out_c,), data=rng.normal(size=out_c).astype(np.float32))
         step = Step(op, "conv", [Value("x", x_shape), w, b], Value("y", y_shape), attrs)
         return Case(case_id, step, [rng.normal(size=x_shape).astype(np.float32)])
-    limit = 1 if kind == "ternary" else 127
+    limit = {"ternary": 1, "int4": 7}.get(kind, 127)
     weight = rng.integers(-limit, limit + 1, w_shape).astype(np.int8)
     image = rng.integers(-128, 128, x_shape).astype(np.int8)
     if extreme:

@@ -1,4 +1,4 @@
-"""Fully connected layer: ``aten.linear`` on int8, ternary or float32."""
+"""Fully connected layer: ``aten.linear`` on int8, int4, ternary or float32."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value, per_channel, per_tensor
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
-from toolkit.ops.pack import pack_ternary
+from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
     exact_matmul,
     float_bounds,
     fold,
-    is_ternary,
     requant_fields,
 )
 
@@ -73,9 +72,10 @@ class FullyConnected(Operator):
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         matrix = folded.weight.reshape(channels, depth)
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        packed = pack_ternary(matrix) if is_ternary(step) else matrix
-        kernel = "tk_fully_connected_t2" if is_ternary(step) else "tk_fully_connected_s8"
-        return Call(kernel, [x, emitter.constant("weight", packed), bias, requant, y, *shape])
+        suffix, packed = pack_portable(matrix, weight.quant)
+        return Call(
+            f"tk_fully_connected_{suffix}", [x, emitter.constant("weight", packed), bias, requant, y, *shape]
+        )
 
     def macs(self, step: Step) -> int:
         return step.output.size * step.inputs[1].shape[1]
@@ -89,10 +89,11 @@ class FullyConnected(Operator):
             (1, 130, 5),
             (2, 96, 8),
         ]:
-            for kind in ("int8", "ternary", "float32"):
+            for kind in ("int8", "int4", "ternary", "float32"):
                 yield _case(rows, depth, channels, kind)
         yield _case(2, 70, 9, "int8", rounding="double")
         yield _case(1, 256, 6, "int8", extreme=True)
+        yield _case(1, 256, 6, "int4", extreme=True)
         yield _case(1, 256, 6, "ternary", extreme=True)
         yield _case(1, 1030, 6, "int8", extreme=True)  # sums too large for two rows in one multiply
 
@@ -115,7 +116,7 @@ def _case(
             "fully_connected", "fc", [x, w, b], Value("y", (rows, channels)), {"activation": (0.0, np.inf)}
         )
         return Case(name, step, [rng.normal(size=x.shape).astype(np.float32)])
-    limit = 1 if kind == "ternary" else 127
+    limit = {"ternary": 1, "int4": 7}.get(kind, 127)
     data = rng.integers(-limit, limit + 1, (channels, depth)).astype(np.int8)
     inputs = rng.integers(-128, 128, (rows, depth)).astype(np.int8)
     if extreme:

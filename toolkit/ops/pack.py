@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from toolkit.lower.ir import Quantization
 from toolkit.ops.weighted import Folded
 
 
@@ -20,6 +21,22 @@ def pack_ternary(matrix: np.ndarray) -> np.ndarray:
     """
     codes = (_padded(matrix, 1, 4) + 1).reshape(matrix.shape[0], -1, 4)
     return (codes << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8)
+
+
+def pack_int4(matrix: np.ndarray) -> np.ndarray:
+    """Pack (channels, depth) weights in -8..7 into 4 bits each: even columns in the lower half of a byte.
+
+    Each row starts on a byte; a missing column gets weight 0. Returns int8 (channels, ceil(depth / 2)).
+    """
+    m = _padded(matrix, 1, 2).reshape(matrix.shape[0], -1, 2)
+    return ((m[..., 0] & 15) | ((m[..., 1] & 15) << 4)).astype(np.uint8).view(np.int8)
+
+
+def pack_portable(matrix: np.ndarray, quant: Quantization) -> tuple[str, np.ndarray]:
+    """Return (channels, depth) weights as the portable kernels store their range, and those kernels' suffix."""
+    if quant.is_ternary:
+        return "t2", pack_ternary(matrix)
+    return ("s4", pack_int4(matrix)) if quant.is_int4 else ("s8", matrix)
 
 
 def fits_two_rows(folded: Folded) -> bool:

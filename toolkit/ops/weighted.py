@@ -83,6 +83,17 @@ def is_ternary(step: Step) -> bool:
     return quant is not None and quant.is_ternary
 
 
+def is_int4(step: Step) -> bool:
+    """True when the step's weights are stored in four bits."""
+    quant = step.inputs[1].quant
+    return quant is not None and quant.is_int4
+
+
+def weight_type(step: Step) -> str:
+    """Return what the step's weights are stored as: ternary, int4, or their dtype."""
+    return "ternary" if is_ternary(step) else "int4" if is_int4(step) else step.inputs[1].dtype
+
+
 def is_int8(step: Step) -> bool:
     """True when the step's weights are stored as int8, neither narrower nor float."""
     quant = step.inputs[1].quant

@@ -35,7 +35,7 @@ def quantize_ptq(
     model: nn.Module | ExportedProgram,
     calibration: np.ndarray,
     *,
-    weights: Literal["int8", "ternary"] = "int8",
+    weights: Literal["int8", "int4", "ternary"] = "int8",
     int8_layers: Collection[str] = (),
 ) -> ExportedProgram:
     """Quantize a trained model by watching it run.
@@ -43,10 +43,10 @@ def quantize_ptq(
     Args:
         model: float32, one input; batch normalization is folded. Not changed.
         calibration: inputs like those of real use, samples first; every one runs once.
-        weights: "int8" rounds the weights; "ternary" demands that they are ``scale * {-1, 0, 1}`` already,
-            each channel (each layer, for linear layers with one scale) with its own scale, and keeps them
-            exactly.
-        int8_layers: with "ternary", the layers (``features.0``) whose weights are int8 all the same.
+        weights: "int8" rounds the weights to 8 bits; "int4" to 4, each output channel with its own scale;
+            "ternary" demands that they are ``scale * {-1, 0, 1}`` already, each channel (each layer, for linear
+            layers with one scale) with its own scale, and keeps them exactly.
+        int8_layers: with "int4" and "ternary", the layers (``features.0``) whose weights are int8 all the same.
 
     Returns:
         A static program for one sample, float32 in and out, int8 between. Softmax comes out in steps of
@@ -62,7 +62,9 @@ def quantize_ptq(
         graph = capture(ready, data[:1])
         names = weighted(graph)
         exact = _exact_ternary(graph, names, int8_layers) if weights == "ternary" else {}
-        prepared = prepare_pt2e(graph, IntegerQuantizer(ternary=exact))
+        int4 = {name for name in names.values() if name.rpartition(".")[0] not in int8_layers}
+        quantizer = IntegerQuantizer(ternary=exact, int4=int4 if weights == "int4" else ())
+        prepared = prepare_pt2e(graph, quantizer)
         with torch.no_grad():
             for sample in data.split(1):
                 prepared(sample)

@@ -22,7 +22,8 @@ class IntegerQuantizer(Quantizer):
     """A PT2E quantizer for the C kernels, after the TFLite int8 specification.
 
     Args:
-        ternary: names of the weights (``features.0.weight``) that are stored in -1..1; the others are int8.
+        ternary: names of the weights (``features.0.weight``) that are stored in -1..1.
+        int4: names of those that are stored in -7..7, each output channel with its own scale; the others are int8.
         training: put fake quantization in place of observers.
         operators: operators by aten name; those of ``toolkit.ops`` unless given.
     """
@@ -31,10 +32,12 @@ class IntegerQuantizer(Quantizer):
         self,
         *,
         ternary: Collection[str] = (),
+        int4: Collection[str] = (),
         training: bool = False,
         operators: Mapping[str, Operator] | None = None,
     ) -> None:
         self.ternary = frozenset(ternary)
+        self.int4 = frozenset(int4)
         self.training = training
         self.operators = ops.by_aten() if operators is None else operators
         self.activation = activation_spec(training=training)
@@ -85,12 +88,12 @@ class IntegerQuantizer(Quantizer):
     def _weight(self, model: fx.GraphModule, node: fx.Node, channel_axis: int) -> QuantizationSpecBase:
         name = str(node.target)
         weight = constant(model, node)
-        ternary = name in self.ternary
-        per_channel = weight.dim() > 2
-        if ternary and not per_channel:
+        stored = "ternary" if name in self.ternary else "int4" if name in self.int4 else "int8"
+        per_channel = weight.dim() > 2 or stored == "int4"
+        if stored == "ternary" and not per_channel:
             per_channel = not one_scale(split(weight)[1])
         axis = channel_axis if per_channel else None
-        return weight_spec(channel_axis=axis, training=self.training, ternary=ternary)
+        return weight_spec(channel_axis=axis, training=self.training, stored=stored)
 
     def _separate(self, node: fx.Node, operator: Operator, output: QuantizationSpecBase) -> None:
         inputs = {
@@ -129,9 +132,13 @@ class IntegerQuantizer(Quantizer):
             _annotate(last, {}, output)
 
     def _fused_activation(self, node: fx.Node, operator: Operator) -> fx.Node | None:
-        if not operator.fuses_activation or len(node.users) != 1:
+        if len(node.users) != 1:
             return None
         user = next(iter(node.users))
+        if operator.fuses_scale and _scales(user):
+            return user
+        if not operator.fuses_activation:
+            return None
         following = self.operator(user)
         return user if following is not None and following.name == "relu" else None
 
@@ -143,6 +150,13 @@ class IntegerQuantizer(Quantizer):
         if isinstance(annotation.output_qspec, SharedQuantizationSpec):
             return annotation.output_qspec  # the range that all share: chains of sharing may close to circles
         return SharedQuantizationSpec(node)
+
+
+def _scales(node: fx.Node) -> bool:
+    """True for a multiplication or division by one positive number."""
+    if str(node.target) not in ("aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar"):
+        return False
+    return isinstance(node.args[1], (int, float)) and node.args[1] > 0
 
 
 def weighted(graph: fx.GraphModule) -> dict[str, str]:
