@@ -156,38 +156,4 @@ static TK_NOINLINE TK_UNUSED void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS)
 }
 #endif
 
-/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side. Returns where the next word goes. */
-static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *const *from, int32_t count,
-                                                          uint32_t *to) {
-#ifdef TK_HAS_DSP
-    const int8_t *a = from[0], *b = from[1], *c = from[2];
-    const int8_t *const end = a + count;
-    __asm volatile("1:\n\t"
-                   "ldr.w r0, [%[a]], #4\n\t"
-                   "ldr.w r1, [%[b]], #4\n\t"
-                   "ldr.w r2, [%[c]], #4\n\t"
-                   "sxtb16 r8, r0, ror #8\n\t"
-                   "sxtb16 r10, r1, ror #8\n\t"
-                   "sxtb16 r12, r2, ror #8\n\t"
-                   "sxtb16 r0, r0\n\t"
-                   "sxtb16 r1, r1\n\t"
-                   "sxtb16 r2, r2\n\t"
-                   "cmp %[a], %[end]\n\t"
-                   "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
-                   "bne 1b"
-                   : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
-                   : [end] "r"(end)
-                   : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
-#else
-    for (int32_t k = 0; k < count; k += 4, to += 6) {
-        for (int32_t i = 0; i < 3; ++i) {
-            const uint32_t word = tk_load4(from[i] + k);
-            to[i] = tk_sxtb16(word);
-            to[i + 3] = tk_sxtb16_odd(word);
-        }
-    }
-#endif
-    return to;
-}
-
 #endif

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.pack_pairs import pair_finish, pair_weights
+from toolkit.ops.pair_cases import pair_cases
 from toolkit.ops.weighted import fold, input_zero_point, is_int8
 from toolkit.ops.window import Window, window_of
 
@@ -48,6 +50,9 @@ class Conv2dS8Dsp(Kernel):
 
     def overlap(self, step: Step, index: int) -> int | None:
         return overlap_of_units(window_of(step), PIXELS)
+
+    def cases(self) -> Iterable[Case]:
+        return pair_cases()
 
 
 def row_bytes(window: Window) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.pack_pairs import finishing_words
+from toolkit.ops.pair_cases import depthwise_cases
 from toolkit.ops.weighted import Folded, fold, input_zero_point
 from toolkit.ops.window import Window, window_of
 
@@ -62,6 +65,9 @@ class DepthwiseConv2dS8Dsp(Kernel):
             unread = begin * w.stride_h - w.pad_top
         reach = end * w.out_w * w.out_c - np.maximum(unread, 0) * w.in_w * w.in_c
         return int(reach[unread < w.in_h].max(initial=0))
+
+    def cases(self) -> Iterable[Case]:
+        return depthwise_cases()
 
 
 def tile_size(w: Window) -> tuple[int, int]:

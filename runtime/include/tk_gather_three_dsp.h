@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TK_GATHER_THREE_DSP_H
+#define TK_GATHER_THREE_DSP_H
+
+#include "tk_dsp.h"
+#include "tk_window.h"
+
+/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side. Returns where the next word goes. */
+static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *const *from, int32_t count,
+                                                          uint32_t *to) {
+#ifdef TK_HAS_DSP
+    const int8_t *a = from[0], *b = from[1], *c = from[2];
+    const int8_t *const end = a + count;
+    __asm volatile("1:\n\t"
+                   "ldr.w r0, [%[a]], #4\n\t"
+                   "ldr.w r1, [%[b]], #4\n\t"
+                   "ldr.w r2, [%[c]], #4\n\t"
+                   "sxtb16 r8, r0, ror #8\n\t"
+                   "sxtb16 r10, r1, ror #8\n\t"
+                   "sxtb16 r12, r2, ror #8\n\t"
+                   "sxtb16 r0, r0\n\t"
+                   "sxtb16 r1, r1\n\t"
+                   "sxtb16 r2, r2\n\t"
+                   "cmp %[a], %[end]\n\t"
+                   "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
+                   "bne 1b"
+                   : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
+                   : [end] "r"(end)
+                   : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
+#else
+    for (int32_t k = 0; k < count; k += 4, to += 6) {
+        for (int32_t i = 0; i < 3; ++i) {
+            const uint32_t word = tk_load4(from[i] + k);
+            to[i] = tk_sxtb16(word);
+            to[i + 3] = tk_sxtb16_odd(word);
+        }
+    }
+#endif
+    return to;
+}
+
+/* Copy one kernel row, `width` bytes, of the window whose left column is `left`; what lies outside the input becomes
+ * `zero_point`. `from` is the input's row, or NULL where there is none. */
+static TK_NOINLINE TK_UNUSED void tk_copy_row_dsp(const int8_t *from, int32_t left, int32_t zero_point,
+                                                  int8_t *to, const tk_window *w) {
+    for (int32_t j = 0, column = left; j < w->kernel_w; ++j, column += w->dilation_w) {
+        const int inside = from && column >= 0 && column < w->in_w;
+        const int8_t *tap = inside ? from + column * w->in_c : to;
+        for (int32_t k = 0; k < w->in_c; ++k) to[k] = inside ? tap[k] : (int8_t)zero_point;
+        to += w->in_c;
+    }
+}
+
+/* Widen the windows under output pixels p to p + 2 (the last one again where there are no more). A kernel row takes
+ * `row` bytes, a multiple of 4: weights are 0 behind the window's own. `bytes` holds three rows. */
+TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_point, int32_t row,
+                                   int8_t *bytes, uint32_t *to, const tk_window *w) {
+    const int32_t line = w->in_w * w->in_c, size = w->in_h * line, last = w->out_h * w->out_w - 1;
+    const int32_t width = w->dilation_w * (w->kernel_w - 1) + 1;
+    int32_t top[3], left[3], start[3];
+    int whole[3]; /* its rows lie side by side in the input, and may be read to the end of `row` */
+    for (int32_t i = 0; i < 3; ++i) {
+        const int32_t pixel = tk_min(p + i, last), y = pixel / w->out_w;
+        top[i] = y * w->stride_h - w->pad_top;
+        left[i] = (pixel - y * w->out_w) * w->stride_w - w->pad_left;
+        start[i] = top[i] * line + left[i] * w->in_c;
+        whole[i] = width == w->kernel_w && left[i] >= 0 && left[i] + width <= w->in_w &&
+                   start[i] + (w->kernel_h - 1) * w->dilation_h * line + row <= size;
+    }
+    TK_ROLLED for (int32_t i = 0; i < w->kernel_h; ++i) {
+        const int8_t *from[3];
+        for (int32_t n = 0; n < 3; ++n) {
+            const int32_t y = top[n] + i * w->dilation_h, inside = y >= 0 && y < w->in_h;
+            if (inside && whole[n]) {
+                from[n] = input + start[n] + i * w->dilation_h * line;
+            } else {
+                tk_copy_row_dsp(inside ? input + y * line : 0, left[n], zero_point, bytes + n * row, w);
+                from[n] = bytes + n * row;
+            }
+        }
+        to = tk_widen_three_dsp(from, row, to);
+    }
+}
+
+/* As tk_gather_three_dsp where a window is one pixel and in_c a multiple of 4. */
+TK_INLINE void tk_widen_pixels_dsp(const int8_t *input, int32_t p, uint32_t *to, const tk_window *w) {
+    const int32_t last = w->out_h * w->out_w - 1;
+    const int8_t *const from[3] = {input + p * w->in_c, input + tk_min(p + 1, last) * w->in_c,
+                                   input + tk_min(p + 2, last) * w->in_c};
+    tk_widen_three_dsp(from, w->in_c, to);
+}
+
+#endif
