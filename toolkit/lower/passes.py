@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.ir import Model
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
@@ -40,6 +41,7 @@ def name_values(model: Model) -> Model:
 PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
     fuse_activation,
+    fuse_scale,
     rescale_between_quantizations,
     quantize_before_reshape,
     use_integers,
@@ -53,6 +55,7 @@ PASSES: list[Callable[[Model], Model]] = [
     channels_last,
     remove_permutes,
     layout_at_boundary,
+    read_in_place,
     remove_dead,
     name_values,
 ]
@@ -64,7 +67,9 @@ def lower(program: ExportedProgram, name: str = "model", *, rounding: str = "sin
     Raises:
         ToolkitError: operators, types or shapes that cannot be compiled, all listed at once.
     """
-    model = read(program, name)
+    from toolkit.program.decompose import expand  # needs torch
+
+    model = read(expand(program), name)
     for run_pass in PASSES:
         model = run_pass(model)
     return set_rounding(model, rounding)

@@ -146,16 +146,23 @@ def _multiplier(step: Step) -> tuple[int, int]:
     return quantize_multiplier(min(real, 2.0**16))
 
 
-def _fields(step: Step) -> str:
-    """Return the fields of a ``tk_matmul``: sizes, then offsets and strides of both operands."""
-    batch, strides = list(step.attrs["batch"]), [list(step.attrs[key][1]) for key in "ab"]
-    axes = [(size, *(own[i] for own in strides)) for i, size in enumerate(batch) if size != 1]
-    merged: list[tuple[int, ...]] = []
-    for size, a, b in axes:
+def merged_axes(attrs: dict[str, Any]) -> list[tuple[int, int, int]]:
+    """Return (size, stride of a, stride of b) of the batch axes, neighbours merged where both operands allow it."""
+    merged: list[tuple[int, int, int]] = []
+    for axis, size in enumerate(attrs["batch"]):
+        a, b = attrs["a"][1][axis], attrs["b"][1][axis]
+        if size == 1:
+            continue
         if merged and merged[-1][1] == a * size and merged[-1][2] == b * size:
             merged[-1] = (merged[-1][0] * size, a, b)
         else:
             merged.append((size, a, b))
+    return merged
+
+
+def _fields(step: Step) -> str:
+    """Return the fields of a ``tk_matmul``: sizes, then offsets and strides of both operands."""
+    strides, merged = [list(step.attrs[key][1]) for key in "ab"], merged_axes(step.attrs)
     if len(merged) > BATCH_AXES:
         raise ToolkitError(f"a matrix product over {len(merged)} batch axes that do not merge", at=step.name)
     merged = [(1, 0, 0)] * (BATCH_AXES - len(merged)) + merged
