@@ -105,6 +105,35 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "avg pool, ceil, padding counts": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), IMAGE),
     "line, pooled, padded": (lambda x: F.avg_pool1d(F.pad(F.max_pool1d(x, 2), (2, 1)), 2), LINE),
     "line, pooled, joined": (lambda x: torch.cat([F.max_pool1d(x, 2), F.avg_pool1d(x, 2)], 1) + 1, LINE),
+    "expand": (lambda x: x[:, :1].expand(-1, 4, -1, -1), IMAGE),
+    "expand, more axes": (lambda x: x[0, 0, 0].expand(2, 3, 8), IMAGE),
+    "repeat": (lambda x: x.repeat(1, 2, 1, 3), IMAGE),
+    "tile": (lambda x: x.tile(2), IMAGE),
+    "repeat, pooled": (lambda x: F.max_pool2d(x, 2).repeat(1, 2, 1, 1), IMAGE),
+    "stack": (lambda x: torch.stack([x, x + 1], 2), IMAGE),
+    "cat, a constant": (lambda x: torch.cat([CHANNELS.expand(1, 3, 6, 8), x], 1), IMAGE),
+    "index_select": (lambda x: torch.index_select(x, 1, torch.tensor([2, 0, 0])), IMAGE),
+    "index": (lambda x: x[:, :, [5, -1, 0]], IMAGE),
+    "index, pooled": (lambda x: F.max_pool2d(x, 2)[:, [2, 0]], IMAGE),
+    "gather": (lambda x: x.gather(1, torch.tensor([[2, 0], [1, 1]])), (4, 3)),
+    "roll": (lambda x: torch.roll(x, 2, 3), IMAGE),
+    "channel shuffle": (lambda x: F.channel_shuffle(F.max_pool2d(x, 2), 3), (1, 6, 4, 4)),
+    "pixel shuffle": (lambda x: F.pixel_shuffle(F.max_pool2d(x, 2), 2), (1, 8, 6, 4)),
+    "pixel unshuffle": (lambda x: F.pixel_unshuffle(x, 2), IMAGE),
+    "nearest": (lambda x: F.interpolate(x, scale_factor=2), IMAGE),
+    "nearest, to a size": (lambda x: F.interpolate(x, size=(4, 11)), IMAGE),
+    "nearest, exact": (lambda x: F.interpolate(x, size=(4, 11), mode="nearest-exact"), IMAGE),
+    "nearest, of one axis": (lambda x: F.interpolate(x, scale_factor=1.7), LINE),
+    "bilinear": (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), IMAGE),
+    "bilinear, a factor": (lambda x: F.interpolate(x, scale_factor=(1.3, 0.6), mode="bilinear"), IMAGE),
+    "bilinear, corners": (lambda x: F.interpolate(x, size=(9, 5), mode="bilinear", align_corners=True), IMAGE),
+    "linear": (lambda x: F.interpolate(x, scale_factor=2, mode="linear"), LINE),
+    "pad, reflect": (lambda x: F.pad(x, (1, 2, 3, 0), mode="reflect"), IMAGE),
+    "pad, replicate": (lambda x: F.pad(x, (1, 2, 3, 0), mode="replicate"), IMAGE),
+    "pad, circular": (lambda x: F.pad(x, (1, 2), mode="circular"), LINE),
+    "pad, reflect, pooled": (lambda x: F.pad(F.max_pool2d(x, 2), (1, 1, 1, 1), mode="reflect"), IMAGE),
+    "pad, negative": (lambda x: F.pad(x, (-1, 2, 0, -3)), IMAGE),
+    "crop": (lambda x: F.pad(x, (-1, 0)), IMAGE),
     "max pool": (lambda x: F.max_pool2d(x, 2), IMAGE),
     "max pool, stride and pad": (lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 1)), IMAGE),
     "max pool, ceil": (lambda x: F.max_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
@@ -174,6 +203,22 @@ def test_reads_and_computes(name: str, decomposed: bool) -> None:
     _check(function, shape, decomposed=decomposed)
 
 
+def test_embedding_takes_int32_indices() -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(10, 4)
+
+        def forward(self, words: torch.Tensor) -> torch.Tensor:
+            return F.relu(self.table(words.reshape(-1)))
+
+    net, words = Words().eval(), torch.tensor([[1, 9, 0], [3, 3, 7]])
+    model = lower(torch.export.export(net, (words,)))
+    assert model.inputs[0].dtype == "int32"
+    (out,) = reference.run(model, [words.numpy().astype(np.int32)])
+    np.testing.assert_array_equal(out, net(words).detach().numpy())
+
+
 def test_add_of_two_inputs() -> None:
     _check(lambda x, y: F.relu(x + y), IMAGE, IMAGE)
 
@@ -185,8 +230,8 @@ UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "batch": (lambda x: F.max_pool2d(torch.cat([x, x]), 2), "batch size"),
     "argmax of an image": (lambda x: x.argmax(), "flatten it first"),
     "integers": (lambda x: F.relu(x.argmax(1)), "int32 values"),
-    "reflect": (lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"), "reflect"),
-    "crop": (lambda x: F.pad(x, (-1, 0)), "negative padding"),
+    "indices from values": (lambda x: x[:, x.argmax(1)[0, 0, :1]], "computed at run time"),
+    "roll of all": (lambda x: torch.roll(x, 1), "several axes"),
 }
 
 

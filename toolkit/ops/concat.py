@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value
+from toolkit.lower.constants import real
+from toolkit.lower.ir import Quantization, Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.broadcast import operand_data, operand_pointer
 from toolkit.ops.reading import real_input
 from toolkit.ops.rescale import rescale, rescale_call, same_scale
 
@@ -19,25 +21,30 @@ class Concat(Operator):
     """Join inputs along ``attrs["axis"]``: a strided copy per input, rescaled where its scale differs."""
 
     name = "concat"
-    aten = ("aten.cat.default", "aten.concat.default")
+    aten = ("aten.cat.default", "aten.concat.default", "aten.stack.default")
     quantization = "share"
     layout = "axes"
 
-    def read(self, node: Any, reader: Reader) -> Step:
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         values = [real_input(arg, reader) for arg in node.args[0]]
-        if any(value.data is not None for value in values):
-            raise reader.unsupported("a constant input")
-        axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-        return Step(self.name, "", values, Value("", ()), {"axis": int(axis) % len(values[0].shape)})
+        axis = int(node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0))
+        axis %= len(node.meta["val"].shape)
+        steps = []
+        if str(node.target) == "aten.stack.default":
+            steps = [_with_axis(value, axis) for value in values]
+            values = [step.output for step in steps]
+        values = [value for value in values if value.size]  # torch skips empty ones
+        return [*steps, Step(self.name, "", values, Value("", ()), {"axis": axis})]
 
     def transpose(self, step: Step, dims: tuple[int, ...]) -> None:
         step.attrs["axis"] = dims.index(step.attrs["axis"])
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         low, high = _range(step)
+        values = _stored(step)
         parts = [
             data if same_scale(value, step.output) else rescale(data, value, step, low, high)
-            for data, value in zip(inputs, step.inputs, strict=True)
+            for data, value in zip(operand_data(values, inputs), values, strict=True)
         ]
         return np.concatenate(parts, step.attrs["axis"])
 
@@ -46,11 +53,12 @@ class Concat(Operator):
         rows, stride = prod(out.shape[:axis]), prod(out.shape[axis:])
         kernel = "tk_concat_s8" if out.dtype == "int8" else "tk_concat_f32"
         calls, offset = [], 0
-        for i, value in enumerate(step.inputs):
+        for i, value in enumerate(_stored(step)):
             shape = (rows, value.size // rows, stride)
             target = f"({emitter.pointer(out)}) + {offset}"
             if same_scale(value, out):
-                calls.append(Call(kernel, [emitter.pointer(value), target, *map(str, shape)]))
+                source = operand_pointer(value, emitter, f"part_{i}")
+                calls.append(Call(kernel, [source, target, *map(str, shape)]))
             else:
                 calls.append(rescale_call(value, step, *_range(step), target, shape, emitter, f"_{i}"))
             offset += shape[1]
@@ -71,7 +79,30 @@ class Concat(Operator):
         for kind in KINDS:
             for shapes, axis in joins:
                 yield _case(shapes, axis, kind, scales=(0.05,))
+            yield _constant_case(kind)
         yield _case(((1, 4, 40), (1, 4, 30), (1, 4, 7)), 2, "int8", scales=(0.05, 0.11, 0.003))
+
+
+def _with_axis(value: Value, axis: int) -> Step:
+    shape = (*value.shape[:axis], 1, *value.shape[axis:])
+    return Step("reshape", "", [value], Value(f"{value.name}_row", shape, value.dtype, value.quant))
+
+
+def _stored(step: Step) -> list[Value]:
+    """Return the inputs; a constant as integers of the output's scale where that is int8."""
+    quant = step.output.quant
+    if quant is None:
+        return step.inputs
+    return [
+        value if value.data is None or same_scale(value, step.output) else _integers(value, quant)
+        for value in step.inputs
+    ]
+
+
+def _integers(value: Value, quant: Quantization) -> Value:
+    scaled = np.rint(real(value).astype(np.float64) / quant.scale[0]) + quant.zero_point[0]
+    data = np.clip(scaled, quant.qmin, quant.qmax).astype(np.int8)
+    return Value(value.name, value.shape, "int8", quant, data)
 
 
 def _range(step: Step) -> tuple[int, int]:
@@ -89,6 +120,14 @@ def _case(shapes: tuple[tuple[int, ...], ...], axis: int, kind: str, scales: tup
     step = Step("concat", "concat", inputs, activation("y", tuple(out), kind), {"axis": axis})
     name = case_id("+".join("x".join(map(str, shape)) for shape in shapes), axis, scales, kind)
     return Case(name, step, [sample(value, i) for i, value in enumerate(inputs)])
+
+
+def _constant_case(kind: str) -> Case:
+    x, y = activation("x", (1, 4, 6), kind), activation("y", (1, 5, 6), kind)
+    token = Value("token", (1, 1, 6), data=np.linspace(-1, 9, 6, dtype=np.float32).reshape(1, 1, 6))
+    return Case(
+        case_id("constant", kind), Step("concat", "concat", [token, x], y, {"axis": 1}), [sample(x, 18)]
+    )
 
 
 OPERATOR = Concat()

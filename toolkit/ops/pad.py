@@ -15,31 +15,45 @@ from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import quantize_real
 
 KERNEL_AXES = 4
+# torch's names of the modes and operators, and numpy's of the modes.
+MODES = {
+    "constant": "constant",
+    "constant_pad_nd": "constant",
+    "reflect": "reflect",
+    "reflection_pad1d": "reflect",
+    "reflection_pad2d": "reflect",
+    "replicate": "edge",
+    "replication_pad1d": "edge",
+    "replication_pad2d": "edge",
+    "circular": "wrap",
+}
 
 
 class Pad(Operator):
     """Surround the input with ``attrs["value"]``, a real; ``attrs["pads"]`` has (before, after) per axis."""
 
     name = "pad"
-    aten = ("aten.constant_pad_nd.default", "aten.pad.default")
+    aten = (
+        "aten.constant_pad_nd.default",
+        "aten.pad.default",
+        *(f"aten.{mode}_pad{axes}d.default" for mode in ("reflection", "replication") for axes in (1, 2)),
+    )
     quantization = "share"
     moves_data = True
     layout = "axes"
 
-    def read(self, node: Any, reader: Reader) -> Step:
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         x = real_input(node.args[0], reader)
-        names = ("mode", "value") if str(node.target) == "aten.pad.default" else ("value",)
+        name = str(node.target).split(".")[1]
+        names = ("mode", "value") if name == "pad" else ("value",)
         args = {**dict(zip(names, node.args[2:], strict=False)), **node.kwargs}
-        if args.get("mode", "constant") != "constant":
-            raise reader.unsupported(f"{args['mode']} padding")
         flat = [int(n) for n in node.args[1]]
-        if min(flat, default=0) < 0:
-            raise reader.unsupported("negative padding")
         last_first = list(zip(flat[::2], flat[1::2], strict=True))  # torch lists the last axis first
         pads = (*[(0, 0)] * (len(x.shape) - len(last_first)), *last_first[::-1])
-        return Step(
-            self.name, "", [x], Value("", ()), {"pads": pads, "value": float(args.get("value") or 0.0)}
-        )
+        mode = MODES.get(name) or MODES[args.get("mode", "constant")]
+        if mode == "constant":
+            return _constant_steps(x, pads, float(args.get("value") or 0.0))
+        return _mirrored_steps(x, pads, mode)
 
     def transpose(self, step: Step, dims: tuple[int, ...]) -> None:
         step.attrs["pads"] = tuple(step.attrs["pads"][d] for d in dims)
@@ -75,6 +89,34 @@ class Pad(Operator):
                 out = tuple(n + before + after for n, (before, after) in zip(shape, pads, strict=True))
                 step = Step("pad", "pad", [x], activation("y", out, kind), {"pads": pads, "value": value})
                 yield Case(case_id(shape, "to", out, kind), step, [sample(x, 10)])
+
+
+def _constant_steps(x: Value, pads: tuple[tuple[int, int], ...], value: float) -> list[Step]:
+    """Return the padding, after a slice where some of it is negative."""
+    steps: list[Step] = []
+    if min(map(min, pads), default=0) < 0:
+        start = tuple(max(-before, 0) for before, _ in pads)
+        count = tuple(n + min(a, 0) + min(b, 0) for n, (a, b) in zip(x.shape, pads, strict=True))
+        attrs = {"start": start, "count": count, "step": (1,) * len(pads)}
+        steps.append(Step("slice", "", [x], Value(f"{x.name}_cut", count, x.dtype, x.quant), attrs))
+        pads = tuple((max(a, 0), max(b, 0)) for a, b in pads)
+        if not any(map(any, pads)):
+            return steps
+        x = steps[0].output
+    return [*steps, Step("pad", "", [x], Value("", ()), {"pads": pads, "value": value})]
+
+
+def _mirrored_steps(x: Value, pads: tuple[tuple[int, int], ...], mode: str) -> list[Step]:
+    """Return one step per padded axis, which takes its values from inside the axis."""
+    steps: list[Step] = []
+    for axis, (size, pad) in enumerate(zip(x.shape, pads, strict=True)):
+        if pad != (0, 0):
+            index = tuple(np.pad(np.arange(size), pad, mode=mode).tolist())  # type: ignore[call-overload]
+            shape = (*x.shape[:axis], len(index), *x.shape[axis + 1 :])
+            output = Value(f"{x.name}_{mode}", shape, x.dtype, x.quant)
+            steps.append(Step("take", "", [x], output, {"axis": axis, "index": index}))
+            x = output
+    return steps or [Step("reshape", "", [x], Value("", ()))]
 
 
 def _value(step: Step) -> int | float:
