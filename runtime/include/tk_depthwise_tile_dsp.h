@@ -83,7 +83,7 @@ static TK_NOINLINE TK_UNUSED void tk_gather_planes_dsp(const int8_t *from, int32
 /* 3 x 3 taps on four channels of a tile of `rows` x `columns` outputs (at least two columns).
  *
  *   words  five a channel: the taps of each row in the lowest three bytes, the final shift in the top byte of the
- *          first; bias; multiplier
+ *          first; bias, times 256 or for double rounding 2; multiplier
  *   out    the first output of the first channel; `pixel` bytes to the next column, `skip` more to the next row
  *   half   twice the zero point, plus 1 */
 #define TK_DEPTHWISE_ARGUMENTS                                                                              \
@@ -113,28 +113,26 @@ static TK_NOINLINE TK_UNUSED void tk_gather_planes_dsp(const int8_t *from, int32
     "lsl r11, r11, lr\n\t"                  \
     "strd r11, r3, [sp, #8]\n\t"
 
-/* Taps (w0, w1, w2) of a kernel row as lanes (w0, w1) and (w1, w2), or (w0, w1) and w2. */
-#define TK_TAPS(word, doubled) \
-    "sxtb16 r3, " word "\n\t"  \
-    "sxtb16 r11, " word ", ror #8\n\t" doubled
-#define TK_TAPS_1(doubled)                                                                                  \
-    TK_TAPS("r0", doubled)                                                                                  \
-    "pkhbt r4, r3, r11, lsl #16\n\tpkhbt r5, r11, r3\n\t" TK_TAPS(                                          \
-        "r1",                                                                                               \
-        doubled) "pkhbt r6, r3, r11, lsl #16\n\tpkhbt r7, r11, r3\n\t" TK_TAPS("r2",                        \
-                                                                               doubled) "pkhbt r8, r3, "    \
-                                                                                        "r11, lsl "         \
-                                                                                        "#16\n\tpkhbt r9, " \
-                                                                                        "r11, r3\n\t"
-#define TK_TAPS_2(doubled)                                                                                   \
-    TK_TAPS("r0", doubled)                                                                                   \
-    "pkhbt r4, r3, r11, lsl #16\n\tasr r7, r3, #16\n\t" TK_TAPS(                                             \
-        "r1",                                                                                                \
-        doubled) "pkhbt r5, r3, r11, lsl #16\n\tpkhbt r7, r7, r3\n\t" TK_TAPS("r2",                          \
-                                                                              doubled) "pkhbt r6, r3, r11, " \
-                                                                                       "lsl #16\n\tasr r8, " \
-                                                                                       "r3, #16\n\t"
-#define TK_TAPS_DOUBLED "sadd16 r3, r3, r3\n\tsadd16 r11, r11, r11\n\t"
+/* Taps (w0, w1, w2) of a kernel row as lanes (w0, w1) and (w1, w2), or (w0, w1) and w2,
+ * times 256, so that no low word carries into the result, or for double rounding times 2. */
+#define TK_TAPS_256(word)                \
+    "and r11, " word ", #0xff00ff00\n\t" \
+    "lsl.w r3, " word ", #8\n\t"         \
+    "and r3, r3, #0xff00ff00\n\t"
+#define TK_TAPS_TWICE(word)            \
+    "sxtb16 r3, " word "\n\t"          \
+    "sxtb16 r11, " word ", ror #8\n\t" \
+    "sadd16 r3, r3, r3\n\t"            \
+    "sadd16 r11, r11, r11\n\t"
+#define TK_TAPS_1(taps)                                                                                  \
+    taps("r0") "pkhbt r4, r3, r11, lsl #16\n\tpkhbt r5, r11, r3\n\t" taps(                               \
+        "r1") "pkhbt r6, r3, r11, lsl #16\n\tpkhbt r7, r11, r3\n\t" taps("r2") "pkhbt r8, r3, r11, lsl " \
+                                                                               "#16\n\tpkhbt r9, r11, "  \
+                                                                               "r3\n\t"
+#define TK_TAPS_2(taps)                                                                                 \
+    taps("r0") "pkhbt r4, r3, r11, lsl #16\n\tasr r7, r3, #16\n\t" taps(                                \
+        "r1") "pkhbt r5, r3, r11, lsl #16\n\tpkhbt r7, r7, r3\n\t" taps("r2") "pkhbt r6, r3, r11, lsl " \
+                                                                              "#16\n\tasr r8, r3, #16\n\t"
 
 /* `pair` and `row`: bytes of the planes between pairs of outputs and between rows, as powers of 2. */
 #define TK_DEPTHWISE_ROWS(pair, row)    \
@@ -222,19 +220,19 @@ static TK_NOINLINE TK_UNUSED void tk_gather_planes_dsp(const int8_t *from, int32
                                                                           "pop {r4-r11, pc}"
 
 static __attribute__((naked, noinline, unused)) void tk_depthwise_1_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
-    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1("") TK_DEPTHWISE_ROWS("2", "7")
+    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1(TK_TAPS_256) TK_DEPTHWISE_ROWS("2", "7")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_1, TK_ONE_OUTPUT_1, TK_ONCE, "7"));
 }
 static __attribute__((naked, noinline, unused)) void tk_depthwise_1_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
-    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1(TK_TAPS_DOUBLED) TK_DEPTHWISE_ROWS("2", "7")
+    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1(TK_TAPS_TWICE) TK_DEPTHWISE_ROWS("2", "7")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_1, TK_ONE_OUTPUT_1, TK_TWICE, "7"));
 }
 static __attribute__((naked, noinline, unused)) void tk_depthwise_2_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
-    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2("") TK_DEPTHWISE_ROWS("3", "8")
+    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2(TK_TAPS_256) TK_DEPTHWISE_ROWS("3", "8")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_2, TK_ONE_OUTPUT_2, TK_ONCE, "8"));
 }
 static __attribute__((naked, noinline, unused)) void tk_depthwise_2_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
-    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2(TK_TAPS_DOUBLED) TK_DEPTHWISE_ROWS("3", "8")
+    __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2(TK_TAPS_TWICE) TK_DEPTHWISE_ROWS("3", "8")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_2, TK_ONE_OUTPUT_2, TK_TWICE, "8"));
 }
 #else
@@ -248,7 +246,7 @@ TK_INLINE void tk_depthwise_c(TK_DEPTHWISE_ARGUMENTS, int32_t stride, int32_t do
                 int32_t acc = words[3], high;
                 for (int32_t tap = 0; tap < 9; ++tap) {
                     const int32_t weight = tk_lane(tk_sxtb16((uint32_t)words[tap / 3] >> (tap % 3 * 8)), 0);
-                    acc += from[tap / 3 * TK_PLANE_ROW + tap % 3] * weight * (double_rounding ? 2 : 1);
+                    acc += from[tap / 3 * TK_PLANE_ROW + tap % 3] * weight * (double_rounding ? 2 : 256);
                 }
                 const int64_t product = (int64_t)acc * multiplier;
                 if (double_rounding) {

@@ -83,14 +83,15 @@ def tile_size(w: Window) -> tuple[int, int]:
 def depthwise_words(folded: Folded) -> np.ndarray | None:
     """Return five words per channel, flat int32, or None where a sum or its rounding does not fit.
 
-    The taps of each kernel row in the lowest bytes, the final shift in the highest of the first; bias; multiplier.
+    The taps of each kernel row in the lowest bytes, the final shift in the highest of the first; bias, times 256
+    or for double rounding 2; multiplier.
     """
     channels = folded.weight.shape[0]
-    words = finishing_words(folded, np.zeros(channels, np.int64))
+    words = finishing_words(folded, np.full(channels, 8))
     if words is None:
         return None
     multiplier, constant, shift = words.astype(np.int64).T
-    bias = folded.bias * (2 if folded.rounding == "double" else 1)
+    bias = folded.bias * (2 if folded.rounding == "double" else 256)
     taps = folded.weight.reshape(channels, 3, 3).astype(np.uint8).astype(np.uint32)
     fixed = multiplier == 0  # then the constant alone is the output; here the bias must be
     bias = np.where(fixed, 8 * ((constant >> 1) - folded.zero_point), bias)

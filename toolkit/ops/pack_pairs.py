@@ -7,8 +7,6 @@ import numpy as np
 from toolkit.ops.requantize import requantize
 from toolkit.ops.weighted import Folded
 
-_LARGEST_SHIFT = 22  # so that 257 << (shift - 1), the rounding constant, is below 2**30
-
 
 def sums_range(folded: Folded) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and the largest sum of every channel over all int8 inputs; int64 (channels,)."""
@@ -30,7 +28,7 @@ def finishing_words(folded: Folded, scale_bits: np.ndarray) -> np.ndarray | None
     shift = np.broadcast_to(folded.shift, channels).astype(np.int64)
     twice = folded.rounding == "double"
     left = shift - 31 if twice else shift - 32 + scale_bits
-    constant = (2 * folded.zero_point + 1) << np.clip(left - 1, 0, _LARGEST_SHIFT)
+    constant = (2 * folded.zero_point + 1) << np.clip(left - 1, 0, 30)
     # A channel that gives the same whatever comes in, as dead ones do, needs no multiplier.
     ends = [requantize(acc, folded.multiplier, folded.shift, folded.rounding) for acc in (low, high)]
     fixed = (ends[0] == ends[1]) & (np.abs(ends[0]) < 2**20)
@@ -38,7 +36,9 @@ def finishing_words(folded: Folded, scale_bits: np.ndarray) -> np.ndarray | None
     constant = np.where(fixed, 2 * (folded.zero_point + ends[0]) + 1, constant)
     left = np.where(fixed, 1, left)
     factor = 2 if twice else 1 << scale_bits
-    fits = (left >= 1) & (left <= _LARGEST_SHIFT) & (np.maximum(-low, high) * factor < 2**31 - 1)
+    largest = np.maximum(-low, high) * factor
+    high_word = (largest >> 16) * multiplier >> 16  # of the product, or just above
+    fits = (left >= 1) & (left <= 31) & (largest < 2**31 - 1) & (high_word + 2 + np.abs(constant) < 2**31)
     if not fits.all():
         return None
     return np.stack([multiplier, constant, left], -1).astype(np.int32)
