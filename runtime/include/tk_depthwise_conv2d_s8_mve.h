@@ -6,22 +6,12 @@
 #include "tk_planes_mve.h"
 #include "tk_window.h"
 
-TK_INLINE void tk_depthwise_groups_mve(const int8_t *planes, const tk_depthwise_row *row,
-                                       const int8_t *weight, int32_t twice, int32_t step, int32_t groups,
-                                       int8_t *output) {
-    if (step == 3) {
-        (twice ? tk_depthwise_row_twice_3_mve : tk_depthwise_row_once_3_mve)(planes, row, weight, groups,
-                                                                             output);
-    } else {
-        (twice ? tk_depthwise_row_twice_6_mve : tk_depthwise_row_once_6_mve)(planes, row, weight, groups,
-                                                                             output);
-    }
-}
-
 /* As tk_depthwise_conv2d_s8 without dilation, for four channels or more. `bytes` of scratch for the planes and what
- * may be read behind them, then 64 bytes for every 16 taps. */
+ * may be read behind them. `row_of_groups` is the function for this step and rounding, or 0 where there is none or the
+ * numbers of channels differ: then scratch has 64 more bytes for every 16 taps. */
 TK_KERNEL void tk_depthwise_conv2d_s8_mve(const int8_t *input, int32_t zero_point, const tk_depthwise_mve *d,
-                                          int32_t twice, int8_t *scratch, int32_t bytes, int8_t *output,
+                                          int32_t twice, tk_depthwise_function_mve *row_of_groups,
+                                          int8_t *scratch, int32_t bytes, int8_t *output,
                                           const tk_window *w) {
     const int32_t step = w->kernel_h * w->stride_w, group = 4 * d->taps + 36;
     const int32_t width = (w->out_w - 1) * w->stride_w + w->kernel_w, pitch = width * w->kernel_h;
@@ -42,13 +32,12 @@ TK_KERNEL void tk_depthwise_conv2d_s8_mve(const int8_t *input, int32_t zero_poin
             (top + w->pad_top * w->kernel_h) % w->kernel_h; /* of a row above the input, too */
         const uint8_t *order = d->order + turn * 16 * d->chunks;
         const int8_t *weight = d->weight;
-        if (d->chunks == 1 && w->out_c == w->in_c && (step == 3 || step == 6)) {
+        if (row_of_groups != 0) {
             const tk_depthwise_row row = {order, d->taps, pitch, w->out_w, d->zero_point, w->out_c};
             const int32_t groups = w->out_c / 4, last = w->out_c - 4;
-            tk_depthwise_groups_mve(scratch, &row, weight, twice, step, groups, output);
+            row_of_groups(scratch, &row, weight, groups, output);
             if (w->out_c % 4 != 0) {
-                tk_depthwise_groups_mve(scratch + last * pitch, &row, weight + groups * group, twice, step, 1,
-                                        output + last);
+                row_of_groups(scratch + last * pitch, &row, weight + groups * group, 1, output + last);
             }
         } else {
             for (int32_t c = 0; c < w->out_c; c += 4, weight += group) {

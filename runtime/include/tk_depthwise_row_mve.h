@@ -126,9 +126,10 @@ typedef struct {
     } while (0)
 /* clang-format on */
 #else
-enum { TK_ONCE_MVE, TK_TWICE_MVE };
+#define TK_ROUND_ONCE_MVE 0
+#define TK_ROUND_TWICE_MVE 1
 #define TK_DEPTHWISE_GROUP_MVE(rounding, apart, planes, row, weight, output) \
-    tk_depthwise_group_mve(TK_##rounding##_MVE, apart, planes, row, weight, output)
+    tk_depthwise_group_mve(TK_ROUND_##rounding##_MVE, apart, planes, row, weight, output)
 TK_INLINE void tk_depthwise_group_mve(int twice, int32_t apart, const int8_t *planes,
                                       const tk_depthwise_row *row, const int8_t *weight, int8_t *output) {
     const tk_scales_mve scales = tk_load_scales_mve(weight + 4 * row->taps);
@@ -146,6 +147,9 @@ TK_INLINE void tk_depthwise_group_mve(int twice, int32_t apart, const int8_t *pl
     }
 }
 #endif
+
+typedef void tk_depthwise_function_mve(const int8_t *planes, const tk_depthwise_row *row,
+                                       const int8_t *weight, int32_t groups, int8_t *output);
 
 /* The same for `groups` times four channels. One copy serves all layers of a kind. */
 #define TK_DEPTHWISE_ROW_MVE(name, rounding, apart)                                              \

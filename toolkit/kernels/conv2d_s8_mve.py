@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import LANES, matrix_fields, rounded_up, scales_fit
+from toolkit.kernels.tile_mve import LANES, function_name, lanes_of, matrix_fields, rounded_up, scales_fit
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.weighted import fold, input_zero_point, is_int8
@@ -26,17 +26,20 @@ class Conv2dS8Mve(Kernel):
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         folded = fold(step)
         columns_first = folded.weight.transpose(0, 2, 1, 3).reshape(folded.weight.shape[0], -1)
-        matrix = matrix_fields(folded, columns_first, emitter)
-        twice, size = str(int(step.rounding == "double")), str(self.scratch_bytes(step))
-        arguments = [x, input_zero_point(step), matrix, twice, emitter.scratch(), size, y, window]
+        matrix = matrix_fields(step, folded, columns_first, emitter)
+        row, size = function_name("row", step), str(self.scratch_bytes(step))
+        arguments = [x, input_zero_point(step), matrix, row, emitter.scratch(), size, y, window]
         return Call(self.name, arguments)
 
     def scratch_bytes(self, step: Step) -> int:
-        return columns_bytes(window_of(step))
+        return columns_bytes(window_of(step), lanes_of(step))
 
 
-def columns_bytes(w: Window) -> int:
-    """Return the bytes of the rows under one row of output, stood on end; 0 where windows are runs in the input."""
+def columns_bytes(w: Window, chunk: int) -> int:
+    """Return the bytes of the rows under one row of output, stood on end; 0 where windows are runs in the input.
+
+    Windows are read in whole chunks of ``chunk`` bytes.
+    """
     depth = w.kernel_h * w.kernel_w * w.in_c
     inside = (w.out_h - 1) * w.stride_h < w.in_h and (w.out_w - 1) * w.stride_w + w.kernel_w <= w.in_w
     if (
@@ -44,11 +47,11 @@ def columns_bytes(w: Window) -> int:
         and w.dilation_w == 1
         and not (w.pad_top or w.pad_left)
         and inside
-        and depth % LANES == 0
+        and depth % chunk == 0
     ):
         return 0
     before_last = (w.out_w - 1) * w.stride_w * w.kernel_h * w.in_c if w.dilation_w == 1 else 0
-    return rounded_up(before_last + rounded_up(depth, LANES), LANES)
+    return rounded_up(before_last + rounded_up(depth, chunk), LANES)
 
 
 KERNEL = Conv2dS8Mve()

@@ -15,6 +15,7 @@ from toolkit.ops.weighted import Folded, fold, input_zero_point
 from toolkit.ops.window import Window, window_of
 
 _MOST_TAPS = 256  # the order of weights is in bytes
+_STEPS = (3, 6)  # bytes between windows for which there is a function: 3x3 with strides 1 and 2
 _LARGEST_PITCH = 0xFFFF // 7  # eight planes are reached with 16-bit offsets
 
 
@@ -45,12 +46,23 @@ class DepthwiseConv2dS8Mve(Kernel):
         fields = f"{{(const int8_t *){weight}, {order}, {taps}, {-(-taps // LANES)}, {w.out_c}, {bounds}}}"
         layer = emitter.local("tk_depthwise_mve", "depthwise", fields)
         twice, size = str(int(step.rounding == "double")), str(_plane_bytes(w))
-        arguments = [x, input_zero_point(step), layer, twice, emitter.scratch(), size, y, window]
+        arguments = [
+            x,
+            input_zero_point(step),
+            layer,
+            twice,
+            _row_function(step),
+            emitter.scratch(),
+            size,
+            y,
+            window,
+        ]
         return Call(self.name, arguments)
 
     def scratch_bytes(self, step: Step) -> int:
         w = window_of(step)
-        return _plane_bytes(w) + CHANNELS * rounded_up(w.kernel_h * w.kernel_w, LANES)
+        turned = CHANNELS * rounded_up(w.kernel_h * w.kernel_w, LANES) if _row_function(step) == "0" else 0
+        return _plane_bytes(w) + turned
 
     def cases(self) -> Iterable[Case]:
         name = self.op
@@ -90,6 +102,15 @@ def slot_order(kernel_h: int, kernel_w: int) -> np.ndarray:
     column, slot = np.divmod(np.arange(taps), kernel_h)
     rows = [column * kernel_h + (slot - top) % kernel_h for top in range(kernel_h)]
     return np.pad(np.array(rows), [(0, 0), (0, -taps % LANES)]).astype(np.uint8)
+
+
+def _row_function(step: Step) -> str:
+    """Return the C function for rows of four channels at a time, or 0 where none fits."""
+    w = window_of(step)
+    apart = w.kernel_h * w.stride_w
+    if w.in_c != w.out_c or apart not in _STEPS or w.kernel_h * w.kernel_w > LANES:
+        return "0"
+    return f"tk_depthwise_row_{'twice' if step.rounding == 'double' else 'once'}_{apart}_mve"
 
 
 def _pitch(w: Window) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import LANES, matrix_fields, rounded_up, scales_fit
+from toolkit.kernels.tile_mve import function_name, lanes_of, matrix_fields, rounded_up, scales_fit
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.weighted import fold, is_int8
@@ -24,14 +24,15 @@ class FullyConnectedS8Mve(Kernel):
         channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
-        matrix = matrix_fields(folded, folded.weight.reshape(channels, depth), emitter)
-        twice = str(int(step.rounding == "double"))
+        matrix = matrix_fields(step, folded, folded.weight.reshape(channels, depth), emitter)
         shape = [str(step.output.size // channels), str(depth)]
-        return Call(self.name, [x, matrix, twice, emitter.scratch(), y, *shape])
+        scratch = [emitter.scratch(), str(rounded_up(depth, lanes_of(step)))]
+        return Call(self.name, [x, matrix, function_name("pixel", step), *scratch, y, *shape])
 
     def scratch_bytes(self, step: Step) -> int:
         depth = step.inputs[1].shape[1]
-        return rounded_up(depth, LANES) if depth % LANES else 0
+        padded = rounded_up(depth, lanes_of(step))
+        return padded if padded != depth else 0
 
 
 KERNEL = FullyConnectedS8Mve()

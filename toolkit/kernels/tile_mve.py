@@ -6,9 +6,10 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
-from toolkit.ops.weighted import Folded, fold
+from toolkit.ops.weighted import Folded, fold, is_ternary
 
 LANES = 16  # int8 products in one VMLADAVA
+TERNARY_LANES = 64  # four ternary weights a byte
 CHANNELS = 4  # int32 lanes
 
 
@@ -39,17 +40,49 @@ def pack_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
 
     A tile: for every 16 columns four rows of 16 weights, then ``constants``. Missing rows and columns are 0.
     """
+    padded = _padded(matrix, LANES)
+    return _tiles(padded.reshape(-1, CHANNELS, padded.shape[1] // LANES, LANES), folded)
+
+
+def pack_ternary_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
+    """Return tiles of a (channels, depth) ``matrix`` in -1..1 with their constants, as uint32.
+
+    A tile: for every 64 columns four rows of 16 bytes, then ``constants``. Byte k of a row holds the codes
+    (weight + 1) of columns k, k + 16, k + 32 and k + 48, lowest bits first. Missing weights are 0, code 1.
+    """
+    codes = _padded(matrix, TERNARY_LANES) + 1
+    fields = codes.reshape(-1, CHANNELS, codes.shape[1] // TERNARY_LANES, 4, LANES).astype(np.uint8)
+    return _tiles((fields << np.array([0, 2, 4, 6], np.uint8)[:, None]).sum(3).astype(np.uint8), folded)
+
+
+def _padded(matrix: np.ndarray, lanes: int) -> np.ndarray:
     rows, depth = matrix.shape
-    padded = np.pad(matrix, [(0, -rows % CHANNELS), (0, -depth % LANES)]).astype(np.int8)
-    weights = padded.reshape(-1, CHANNELS, padded.shape[1] // LANES, LANES).transpose(0, 2, 1, 3)
-    tiles = np.hstack([weights.reshape(len(weights), -1), constants(folded)])
-    return np.ascontiguousarray(tiles).view("<u4").astype(np.uint32).reshape(-1)
+    return np.pad(matrix, [(0, -rows % CHANNELS), (0, -depth % lanes)]).astype(np.int8)
 
 
-def matrix_fields(folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:
+def _tiles(rows: np.ndarray, folded: Folded) -> np.ndarray:
+    """Join (tiles, 4, chunks, 16) bytes, chunks outermost in a tile, with the tiles' constants."""
+    weights = np.ascontiguousarray(rows.transpose(0, 2, 1, 3)).view(np.int8).reshape(len(rows), -1)
+    return np.hstack([weights, constants(folded)]).view("<u4").astype(np.uint32).reshape(-1)
+
+
+def lanes_of(step: Step) -> int:
+    """Return how many columns a chunk of the step's tiles has."""
+    return TERNARY_LANES if is_ternary(step) else LANES
+
+
+def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:
     """Define the tiles and return the address of a ``tk_matrix_mve`` of them."""
     rows, depth = matrix.shape
-    tiles = emitter.constant("weight", pack_tiles(folded, matrix))
+    pack = pack_ternary_tiles if is_ternary(step) else pack_tiles
+    tiles = emitter.constant("weight", pack(folded, matrix))
     bounds = f"{folded.zero_point}, {folded.low}, {folded.high}"
-    fields = f"{{(const int8_t *){tiles}, {-(-depth // LANES)}, {rows}, {bounds}}}"
+    fields = f"{{(const int8_t *){tiles}, {-(-depth // lanes_of(step))}, {rows}, {bounds}}}"
     return emitter.local("tk_matrix_mve", "matrix", fields)
+
+
+def function_name(what: str, step: Step) -> str:
+    """Return the C function that computes a ``what`` (pixel or row) of the step: see ``tk_row_mve.h``."""
+    twice = "_twice" if step.rounding == "double" else ""
+    ragged = "_ragged" if step.output.shape[-1] % CHANNELS else ""
+    return f"tk_{what}_{'t2' if is_ternary(step) else 's8'}{twice}{ragged}_mve"

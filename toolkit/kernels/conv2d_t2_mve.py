@@ -1,0 +1,20 @@
+"""Ternary convolution on Helium: 2-bit weights unpacked in registers once for two pixels."""
+
+from __future__ import annotations
+
+from toolkit.kernels.conv2d_s8_mve import Conv2dS8Mve
+from toolkit.kernels.tile_mve import scales_fit
+from toolkit.lower.ir import Step
+from toolkit.ops.weighted import is_ternary
+
+
+class Conv2dT2Mve(Conv2dS8Mve):
+    """Weights in tiles of four channels by 64 columns, packed by ``tile_mve``."""
+
+    name = "tk_conv2d_t2_mve"
+
+    def takes(self, step: Step) -> bool:
+        return is_ternary(step) and scales_fit(step)
+
+
+KERNEL = Conv2dT2Mve()
