@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack import fits_two_rows, pack_two_rows
-from toolkit.ops.weighted import fold, is_int8, requant_fields
+from toolkit.ops.pack import pack_two_rows
+from toolkit.ops.weighted import Folded, fold, is_int8, requant_fields
 
 
 class FullyConnectedS8Dsp(Kernel):
@@ -17,7 +19,7 @@ class FullyConnectedS8Dsp(Kernel):
     sets = ("armv7em",)
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and fits_two_rows(fold(step))
+        return is_int8(step) and part_groups(fold(step)) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         channels, depth = step.inputs[1].shape
@@ -26,8 +28,29 @@ class FullyConnectedS8Dsp(Kernel):
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         matrix = folded.weight.reshape(channels, depth)
         w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
+        shape = [str(step.output.size // channels), str(depth), str(channels), str(part_groups(folded))]
         return Call(self.name, [x, w, bias, requant, y, *shape])
+
+
+def part_groups(folded: Folded) -> int:
+    """Return how many groups of four columns a sum may have so that two rows separate: of all, half, a quarter, ...
+
+    Every second row's sum over each such part, the first with the bias, must lie within 2**23. 0 where nothing helps.
+    """
+    rows = folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64)[1::2]
+    rows = np.pad(rows, [(0, 0), (0, -rows.shape[1] % 4)])
+    part = rows.shape[1] // 4
+    while part > 0:
+        starts = np.arange(0, rows.shape[1], 4 * part)
+        for value, other in ((-128, 127), (127, -128)):
+            ends = np.add.reduceat(np.where(rows > 0, rows * value, rows * other), starts, axis=1)
+            ends[:, 0] += folded.bias[1::2]
+            if ends.size and not (ends.min() >= -(2**23) and ends.max() < 2**23):
+                break
+        else:
+            return part
+        part = -(-part // 2) if part > 1 else 0
+    return 0
 
 
 KERNEL = FullyConnectedS8Dsp()

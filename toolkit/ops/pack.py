@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.lower.ir import Quantization
-from toolkit.ops.weighted import Folded
 
 
 def _padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -37,12 +36,6 @@ def pack_portable(matrix: np.ndarray, quant: Quantization) -> tuple[str, np.ndar
     if quant.is_ternary:
         return "t2", pack_ternary(matrix)
     return ("s4", pack_int4(matrix)) if quant.is_int4 else ("s8", matrix)
-
-
-def fits_two_rows(folded: Folded) -> bool:
-    """True when every second row's sum stays below 2**23, so that it separates exactly from the row before it."""
-    weight = np.abs(folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64))[1::2]
-    return bool((128 * weight.sum(1) + np.abs(folded.bias[1::2]) < 2**23).all())
 
 
 def pack_two_rows(matrix: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
