@@ -212,3 +212,17 @@ def assert_equal_to_litert(model: bytes, folder: Path, inputs: list[list[np.ndar
             else:
                 np.testing.assert_array_equal(got.reshape(want.shape), want)
     return steps
+
+
+def mlperf_inputs(shape: tuple[int, ...], count: int) -> list[np.ndarray]:
+    """Return inputs for a real model: all integers, one integer everywhere, and nothing but extremes."""
+    rng = np.random.default_rng(2026)
+    found = []
+    for i in range(count):
+        x = rng.integers(-128, 128, shape).astype(np.int8)
+        if i % 4 == 1:
+            x = np.full_like(x, rng.integers(-128, 128))
+        elif i % 4 == 2:
+            x = rng.choice(np.array([-128, 127], np.int8), shape)
+        found.append(x)
+    return found

@@ -16,7 +16,9 @@ from toolkit.program.imported import dequantized, quantized
 from toolkit.program.tflite.file import Operator, Tensor
 from toolkit.program.tflite.tables import Tables
 
-INTEGER_FIX = "quantize the whole model to int8, with a representative dataset; or convert it in float and add --calibration"
+INTEGER_FIX = (
+    "quantize all of it to int8, with a representative dataset; or convert it in float and add --calibration"
+)
 _REQUIRED: Any = object()
 
 
