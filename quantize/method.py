@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
-Kind = Literal["learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill"]
+Kind = Literal["learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill", "kernels"]
 
 
 @dataclass(frozen=True)

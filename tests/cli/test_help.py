@@ -27,6 +27,7 @@ COMMANDS = [
     "targets",
     "methods",
     "doctor",
+    "fuzz",
     "make",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")

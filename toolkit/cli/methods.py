@@ -15,11 +15,11 @@ from toolkit.cli._session import Session
 @common
 @click.pass_obj
 def methods(session: Session) -> None:
-    """List the training and compression methods, with paper and cost."""
+    """List the methods for training, compressing and checking, with paper and cost."""
     import quantize
-    from toolkit import learn
+    from toolkit import fuzz, learn
 
-    found = [*quantize.methods().values(), *(rule.METHOD for rule in learn.rules().values())]
+    found = [*quantize.methods().values(), *(rule.METHOD for rule in learn.rules().values()), fuzz.METHOD]
     found.sort(key=lambda method: (method.kind, method.slug))
     session.result({"methods": [asdict(method) for method in found]})
     if session.json:

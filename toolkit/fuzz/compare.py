@@ -139,6 +139,8 @@ def _onnx(recipe: Recipe, folder: Path) -> list[str]:
     for kind in ("qdq", "qoperator"):
         file = folder / f"{kind}.onnx"
         onnx_model.quantize(folder / "float.onnx", file, samples, operators=kind == "qoperator")
+        if not any(node.op_type.startswith(("QuantizeL", "QLinear")) for node in onnx.load(file).graph.node):
+            continue  # nothing in it that ONNX Runtime's tools quantize
         loaded = source.load(file)
         model = lower(loaded.program, rounding=loaded.rounding)
         found += _steps(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.ir import Model, Quantization, Step, Value, per_tensor
 from toolkit.lower.quantized import remove_dead
 from toolkit.ops import operators
 from toolkit.ops.rescale import same_scale
@@ -38,16 +38,41 @@ def rescale_between_quantizations(model: Model) -> Model:
 def rescale_after_sharing(model: Model) -> Model:
     """Let an operator whose output shares its input's scale keep it, and rescale behind it where they differ.
 
-    Our quantizer gives both one scale; a program quantized elsewhere may not. A relu without bounds rescales.
+    One that wants several inputs at its output's scale gets them rescaled in front of it, and one with an output scale
+    of its own (softmax) is rescaled behind. Our quantizer gives them the right scales; a program quantized elsewhere
+    may not. A relu without bounds rescales.
     """
     steps: list[Step] = []
     for step in model.steps:
+        if operators()[step.op].one_scale and step.output.quant is not None:
+            steps += _at_output_scale(step)
         steps.append(step)
-        shares = operators()[step.op].quantization == "share" and step.op not in RESCALE
-        source, output = step.inputs[0], step.output
-        if not shares or source.quant is None or output.quant is None or same_scale(source, output):
+        own = _own_scale(step)
+        output = step.output
+        if own is None or output.quant is None or same_scale(replace(output, quant=own), output):
             continue
-        step.output = replace(output, name=f"{output.name}_unscaled", quant=source.quant)
+        step.output = replace(output, name=f"{output.name}_unscaled", quant=own)
         steps.append(Step("relu", step.name, [step.output], output, {"activation": (-math.inf, math.inf)}))
     model.steps = steps
     return model
+
+
+def _own_scale(step: Step) -> Quantization | None:
+    """Return the only quantization in which an operator can give its output, or None when it can give any."""
+    operator = operators()[step.op]
+    if operator.quantization == "fixed" and step.op == "softmax" and step.output.dtype == "int8":
+        return per_tensor(*operator.fixed_output)
+    shares = operator.quantization == "share" and step.op not in RESCALE
+    return step.inputs[0].quant if shares else None
+
+
+def _at_output_scale(step: Step) -> list[Step]:
+    """Return the steps that bring the step's activations to its output's scale, for it to read."""
+    made: list[Step] = []
+    for index, value in enumerate(step.inputs):
+        if value.data is not None or value.quant is None or same_scale(value, step.output):
+            continue
+        rescaled = replace(value, name=f"{value.name}_rescaled_{index}", quant=step.output.quant)
+        made.append(Step("relu", step.name, [value], rescaled, {"activation": (-math.inf, math.inf)}))
+        step.inputs[index] = rescaled
+    return made
