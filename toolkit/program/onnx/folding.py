@@ -14,7 +14,7 @@ import numpy as np
 from toolkit.program.onnx.node import RawNode
 from toolkit.program.onnx.refusal import UnsupportedError
 
-MAX_ELEMENTS = 1 << 26  # read and written by all of a model's constant nodes together
+MAX_ELEMENTS = 1 << 24  # read and written by all of a model's constant nodes together
 _Arrays = list[np.ndarray]
 
 

@@ -242,8 +242,13 @@ class GraphReader:
                 return
             self._evaluate(raw, tensors)
         except UnsupportedError as problem:
-            self.problems.append(_listed(raw, str(problem)))
-            self.unknown.update(raw.outputs)
+            self._cannot(raw, str(problem))
+        except (ValueError, IndexError, KeyError, TypeError, ArithmeticError) as error:
+            self._cannot(raw, f"its inputs and attributes do not fit together: {_first_line(error)}")
+
+    def _cannot(self, raw: RawNode, why: str) -> None:
+        self.problems.append(_listed(raw, why))
+        self.unknown.update(raw.outputs)
 
     def _evaluate(self, raw: RawNode, tensors: list[Tensor | None]) -> None:
         constant = all(t is None or t.data is not None for t in tensors)
@@ -291,8 +296,7 @@ class GraphReader:
             with torch.no_grad():
                 computed = result.compute(*inputs, **constants)
         except (RuntimeError, ValueError, IndexError, TypeError, OverflowError, KeyError) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UnsupportedError(f"its shapes do not fit together: {line[:200]}") from error
+            raise UnsupportedError(f"its shapes do not fit together: {_first_line(error)}") from error
         outputs = computed if isinstance(computed, tuple) else (computed,)
         for output in outputs:
             if output.numel() * output.element_size() > MAX_BYTES:
@@ -338,6 +342,10 @@ def _reachable(raws: list[RawNode], outputs: list[str]) -> list[RawNode]:
             needed.update(raw.inputs)
             kept.append(raw)
     return kept[::-1]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _listed(raw: RawNode, why: str) -> str:

@@ -155,9 +155,9 @@ def real(tensor: Tensor) -> np.ndarray:
 
 def axis_of(axis: int, rank: int) -> int:
     """Return ``axis`` counted from the front."""
-    if not -rank <= axis < max(rank, 1):
+    if not -rank <= axis < rank:
         raise UnsupportedError(f"axis {axis} of a tensor with {rank} axes")
-    return axis % max(rank, 1)
+    return axis % rank
 
 
 def apply(function: Callable[..., Any], *tensors: Tensor | None, names: tuple[str, ...] = ()) -> Computed:
