@@ -1,0 +1,51 @@
+"""Well-known families from torch to an emulated core: to the bit as the reference, and close to the float model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.models.torch_nets import NETS
+from toolkit import bundle, tensors
+from toolkit.lower import reference
+from toolkit.lower.passes import lower
+from toolkit.measure.verify import verify
+from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
+
+
+def build(name: str) -> tuple[nn.Module, torch.Tensor]:
+    torch.manual_seed(0)
+    make, shape = NETS[name]
+    net, data = make(), torch.randn(64, *shape)
+    net(data)  # gives each BatchNorm statistics of its own
+    return net.eval(), data
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_integers_stay_close_to_the_float_model(name: str) -> None:
+    net, data = build(name)
+    model = lower(quantize_ptq(net, data.numpy()))
+    assert all(value.dtype == "int8" for step in model.steps for value in (*step.activations, step.output))
+    quant = model.outputs[0].quant
+    assert quant is not None
+    tensor = bundle.describe(model.inputs[0], model.input_permutes[0])
+    got = reference.run_batch(model, [tensors.to_device(tensor, data[:16].numpy())])[0]
+    real = (got.astype(np.float64) - quant.zero_point[0]) * quant.scale[0]
+    steps = np.abs(real - net(data[:16]).detach().numpy()) / quant.scale[0]
+    assert steps.mean() < 1.5
+    assert steps.max() < 4
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
+    net, data = build(name)
+    pt2.save(quantize_ptq(net, data.numpy()), tmp_path / "net.pt2", {})
+    bundle.export(tmp_path / "net.pt2", "cortex-m4", tmp_path / "out", golden=data[:2].numpy())
+    result = verify(tmp_path / "out", fresh=2)
+    assert result.ok, result.first_difference
+    assert result.exact
