@@ -13,7 +13,7 @@ TK_INLINE void tk_depthwise_s8_simd(const tk_depthwise_s8 *d, const tk_depthwise
     tk_depthwise_s8_neon(d, run, output);
 #else
 #ifdef TK_HAS_AVX2
-    if (tk_use_avx2()) {
+    if (tk_cpu() & TK_CPU_AVX2) {
         tk_depthwise_s8_avx2(d, run, output);
         return;
     }

@@ -6,13 +6,18 @@
 
 /* An int8 matrix in blocks of eight output channels by four columns: of each block the four weights of its first
  * channel, then those of the second, and so on. `depth` is a multiple of 8; weight, bias, multipliers and shifts are
- * padded to whole blocks. toolkit/kernels/channel_blocks.py packs it. */
+ * padded to whole blocks. Behind the biases lie those for columns of which every value is 128 larger. toolkit/kernels/channel_blocks.py packs it. */
 typedef struct {
     const int8_t *weight;
     const int32_t *bias;
     const tk_requant_s8 *requant;
     int32_t depth, channels;
 } tk_matrix_s8;
+
+/* Where column i may be gathered, in `wide` with 4 * depth lanes: the upper half of its lanes. */
+TK_INLINE int8_t *tk_matrix_column(int16_t *wide, int32_t i, int32_t depth) {
+    return (int8_t *)(wide + i * depth) + depth;
+}
 
 /* Columns that are multiplied at once. */
 #define TK_MATRIX_COLUMNS 4

@@ -7,23 +7,19 @@
 #ifdef TK_HAS_NEON
 #include <arm_neon.h>
 
-/* How eight neighbouring channels are requantized. */
+/* How eight neighbouring channels are requantized: by the high part of a 64-bit product, then a 32-bit shift. */
 typedef struct {
-    int32x4_t multiplier[2], minus_shift[2]; /* double rounding: what of the shift is left after 31 bits */
-    int by_word; /* double rounding, and a channel whose multiplier is 1 or more: as tk_requantize_s8, one by one */
+    int32x4_t multiplier[2], minus_shift[2];
     int32_t channel;
+    int one_by_one; /* a multiplier too large for that: as tk_requantize_s8 */
 } tk_requant_neon;
 
 TK_INLINE tk_requant_neon tk_load_requant_neon(const tk_requant_s8 *r, int32_t channel) {
     const int16x8_t shift = vreinterpretq_s16_u16(vmovl_u8(vld1_u8(r->shift + channel)));
+    const int16x8_t minus = vsubq_s16(vdupq_n_s16(r->double_rounding ? 31 : 32), shift);
     tk_requant_neon q;
     q.channel = channel;
-    q.by_word = 0;
-    int16x8_t minus = vnegq_s16(shift);
-    if (r->double_rounding) {
-        minus = vaddq_s16(minus, vdupq_n_s16(31));
-        q.by_word = vmaxvq_s16(minus) > 0;
-    }
+    q.one_by_one = vmaxvq_s16(minus) > (r->double_rounding ? 0 : -1);
     q.multiplier[0] = vld1q_s32(r->multiplier + channel);
     q.multiplier[1] = vld1q_s32(r->multiplier + channel + 4);
     q.minus_shift[0] = vmovl_s16(vget_low_s16(minus));
@@ -38,16 +34,15 @@ TK_INLINE int32x4_t tk_scale_neon(int32x4_t acc, const tk_requant_neon *q, int h
         const int32x4_t high = vqrdmulhq_s32(acc, multiplier);
         return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(vandq_s32(high, minus), 31)), minus);
     }
-    const int64x2_t low = vmull_s32(vget_low_s32(acc), vget_low_s32(multiplier));
-    const int64x2_t high = vmull_high_s32(acc, multiplier);
-    return vcombine_s32(vmovn_s64(vrshlq_s64(low, vmovl_s32(vget_low_s32(minus)))),
-                        vmovn_s64(vrshlq_s64(high, vmovl_high_s32(minus))));
+    const int32x4_t low = vreinterpretq_s32_s64(vmull_s32(vget_low_s32(acc), vget_low_s32(multiplier)));
+    const int32x4_t high = vreinterpretq_s32_s64(vmull_high_s32(acc, multiplier));
+    return vrshlq_s32(vuzp2q_s32(low, high), minus);
 }
 
 /* Requantize eight channels and store the first `count`. */
 TK_INLINE void tk_requantize_neon(int32x4_t low, int32x4_t high, const tk_requant_neon *q,
                                   const tk_requant_s8 *r, int8_t *output, int32_t count) {
-    if (q->by_word) {
+    if (q->one_by_one) {
         int32_t acc[8];
         vst1q_s32(acc, low);
         vst1q_s32(acc + 4, high);

@@ -29,6 +29,13 @@ def pack_matrix(matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3)).reshape(-1)
 
 
+def pack_bias(folded: Folded) -> np.ndarray:
+    """Return padded biases, then those for inputs of which every value is 128 larger. ``folded`` is padded. int32."""
+    sums = folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64).sum(1)
+    shifted = folded.bias - 128 * np.pad(sums, (0, folded.bias.size - sums.size))
+    return np.concatenate([folded.bias, shifted]).astype(np.int32)
+
+
 def pad_channels(folded: Folded) -> Folded:
     """Give every channel a multiplier and shift of its own, and pad all but the weights to whole blocks."""
     channels = folded.bias.size

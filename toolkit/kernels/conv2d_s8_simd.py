@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.channel_blocks import has_weights_in_range, pack_matrix, pad_channels, padded_depth
+from toolkit.kernels.channel_blocks import (
+    has_weights_in_range,
+    pack_bias,
+    pack_matrix,
+    pad_channels,
+    padded_depth,
+)
 from toolkit.kernels.simd_cases import block_cases
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
@@ -33,7 +37,7 @@ class Conv2dS8Simd(Kernel):
         folded = pad_channels(fold(step))
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         weight = emitter.constant("weight", pack_matrix(folded.weight.reshape(folded.weight.shape[0], -1)))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        bias = emitter.constant("bias", pack_bias(folded))
         scratch = emitter.scratch("int16_t")
         return Call(self.name, [x, input_zero_point(step), weight, bias, requant, scratch, y, window])
 

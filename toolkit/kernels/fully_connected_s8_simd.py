@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.channel_blocks import has_weights_in_range, pack_matrix, pad_channels, padded_depth
+from toolkit.kernels.channel_blocks import (
+    has_weights_in_range,
+    pack_bias,
+    pack_matrix,
+    pad_channels,
+    padded_depth,
+)
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.weighted import fold, is_int8, requant_fields
@@ -27,7 +31,7 @@ class FullyConnectedS8Simd(Kernel):
         folded = pad_channels(fold(step))
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         weight = emitter.constant("weight", pack_matrix(folded.weight.reshape(channels, depth)))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
+        bias = emitter.constant("bias", pack_bias(folded))
         shape = [str(step.output.size // channels), str(depth), str(channels)]
         return Call(self.name, [x, weight, bias, requant, emitter.scratch("int16_t"), y, *shape])
 
