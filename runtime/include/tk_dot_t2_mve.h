@@ -23,12 +23,17 @@
     "vldrb.u8 q5, [%[x]" x                                                                 \
     "\n" code("q2") "vmladava.s8 r0, q5, q6\n" code("q3") "vmladava.s8 r2, q5, q6\n" code( \
         "q4") "vmladava.s8 r4, q5, q6\n" code("%q[a]") "vmladava.s8 r6, q5, q6\n"
-#define TK_FIELD_X2_MVE(code, x)                                                                        \
-    "vldrb.u8 q5, [%[x0]" x "\nvldrb.u8 %q[b], [%[x1]" x                                                \
-    "\n" code("q2") "vmladava.s8 r0, q5, q6\nvmladava.s8 r8, %q[b], q6\n" code(                         \
-        "q3") "vmladava.s8 r2, q5, q6\nvmladava.s8 r10, %q[b], q6\n" code("q4") "vmladava.s8 r4, q5, "  \
-                                                                                "q6\nvmladava.s8 r12, " \
-                                                                                "%q[b], q6\n" code("%q[a]") "vmladava.s8 r6, q5, q6\nvmladava.s8 lr, %q[b], q6\n"
+#define TK_FIELD_X2_MVE(code, x)                                                                             \
+    "vldrb.u8 q5, [%[x0]" x "\nvldrb.u8 %q[b], [%[x1]" x                                                     \
+    "\n" code("q2") "vmladava.s8 r0, q5, q6\nvmladava.s8 r8, %q[b], q6\n" code(                              \
+        "q3") "vmladava.s8 r2, q5, q6\nvmladava.s8 r10, %q[b], q6\n" code("q4") "vmladava.s8 r4, q5, "       \
+                                                                                "q6\nvmladava.s8 r12, "      \
+                                                                                "%q[b], q6\n" code(          \
+                                                                                    "%q[a]") "vmladava.s8 "  \
+                                                                                             "r6, q5, "      \
+                                                                                             "q6\nvmladava." \
+                                                                                             "s8 lr, "       \
+                                                                                             "%q[b], q6\n"
 #endif
 
 /* The sum of `chunks` times 64 bytes. */

@@ -4,6 +4,7 @@
 
 #include "tk_dot_s8_mve.h"
 #include "tk_dot_t2_mve.h"
+#include "tk_tiles_s8_mve.h"
 
 /* A matrix of weights in tiles of four output channels: the rows as tk_dot_s8_mve.h or tk_dot_t2_mve.h have them, then
  * the constants of tk_requantize_mve.h. toolkit/kernels/tile_mve.py packs it. */
@@ -29,7 +30,18 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
     const int32_t chunks = m->chunks, zero_point = m->zero_point;
     const int32_t total = how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0;
     const int8_t *tile = m->tiles;
-    for (int32_t left = m->channels; left > 0; left -= 4, output += 4, tile += 36) {
+    int32_t left = m->channels;
+#ifdef TK_HAS_MVE
+    if (!(how & TK_TERNARY_MVE)) {
+        if (!(how & TK_RAGGED_MVE) || left >= 4) {
+            tk_tiles_s8_x1_mve(x, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output);
+        }
+        if (!(how & TK_RAGGED_MVE)) return;
+        output += left & ~3;
+        left &= 3;
+    }
+#endif
+    for (; left > 0; left -= 4, output += 4, tile += 36) {
         tk_s32x4 y = how & TK_TERNARY_MVE ? tk_v_add_n(tk_dot_t2_x1_mve(x, chunks, &tile), -total)
                                           : tk_dot_s8_x1_mve(x, chunks, &tile);
         const tk_scales_mve scales = tk_load_scales_mve(tile);
@@ -45,7 +57,19 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
     const int32_t total0 = how & TK_TERNARY_MVE ? tk_total_mve(x0, chunks) : 0;
     const int32_t total1 = how & TK_TERNARY_MVE ? tk_total_mve(x1, chunks) : 0;
     const int8_t *tile = m->tiles;
-    for (int32_t left = channels; left > 0; left -= 4, output += 4, tile += 36) {
+    int32_t left = channels;
+#ifdef TK_HAS_MVE
+    if (!(how & TK_TERNARY_MVE)) {
+        if (!(how & TK_RAGGED_MVE) || left >= 4) {
+            tk_tiles_s8_x2_mve(x0, x1, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output,
+                               channels);
+        }
+        if (!(how & TK_RAGGED_MVE)) return;
+        output += left & ~3;
+        left &= 3;
+    }
+#endif
+    for (; left > 0; left -= 4, output += 4, tile += 36) {
         tk_s32x4 y0, y1;
         if (how & TK_TERNARY_MVE) {
             tk_dot_t2_x2_mve(x0, x1, chunks, &tile, &y0, &y1);

@@ -19,7 +19,7 @@ class Conv2dS8Mve(Kernel):
     rank = 2
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and scales_fit(step)
+        return is_int8(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)

@@ -14,7 +14,7 @@ class Conv2dT2Mve(Conv2dS8Mve):
     name = "tk_conv2d_t2_mve"
 
     def takes(self, step: Step) -> bool:
-        return is_ternary(step) and scales_fit(step)
+        return is_ternary(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
 
 
 KERNEL = Conv2dT2Mve()
