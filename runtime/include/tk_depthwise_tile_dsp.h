@@ -2,35 +2,10 @@
 #ifndef TK_DEPTHWISE_TILE_DSP_H
 #define TK_DEPTHWISE_TILE_DSP_H
 
-#include "tk_dsp.h"
+#include "tk_copy_dsp.h"
 
 /* A depthwise tile: four channels, gathered from NHWC into rows of 16-bit values, 16 columns a channel. */
 enum { TK_PLANE_COLUMNS = 16, TK_PLANE_ROW = 64 /* values, of all four channels */ };
-
-/* Copy `count` bytes; `to` may lie below `from` and overlap it. */
-static TK_NOINLINE TK_UNUSED void tk_copy_dsp(const int8_t *from, int32_t count, int8_t *to) {
-#ifdef TK_HAS_DSP
-    const int8_t *const end = from + (count & ~15);
-    if (count >= 16) {
-        __asm volatile("1:\n\t"
-                       "ldr.w r0, [%[from]], #16\n\t" /* one by one: they need not be aligned */
-                       "ldr r1, [%[from], #-12]\n\t"
-                       "ldr r2, [%[from], #-8]\n\t"
-                       "ldr r3, [%[from], #-4]\n\t"
-                       "str.w r0, [%[to]], #16\n\t"
-                       "str r1, [%[to], #-12]\n\t"
-                       "str r2, [%[to], #-8]\n\t"
-                       "str r3, [%[to], #-4]\n\t"
-                       "cmp %[from], %[end]\n\t"
-                       "bne 1b"
-                       : [from] "+&r"(from), [to] "+&r"(to)
-                       : [end] "r"(end)
-                       : "r0", "r1", "r2", "r3", "cc", "memory");
-    }
-    count &= 15;
-#endif
-    TK_ROLLED for (int32_t i = 0; i < count; ++i) to[i] = from[i];
-}
 
 static TK_NOINLINE TK_UNUSED void tk_fill_planes_dsp(int16_t *planes, int32_t rows, int32_t value) {
     TK_ROLLED for (int32_t i = 0; i < rows * TK_PLANE_ROW; i += 4) {

@@ -2,52 +2,66 @@
 #ifndef TK_GATHER_THREE_DSP_H
 #define TK_GATHER_THREE_DSP_H
 
-#include "tk_dsp.h"
+#include "tk_copy_dsp.h"
 #include "tk_window.h"
 
-/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side. Returns where the next word goes. */
-static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *const *from, int32_t count,
-                                                          uint32_t *to) {
+/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side, in each of `rows` rows. Returns where the
+ * next word goes. */
+static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *a, const int8_t *b, const int8_t *c,
+                                                          int32_t count, uint32_t *to, int32_t rows,
+                                                          int32_t line) {
+    TK_ROLLED for (;;) {
 #ifdef TK_HAS_DSP
-    const int8_t *a = from[0], *b = from[1], *c = from[2];
-    const int8_t *const end = a + count;
-    __asm volatile("1:\n\t"
-                   "ldr.w r0, [%[a]], #4\n\t"
-                   "ldr.w r1, [%[b]], #4\n\t"
-                   "ldr.w r2, [%[c]], #4\n\t"
-                   "sxtb16 r8, r0, ror #8\n\t"
-                   "sxtb16 r10, r1, ror #8\n\t"
-                   "sxtb16 r12, r2, ror #8\n\t"
-                   "sxtb16 r0, r0\n\t"
-                   "sxtb16 r1, r1\n\t"
-                   "sxtb16 r2, r2\n\t"
-                   "cmp %[a], %[end]\n\t"
-                   "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
-                   "bne 1b"
-                   : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
-                   : [end] "r"(end)
-                   : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
+        const int8_t *const end = a + count;
+        __asm volatile("1:\n\t"
+                       "ldr.w r0, [%[a]], #4\n\t"
+                       "ldr.w r1, [%[b]], #4\n\t"
+                       "ldr.w r2, [%[c]], #4\n\t"
+                       "sxtb16 r8, r0, ror #8\n\t"
+                       "sxtb16 r10, r1, ror #8\n\t"
+                       "sxtb16 r12, r2, ror #8\n\t"
+                       "sxtb16 r0, r0\n\t"
+                       "sxtb16 r1, r1\n\t"
+                       "sxtb16 r2, r2\n\t"
+                       "cmp %[a], %[end]\n\t"
+                       "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
+                       "bne 1b"
+                       : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
+                       : [end] "r"(end)
+                       : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
 #else
-    for (int32_t k = 0; k < count; k += 4, to += 6) {
-        for (int32_t i = 0; i < 3; ++i) {
-            const uint32_t word = tk_load4(from[i] + k);
-            to[i] = tk_sxtb16(word);
-            to[i + 3] = tk_sxtb16_odd(word);
+        for (int32_t k = 0; k < count; k += 4, a += 4, b += 4, c += 4, to += 6) {
+            const uint32_t words[3] = {tk_load4(a), tk_load4(b), tk_load4(c)};
+            for (int32_t i = 0; i < 3; ++i) {
+                to[i] = tk_sxtb16(words[i]);
+                to[i + 3] = tk_sxtb16_odd(words[i]);
+            }
         }
-    }
 #endif
-    return to;
+        if (--rows == 0) return to;
+        a += line - count;
+        b += line - count;
+        c += line - count;
+    }
 }
 
-/* Copy one kernel row, `width` bytes, of the window whose left column is `left`; what lies outside the input becomes
- * `zero_point`. `from` is the input's row, or NULL where there is none. */
+/* Copy one kernel row of the window whose left column is `left`; what lies outside the input becomes `zero_point`.
+ * `from` is the input's row, or NULL where there is none. */
 static TK_NOINLINE TK_UNUSED void tk_copy_row_dsp(const int8_t *from, int32_t left, int32_t zero_point,
                                                   int8_t *to, const tk_window *w) {
-    for (int32_t j = 0, column = left; j < w->kernel_w; ++j, column += w->dilation_w) {
-        const int inside = from && column >= 0 && column < w->in_w;
-        const int8_t *tap = inside ? from + column * w->in_c : to;
-        for (int32_t k = 0; k < w->in_c; ++k) to[k] = inside ? tap[k] : (int8_t)zero_point;
-        to += w->in_c;
+    const int32_t in_c = w->in_c, kernel_w = w->kernel_w, dilation = w->dilation_w;
+    if (!from) {
+        tk_fill_dsp(to, zero_point, kernel_w * in_c);
+    } else if (dilation == 1) {
+        const int32_t before = tk_clamp(-left, 0, kernel_w), end = tk_clamp(w->in_w - left, before, kernel_w);
+        if (before) to = tk_fill_dsp(to, zero_point, before * in_c);
+        if (end > before) to = tk_copy_dsp(from + (left + before) * in_c, (end - before) * in_c, to);
+        if (end < kernel_w) tk_fill_dsp(to, zero_point, (kernel_w - end) * in_c);
+    } else {
+        TK_ROLLED for (int32_t j = 0, column = left; j < kernel_w; ++j, column += dilation) {
+            to = column >= 0 && column < w->in_w ? tk_copy_dsp(from + column * in_c, in_c, to)
+                                                 : tk_fill_dsp(to, zero_point, in_c);
+        }
     }
 }
 
@@ -56,7 +70,17 @@ static TK_NOINLINE TK_UNUSED void tk_copy_row_dsp(const int8_t *from, int32_t le
 TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_point, int32_t row,
                                    int8_t *bytes, uint32_t *to, const tk_window *w) {
     const int32_t line = w->in_w * w->in_c, size = w->in_h * line, last = w->out_h * w->out_w - 1;
-    const int32_t width = w->dilation_w * (w->kernel_w - 1) + 1;
+    const int32_t width = w->dilation_w * (w->kernel_w - 1) + 1, next = w->stride_w * w->in_c;
+    const int32_t y0 = p / w->out_w, x0 = p - y0 * w->out_w;
+    const int32_t top0 = y0 * w->stride_h - w->pad_top, left0 = x0 * w->stride_w - w->pad_left;
+    const int32_t start0 = top0 * line + left0 * w->in_c, height = (w->kernel_h - 1) * w->dilation_h;
+    if (width == w->kernel_w && x0 + 2 < w->out_w && left0 >= 0 &&
+        left0 + 2 * w->stride_w + width <= w->in_w && top0 >= 0 && top0 + height < w->in_h &&
+        start0 + 2 * next + height * line + row <= size) {
+        const int8_t *const from = input + start0;
+        tk_widen_three_dsp(from, from + next, from + 2 * next, row, to, w->kernel_h, w->dilation_h * line);
+        return;
+    }
     int32_t top[3], left[3], start[3];
     int whole[3]; /* its rows lie side by side in the input, and may be read to the end of `row` */
     for (int32_t i = 0; i < 3; ++i) {
@@ -65,7 +89,7 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
         left[i] = (pixel - y * w->out_w) * w->stride_w - w->pad_left;
         start[i] = top[i] * line + left[i] * w->in_c;
         whole[i] = width == w->kernel_w && left[i] >= 0 && left[i] + width <= w->in_w &&
-                   start[i] + (w->kernel_h - 1) * w->dilation_h * line + row <= size;
+                   start[i] + height * line + row <= size;
     }
     TK_ROLLED for (int32_t i = 0; i < w->kernel_h; ++i) {
         const int8_t *from[3];
@@ -78,16 +102,15 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
                 from[n] = bytes + n * row;
             }
         }
-        to = tk_widen_three_dsp(from, row, to);
+        to = tk_widen_three_dsp(from[0], from[1], from[2], row, to, 1, 0);
     }
 }
 
 /* As tk_gather_three_dsp where a window is one pixel and in_c a multiple of 4. */
 TK_INLINE void tk_widen_pixels_dsp(const int8_t *input, int32_t p, uint32_t *to, const tk_window *w) {
     const int32_t last = w->out_h * w->out_w - 1;
-    const int8_t *const from[3] = {input + p * w->in_c, input + tk_min(p + 1, last) * w->in_c,
-                                   input + tk_min(p + 2, last) * w->in_c};
-    tk_widen_three_dsp(from, w->in_c, to);
+    tk_widen_three_dsp(input + p * w->in_c, input + tk_min(p + 1, last) * w->in_c,
+                       input + tk_min(p + 2, last) * w->in_c, w->in_c, to, 1, 0);
 }
 
 #endif
