@@ -161,6 +161,25 @@ class Parts(nn.Module):
         return torch.minimum(x[:, :, ::2], x[:, :, 1::2].flip(3))
 
 
+class Decoder(nn.Module):
+    """An image made small and large again: grouped and transposed convolutions, both resizings, a pixel shuffle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(2, 8, 3, stride=2, padding=1)
+        self.groups = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect", groups=2)
+        self.up = nn.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(4)
+        self.line = nn.ConvTranspose2d(8, 4, 2, stride=2, groups=2)
+        self.head = nn.Conv2d(8, 8, 1)
+        self.norm.running_var.uniform_(0.2, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.groups(F.relu(self.down(x))))
+        y = torch.cat([F.relu(self.norm(self.up(x))), F.interpolate(self.line(x), size=(8, 6))], 1)
+        return F.interpolate(F.pixel_shuffle(self.head(y), 2), scale_factor=2, mode="bilinear")
+
+
 Net = tuple[Callable[[], nn.Module], tuple[tuple[int, ...], ...]]
 NETS: dict[str, Net] = {
     "residual": (Residual, ((3, 8, 6),)),
@@ -172,6 +191,7 @@ NETS: dict[str, Net] = {
     "pre_activation": (PreActivation, ((3, 8, 6),)),
     "temporal": (Temporal, ((3, 20),)),
     "parts": (Parts, ((2, 8, 6),)),
+    "decoder": (Decoder, ((2, 8, 6),)),
     "linear": (lambda: nn.Sequential(nn.Linear(9, 7), nn.ReLU(), nn.Linear(7, 3)), ((9,),)),
     "two_in_two_out": (TwoInTwoOut, ((12,), (5,))),
 }

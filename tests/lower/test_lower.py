@@ -133,13 +133,6 @@ def test_unsupported_operators_are_listed_at_once() -> None:
     assert all(op in text for op in ("aten.cumprod", "aten.cumsum", "aten.special_bessel_j0"))
 
 
-def test_groups_other_than_depthwise_are_refused_with_the_layer() -> None:
-    net = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2))
-    with pytest.raises(ToolkitError, match="groups=2") as error:
-        lower(torch.export.export(net, (torch.randn(1, 4, 5, 5),)))
-    assert "0" in error.value.at
-
-
 def test_a_dynamic_shape_is_refused() -> None:
     batch = torch.export.Dim("batch")
     program = torch.export.export(nn.Linear(3, 2), (torch.randn(2, 3),), dynamic_shapes=({0: batch},))

@@ -8,7 +8,7 @@ from toolkit.lower.ir import Model, Step, Value, per_channel
 from toolkit.ops import operators
 
 VANISHING = 2.0**-16  # a factor this much smaller than the largest is lost in the output's rounding
-CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 0, "fully_connected": 0}
+LAYERS = ("conv2d", "depthwise_conv2d", "grouped_conv2d", "conv_transpose2d", "fully_connected")
 
 
 def _sole_reader(model: Model, step: Step) -> Step | None:
@@ -26,7 +26,7 @@ def fold_batch_norm(model: Model) -> Model:
         factor = gamma / np.sqrt(var + norm.attrs["eps"])
         if (
             layer is None
-            or layer.op not in CHANNEL_AXIS
+            or layer.op not in LAYERS
             or _sole_reader(model, layer) is not norm
             or layer.inputs[1].quant is not None
         ):
@@ -92,7 +92,11 @@ def fuse_pad(model: Model) -> Model:
     """Make zero padding in front of a convolution part of the convolution."""
     for pad in [step for step in model.steps if step.op == "pad"]:
         conv = _sole_reader(model, pad)
-        if conv is None or conv.op not in ("conv2d", "depthwise_conv2d") or pad.attrs["value"] != 0:
+        if (
+            conv is None
+            or conv.op not in ("conv2d", "depthwise_conv2d", "grouped_conv2d")
+            or pad.attrs["value"] != 0
+        ):
             continue
         if pad.output.quant is not None and not pad.output.quant.same_as(pad.inputs[0].quant):
             continue

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.conv_transpose2d import OPERATOR as TRANSPOSED
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
@@ -27,7 +28,7 @@ class Conv2d(Operator):
     """``output[y, x, o] = sum over the window of input * weight[o] + bias[o]``; device weights are (O, KH, KW, I)."""
 
     name = "conv2d"
-    aten = (
+    aten: ClassVar[tuple[str, ...]] = (
         "aten.conv2d.default",
         "aten.conv2d.padding",
         "aten.conv1d.default",
@@ -39,13 +40,15 @@ class Conv2d(Operator):
     fuses_activation = True
 
     def read(self, node: Any, reader: Reader) -> Step:
+        if str(node.target) == "aten.convolution.default" and node.args[6]:
+            return TRANSPOSED.read(node, reader)
         values, attrs, groups = read_convolution(node, reader)
         out_channels, group_channels = values[1].shape[:2]
         if groups == 1:
             return Step(self.name, "", values, Value("", ()), attrs)
         if group_channels == 1 and out_channels % groups == 0:
             return Step("depthwise_conv2d", "", values, Value("", ()), attrs)
-        raise reader.unsupported(f"groups={groups} with {group_channels} channels each")
+        return Step("grouped_conv2d", "", values, Value("", ()), {**attrs, "groups": groups})
 
     def to_channels_last(self, step: Step) -> None:
         weight = step.inputs[1]
@@ -98,7 +101,7 @@ class Conv2d(Operator):
         window = window_of(step)
         if step.inputs[1].quant is None or window.pointwise:
             return 0
-        return window.kernel_h * window.kernel_w * window.in_c
+        return 2 * window.kernel_h * window.kernel_w * window.in_c
 
     def overlap(self, step: Step, index: int) -> int | None:
         size = 4 if step.inputs[1].quant is None else 1

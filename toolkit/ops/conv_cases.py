@@ -21,13 +21,17 @@ def conv_case(
     pads: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0)),
     extreme: bool = False,
     rounding: Literal["single", "double"] = "single",
+    groups: int = 1,
 ) -> Case:
-    """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, int4, ternary or float32."""
-    sizes = [
-        (n + sum(pad) - d * (k - 1) - 1) // s + 1
-        for n, k, s, d, pad in zip(in_shape, kernel, stride, dilation, pads, strict=False)
-    ]
-    w_shape = (out_c, *kernel, in_shape[2]) if op == "conv2d" else (*kernel, out_c)
+    """Return a case in device layout: input (1, H, W, C); ``kind`` is int8, int4, ternary or float32.
+
+    Of a transposed convolution the pads are cut off the output.
+    """
+    geometry = list(zip(in_shape, kernel, stride, dilation, pads, strict=False))
+    sizes = [(n + sum(pad) - d * (k - 1) - 1) // s + 1 for n, k, s, d, pad in geometry]
+    if op == "conv_transpose2d":
+        sizes = [(n - 1) * s + d * (k - 1) + 1 - sum(pad) for n, k, s, d, pad in geometry]
+    w_shape = (*kernel, out_c) if op == "depthwise_conv2d" else (out_c, *kernel, in_shape[2] // groups)
     depth = int(np.prod(w_shape)) // out_c
     id_parts = ["x".join(map(str, in_shape)), f"k{kernel[0]}x{kernel[1]}", f"o{out_c}", f"s{stride[0]}", kind]
     case_id = "-".join(
@@ -40,6 +44,8 @@ def conv_case(
     )
     rng = np.random.default_rng([*in_shape, out_c, *kernel, *stride, ord(kind[0])])
     attrs: dict[str, object] = {"stride": stride, "dilation": dilation, "pads": pads}
+    if groups > 1:
+        attrs["groups"] = groups
     x_shape, y_shape = (1, *in_shape), (1, *sizes, out_c)
     if kind == "float32":
         w = Value("w", w_shape, data=rng.normal(size=w_shape).astype(np.float32))
@@ -52,7 +58,7 @@ def conv_case(
     if extreme:
         weight[:] = limit
         image[:] = np.where(np.arange(in_shape[2]) % 2, -128, 127)
-    axis = 0 if op == "conv2d" else 2
+    axis = 2 if op == "depthwise_conv2d" else 0
     w = Value(
         "w", w_shape, "int8", per_channel(rng.uniform(0.2, 2, out_c) / limit, axis, -limit, limit), weight
     )

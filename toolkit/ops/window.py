@@ -50,7 +50,7 @@ def window_of(step: Step) -> Window:
     """Return the geometry of a convolution step in device layout: weights (O, KH, KW, I) or (KH, KW, C)."""
     _, in_h, in_w, in_c = step.inputs[0].shape
     _, out_h, out_w, out_c = step.output.shape
-    kernel_h, kernel_w = step.inputs[1].shape[1:3] if step.op == "conv2d" else step.inputs[1].shape[:2]
+    kernel_h, kernel_w = _kernel(step)
     (top, _), (left, _) = step.attrs["pads"]
     stride_h, stride_w = step.attrs["stride"]
     dilation_h, dilation_w = step.attrs["dilation"]
@@ -58,13 +58,21 @@ def window_of(step: Step) -> Window:
     return Window(*sizes, stride_h, stride_w, dilation_h, dilation_w, top, left)
 
 
+def _kernel(step: Step) -> tuple[int, ...]:
+    shape = step.inputs[1].shape
+    return shape[:2] if step.op == "depthwise_conv2d" else shape[1:3]
+
+
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
-    """Return values, attributes and groups of an ``aten.conv1d``, ``conv2d`` or ``convolution`` node.
+    """Return values, attributes and groups of any ``aten`` convolution node over one axis or two.
 
     A weight over one axis gets a height of 1; see ``lower.layout.as_images`` for its activations.
     """
     names: tuple[str, ...] = ("input", "weight", "bias", "stride", "padding", "dilation")
-    names += ("transposed", "output_padding") if "convolution" in str(node.target) else ()
+    if "convolution" in str(node.target):
+        names += ("transposed", "output_padding")
+    elif "transpose" in str(node.target):
+        names = (*names[:5], "output_padding", "groups", "dilation")
     args = {**dict(zip((*names, "groups"), node.args, strict=False)), **node.kwargs}
     values = [reader.value(args[name]) for name in names[:3] if args.get(name) is not None]
     if values[1].data is None or (len(values) > 2 and values[2].data is None):

@@ -9,7 +9,14 @@ from torch import fx, nn
 
 _aten = torch.ops.aten
 _NORM = _aten._native_batch_norm_legit_no_training.default
-_LAYERS = {_aten.conv1d.default, _aten.conv2d.default, _aten.linear.default, _aten.convolution.default}
+_LAYERS = {
+    _aten.conv1d.default,
+    _aten.conv2d.default,
+    _aten.linear.default,
+    _aten.convolution.default,
+    _aten.conv_transpose1d.default,
+    _aten.conv_transpose2d.input,
+}
 _CONVOLUTIONS = {1: _aten.conv1d.default, 2: _aten.conv2d.default}  # by the number of axes besides channels
 
 
