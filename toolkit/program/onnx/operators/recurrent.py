@@ -1,12 +1,12 @@
 """RNN, GRU and LSTM, unrolled over a fixed sequence.
 
-The whole sequence meets the input weights in one product; each step then multiplies its state.
+The whole sequence meets the input weights in one product; each step then multiplies its state. A state that begins at
+zero is None in the first step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,8 @@ from toolkit.program.onnx.refusal import UnsupportedError
 MAX_STEPS = 1024
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 _DEFAULTS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
-_FUNCTIONS = {"Tanh": torch.tanh, "Sigmoid": torch.sigmoid, "Relu": torch.relu, "HardSigmoid": None}
+_Arrays = dict[str, torch.Tensor]
 _Step = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """The constants of one direction: ``w`` (gates*hidden, inputs), ``r`` (gates*hidden, hidden), biases of both."""
-
-    w: np.ndarray
-    r: np.ndarray
-    w_bias: np.ndarray
-    r_bias: np.ndarray
 
 
 def _recurrent(node: Node) -> Computed:
@@ -47,40 +37,44 @@ def _recurrent(node: Node) -> Computed:
     if direction not in ("forward", "reverse", "bidirectional"):
         raise UnsupportedError(f"the direction {direction}")
     directions = 2 if direction == "bidirectional" else 1
-    weights = [
-        _weights(node, i, _GATES[kind] * hidden, hidden, x.shape[2], directions) for i in range(directions)
+    before = bool(node.integer("linear_before_reset", 0))
+    states = [_state(node, 5)] + ([_state(node, 6)] if kind == "LSTM" else [])
+    orders = [range(steps), range(steps - 1, -1, -1)]
+    orders = orders if directions == 2 else orders[direction == "reverse" :][:1]
+    held = [
+        Tensor(f"{name}_{i}", data.shape, data=np.ascontiguousarray(data, np.float32))
+        for i in range(directions)
+        for name, data in _weights(node, i, kind, hidden, directions, before).items()
     ]
-    states = [node.optional(5)] + ([node.optional(6)] if kind == "LSTM" else [])
-    before = int(bool(node.integer("linear_before_reset", 0)))
-    orders = [range(steps)] if direction == "forward" else [range(steps - 1, -1, -1)]
-    orders = [range(steps), range(steps - 1, -1, -1)] if directions == 2 else orders
-    constants = {f"{name}_{i}": data for i, w in enumerate(weights) for name, data in vars(w).items()}
-    names = list(constants)
-    held = [Tensor(name, constants[name].shape, data=constants[name]) for name in names]
+    names = tuple(tensor.name for tensor in held)
     wanted = [bool(name) for name in (*node.raw.outputs, "", "", "")[:3]]
 
     def compute(x: torch.Tensor, *rest: Any) -> Any:
         initial, arrays = rest[: len(states)], dict(zip(names, rest[len(states) :], strict=True))
         x = x.transpose(0, 1) if batch_first else x
         sequences, last = [], []
-        for i in range(directions):
-            w, r, w_bias, r_bias = (arrays[f"{name}_{i}"] for name in ("w", "r", "w_bias", "r_bias"))
+        for i, order in enumerate(orders):
+            own = {name.removesuffix(f"_{i}"): a for name, a in arrays.items() if name.endswith(f"_{i}")}
             state = tuple(
-                x.new_zeros(batch, hidden) if s is None else (s.transpose(0, 1) if batch_first else s)[i]
-                for s in initial
+                None if s is None else (s.transpose(0, 1) if batch_first else s)[i] for s in initial
             )
-            together = kind != "GRU"
-            projected = F.linear(x.reshape(steps * batch, -1), w, w_bias + r_bias if together else w_bias)
+            projected = F.linear(x.reshape(steps * batch, -1), own["w"], own["bias"])
             projected = projected.reshape(steps, batch, -1)
             out: dict[int, torch.Tensor] = {}
-            for t in orders[i]:
-                state = _STEPS[kind](projected[t], state, r, r_bias, before)
+            for t in order:
+                state = _STEPS[kind](projected[t], state, own)
                 out[t] = state[0]
-            sequences.append(torch.stack([out[t] for t in range(steps)]) if wanted[0] else out[orders[i][-1]])
+            sequences.append(torch.stack([out[t] for t in range(steps)]) if wanted[0] else out[order[-1]])
             last.append(state)
         return _outputs(sequences, last, wanted, batch_first)
 
-    return apply(compute, x, *states, *held, names=("x", "h", "c")[: 1 + len(states)] + tuple(names))
+    return apply(compute, x, *states, *held, names=(*("x", "h", "c")[: 1 + len(states)], *names))
+
+
+def _state(node: Node, index: int) -> Tensor | None:
+    """Return a state to begin with; None where it is zero."""
+    tensor = node.optional(index)
+    return None if tensor is None or (tensor.data is not None and not tensor.data.any()) else tensor
 
 
 def _outputs(sequences: list[torch.Tensor], last: list[Any], wanted: list[bool], batch_first: bool) -> Any:
@@ -96,29 +90,34 @@ def _outputs(sequences: list[torch.Tensor], last: list[Any], wanted: list[bool],
     return tuple(results) if len(results) > 1 else results[0]
 
 
-def _lstm(x: torch.Tensor, state: Any, r: torch.Tensor, r_bias: torch.Tensor, _: int) -> Any:
+def _lstm(x: torch.Tensor, state: Any, own: _Arrays) -> Any:
     h, c = state
-    i, o, f, g = (x + F.linear(h, r)).chunk(4, 1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    i, o, f, g = (x if h is None else x + F.linear(h, own["r"])).chunk(4, 1)
+    new = torch.sigmoid(i) * torch.tanh(g)
+    c = new if c is None else torch.sigmoid(f) * c + new
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-def _gru(x: torch.Tensor, state: Any, r: torch.Tensor, r_bias: torch.Tensor, before: int) -> Any:
+def _gru(x: torch.Tensor, state: Any, own: _Arrays) -> Any:
     (h,) = state
-    hidden = h.shape[1]
-    x_zr, x_n = x[:, : 2 * hidden], x[:, 2 * hidden :]
-    if before:  # the state is multiplied before the reset gate, as torch does it
-        s = F.linear(h, r, r_bias)
-        z, reset = torch.sigmoid(x_zr + s[:, : 2 * hidden]).chunk(2, 1)
-        n = torch.tanh(x_n + reset * s[:, 2 * hidden :])
+    size = own["r"].shape[1]
+    gates, new = x[:, : 2 * size], x[:, 2 * size :]
+    if h is not None:
+        product = F.linear(h, own["r"])  # of all gates where the state is multiplied before it is reset
+        z, reset = torch.sigmoid(gates + product[:, : 2 * size]).chunk(2, 1)
+        if "r_new" in own:
+            new = new + F.linear(reset * h, own["r_new"])
+        else:
+            new = new + reset * (product[:, 2 * size :] + own["bias_new"])
     else:
-        z, reset = torch.sigmoid(x_zr + F.linear(h, r[: 2 * hidden], r_bias[: 2 * hidden])).chunk(2, 1)
-        n = torch.tanh(x_n + F.linear(reset * h, r[2 * hidden :], r_bias[2 * hidden :]))
-    return (n + z * (h - n),)
+        z, reset = torch.sigmoid(gates).chunk(2, 1)
+        new = new if "r_new" in own else new + reset * own["bias_new"]
+    new = torch.tanh(new)
+    return (new - z * new if h is None else new + z * (h - new),)
 
 
-def _rnn(x: torch.Tensor, state: Any, r: torch.Tensor, r_bias: torch.Tensor, _: int) -> Any:
-    return (torch.tanh(x + F.linear(state[0], r)),)
+def _rnn(x: torch.Tensor, state: Any, own: _Arrays) -> Any:
+    return (torch.tanh(x if state[0] is None else x + F.linear(state[0], own["r"])),)
 
 
 _STEPS: dict[str, _Step] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}
@@ -139,19 +138,27 @@ def _check(node: Node, kind: str, steps: int) -> None:
         raise UnsupportedError("clipping, coupled gates or peepholes")
 
 
-def _weights(node: Node, i: int, rows: int, hidden: int, inputs: int, directions: int) -> _Weights:
+def _weights(
+    node: Node, i: int, kind: str, hidden: int, directions: int, before: bool
+) -> dict[str, np.ndarray]:
+    """Return the constants of one direction: ``w`` and ``r`` (gates*hidden, …), biases added up where they can be."""
     for index, what in ((1, "W"), (2, "R"), (3, "B")):
         tensor = node.optional(index)
         if tensor is not None and tensor.data is None:
             raise UnsupportedError(f"{what} is computed at run time")
+    rows, inputs = _GATES[kind] * hidden, node.x.shape[2]
     w, r = real(node.input(1)), real(node.input(2))
-    bias = node.optional(3)
-    b = real(bias) if bias is not None else np.zeros((directions, 2 * rows), np.float32)
-    if (w.shape, r.shape, b.shape) != (
-        (directions, rows, inputs), (directions, rows, hidden), (directions, 2 * rows)
-    ):  # fmt: skip
+    b = np.zeros((directions, 2 * rows), np.float32) if node.optional(3) is None else real(node.input(3))
+    expected = ((directions, rows, inputs), (directions, rows, hidden), (directions, 2 * rows))
+    if (w.shape, r.shape, b.shape) != expected:
         raise UnsupportedError(f"weights of shape {list(w.shape)} and {list(r.shape)}")
-    return _Weights(*(np.ascontiguousarray(a, np.float32) for a in (w[i], r[i], b[i, :rows], b[i, rows:])))
+    bias, r_bias = b[i, :rows].copy(), b[i, rows:]
+    if kind != "GRU":
+        return {"w": w[i], "bias": bias + r_bias, "r": r[i]}
+    if not before:
+        return {"w": w[i], "bias": bias + r_bias, "r": r[i, : 2 * hidden], "r_new": r[i, 2 * hidden :]}
+    bias[: 2 * hidden] += r_bias[: 2 * hidden]
+    return {"w": w[i], "bias": bias, "r": r[i], "bias_new": r_bias[2 * hidden :]}
 
 
 RULES = {"LSTM": _recurrent, "GRU": _recurrent, "RNN": _recurrent}
