@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from toolkit.cli._options import ByteCount
 from toolkit.device.build import build
 from toolkit.measure import memory
 
@@ -49,3 +51,15 @@ def test_a_hosted_target_has_nothing_to_count(export: Cli) -> None:
     refused = export("b", "--max-ram", 9000, target="host")
     assert refused.code == 2
     assert "no bare-metal target" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("4096", 4096), ("64k", 65536), ("1M", 1 << 20), ("2 kB", None), ("0", None), ("-1", None), ("", None)],
+)
+def test_bytes_are_written_as_people_do(text: str, count: int | None) -> None:
+    if count is None:
+        with pytest.raises(click.BadParameter, match="no number of bytes"):
+            ByteCount().convert(text, None, None)
+    else:
+        assert ByteCount().convert(text, None, None) == count

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,22 @@ from toolkit.cli._session import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 PATH: click.Path = click.Path(path_type=Path)
+_FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+
+
+class ByteCount(click.ParamType):
+    """A number of bytes: 4096, 64k or 1M (1024 and 1024**2)."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes that ``value`` says."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([0-9]{1,12})([km]?)(?:i?b)?", value.strip().lower())
+        if found is None or int(found[1]) == 0:
+            self.fail(f"{value!r} is no number of bytes; write 65536, 64k or 1M", param, ctx)
+        return int(found[1]) * _FACTORS[found[2]]
 
 
 class Option(click.Option):

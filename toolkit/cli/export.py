@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from toolkit.cli._group import command
-from toolkit.cli._options import PATH, common, option
+from toolkit.cli._options import PATH, ByteCount, common, option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
@@ -23,8 +23,10 @@ from toolkit.errors import ToolkitError
 @option("--optimize", type=click.Choice(["speed", "size", "ram"]),
         help="Kernels specialised for each layer, shared by all, or with the smallest arena.")  # fmt: skip
 @option("--tune", is_flag=True, help="Choose each layer's kernel by counting on the emulated core.")
-@option("--max-flash", type=click.IntRange(1), metavar="BYTES", help="What the image may take of flash.")
-@option("--max-ram", type=click.IntRange(1), metavar="BYTES", help="What it may take of RAM, stack included.")
+@option(
+    "--max-flash", type=ByteCount(), metavar="BYTES", help="What the image may take of flash: 65536, 64k."
+)
+@option("--max-ram", type=ByteCount(), metavar="BYTES", help="What it may take of RAM, stack included.")
 @option("--calibration", type=PATH, metavar="FILE.npy",
         help="Samples to quantize a float model with, in the layout of its input.")  # fmt: skip
 @option("--float", "keep_float", is_flag=True, help="Compile a float .tflite or .onnx as float32 C.")
