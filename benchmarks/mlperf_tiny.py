@@ -2,7 +2,8 @@
 
 The shapes are exact, the weights random, with batch normalization set so that activations keep their size as in a
 trained network: instructions and memory then hardly depend on the weights. Accuracy is not measured here. As in the
-reference models, the three classifiers end in a softmax.
+reference models, the three classifiers end in a softmax. With ``--files`` the reference models themselves are measured,
+as their ``.tflite`` files say, rounding twice where TensorFlow Lite does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ FAMILIES = {
     "image classification": "resnet8",
     "visual wake words": "mobilenet_v1",
 }
+FILES = {  # as the MLPerf Tiny repository calls them
+    "anomaly detection": "ad01_int8.tflite",
+    "keyword spotting": "kws_ref_model.tflite",
+    "image classification": "pretrainedResnet_quant.tflite",
+    "visual wake words": "vww_96_int8.tflite",
+}
 CALIBRATION_SAMPLES = 16
 FULLY_MEASURED = "cortex-m4"  # the family for which memory and cycles of other tools are known, too
 
@@ -40,14 +47,22 @@ class Cost:
     stack_bytes: int | None
 
 
-def measure(name: str, target: str, toolchain: str | None, folder: Path) -> Cost:
-    """Quantize, compile and run the network ``name`` once, and return what it costs."""
+@dataclass(frozen=True)
+class Network:
+    """One network with random weights, in float and quantized."""
+
+    model: Any  # torch.nn.Module
+    calibration: Any  # float32 samples in the model's layout
+    program: Path  # .pt2, int8
+
+
+def prepare(name: str, folder: Path) -> Network:
+    """Make and quantize the network ``name``; its program goes to ``folder``."""
     import numpy as np
     import torch
     from torch import nn
 
-    from toolkit import bundle, models
-    from toolkit.measure.bench import bench
+    from toolkit import models
     from toolkit.program import pt2
     from toolkit.program.quantize import quantize_ptq
 
@@ -64,8 +79,16 @@ def measure(name: str, target: str, toolchain: str | None, folder: Path) -> Cost
     model.train()(torch.from_numpy(calibration))
     program = folder / f"{family}.pt2"
     pt2.save(quantize_ptq(model.eval(), calibration), program, {})
-    manifest = bundle.export(program, target, folder / family, golden_count=1)
-    result = bench(folder / family, toolchain=toolchain)
+    return Network(model, calibration, program)
+
+
+def measure(source: Path, target: str, toolchain: str | None, folder: Path, optimize: str = "speed") -> Cost:
+    """Compile and run the model in ``source`` once, and return what it costs."""
+    from toolkit import bundle
+    from toolkit.measure.bench import bench
+
+    manifest = bundle.export(source, target, folder / "bundle", golden_count=1, optimize=optimize)
+    result = bench(folder / "bundle", toolchain=toolchain)
     if result.instructions is None or result.memory is None:
         raise click.ClickException(f"{target} gives no counts: {'; '.join(result.notes)}")
     return Cost(
@@ -83,8 +106,18 @@ def measure(name: str, target: str, toolchain: str | None, folder: Path) -> Cost
 @click.option("-t", "--target", default="cortex-m4", show_default=True)
 @click.option("--toolchain", help="zig (default) or gcc.")
 @click.option("--model", "chosen", multiple=True, type=click.Choice(list(FAMILIES)), help="Only these.")
+@click.option("--files", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+              help="Measure the reference models there, those that are, instead of random ones.")  # fmt: skip
+@click.option("--optimize", type=click.Choice(["speed", "size", "ram"]), default="speed", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(target: str, toolchain: str | None, chosen: tuple[str, ...], as_json: bool) -> None:
+def main(
+    target: str,
+    toolchain: str | None,
+    chosen: tuple[str, ...],
+    files: Path | None,
+    optimize: str,
+    as_json: bool,
+) -> None:
     """Count instructions and memory of the four MLPerf Tiny networks, random weights, exact shapes."""
     from toolkit.device import targets
 
@@ -92,8 +125,11 @@ def main(target: str, toolchain: str | None, chosen: tuple[str, ...], as_json: b
     with tempfile.TemporaryDirectory() as scratch:
         costs = {}
         for name in chosen or FAMILIES:
+            if files is not None and not (files / FILES[name]).is_file():
+                continue
             click.echo(f"{name} …", err=True)
-            costs[name] = measure(name, target, toolchain, Path(scratch))
+            source = files / FILES[name] if files is not None else prepare(name, Path(scratch)).program
+            costs[name] = measure(source, target, toolchain, Path(scratch), optimize)
     if as_json:
         click.echo(json.dumps(_document(costs, target, family, toolchain), indent=1))
     elif family == FULLY_MEASURED:
