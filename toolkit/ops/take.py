@@ -103,7 +103,7 @@ def _index(x: Value, node: Any, reader: Reader) -> Step:
 def _gather(x: Value, node: Any, reader: Reader) -> list[Step]:
     """Return the steps of a gather: values of the flat input, in the output's shape."""
     axis, index = int(node.args[1]) % len(x.shape), _indices(node.args[2], reader)
-    places = list(np.indices(index.shape))
+    places: list[np.ndarray] = list(np.indices(index.shape))
     places[axis] = index % x.shape[axis]
     flat = Value(f"{x.name}_flat", (x.size,), x.dtype, x.quant)
     picked = _step(flat, 0, np.ravel_multi_index(places, x.shape).ravel())
