@@ -17,11 +17,14 @@ TK_KERNEL void tk_avg_pool2d_s8_mve(const int8_t *input, int32_t divisor, int32_
             const int32_t inside = (row_end - row_begin) * (col_end - col_begin);
             const int32_t count = divisor == 0 ? inside : divisor;
             const int8_t *corner = input + (row_begin * w->in_w + col_begin) * w->in_c;
+            TK_ROLLED
             for (int32_t c = 0; c < w->in_c; c += 4) {
                 const int32_t lanes = tk_min(4, w->in_c - c);
                 tk_s32x4 sum = tk_v_same((count - inside) * zero_point);
                 const int8_t *from = corner + c;
+                TK_ROLLED
                 for (int32_t row = row_begin; row < row_end; ++row) {
+                    TK_ROLLED
                     for (int32_t n = col_end - col_begin; n > 0; --n, from += w->in_c) {
                         sum = tk_v_add(sum, w->in_c % 4 == 0 ? tk_v_load_s8(from)
                                                              : tk_v_load_some_s8(from, lanes));
@@ -30,6 +33,7 @@ TK_KERNEL void tk_avg_pool2d_s8_mve(const int8_t *input, int32_t divisor, int32_
                 }
                 int32_t sums[4];
                 tk_v_store(sums, sum);
+                TK_ROLLED
                 for (int32_t i = 0; i < lanes; ++i) {
                     const int32_t s = sums[i];
                     *output++ =

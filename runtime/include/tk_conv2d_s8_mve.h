@@ -9,6 +9,7 @@
 TK_INLINE void tk_one_window_mve(const int8_t *input, int32_t y, int32_t x, int32_t zero_point, int8_t *to,
                                  const tk_window *w) {
     const int32_t top = y * w->stride_h - w->pad_top, left = x * w->stride_w - w->pad_left;
+    TK_ROLLED
     for (int32_t j = 0; j < w->kernel_w; ++j) {
         for (int32_t i = 0; i < w->kernel_h; ++i, to += w->in_c) {
             const tk_taps tap = tk_one_tap(input, top, left, i, j, w);
@@ -31,11 +32,14 @@ TK_KERNEL void tk_conv2d_s8_mve(const int8_t *input, int32_t zero_point, const t
         row(input, w->in_c, w->out_h * w->out_w, matrix, output);
         return;
     }
+    tk_spread spread;
+    if (bytes != 0 && w->in_c < 16) spread = tk_spread_of(w->in_c, w->kernel_h * w->in_c);
+    TK_ROLLED
     for (int32_t y = 0; y < w->out_h; ++y) {
         if (bytes == 0) {
             row(input + y * w->stride_h * w->in_w * w->in_c, w->stride_w * w->in_c, w->out_w, matrix, output);
         } else if (w->dilation_w == 1) {
-            tk_columns_mve(input, y, zero_point, scratch, bytes, w);
+            tk_columns_mve(input, y, zero_point, &spread, scratch, bytes, w);
             row(scratch, w->stride_w * w->kernel_h * w->in_c, w->out_w, matrix, output);
         } else {
             for (int32_t x = 0; x < w->out_w; ++x) {

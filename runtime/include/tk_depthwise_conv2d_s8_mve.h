@@ -16,17 +16,19 @@ TK_KERNEL void tk_depthwise_conv2d_s8_mve(const int8_t *input, int32_t zero_poin
     const int32_t step = w->kernel_h * w->stride_w, group = 4 * d->taps + 36;
     const int32_t width = (w->out_w - 1) * w->stride_w + w->kernel_w, pitch = width * w->kernel_h;
     const int32_t pixels = tk_min(w->in_w, width - w->pad_left);
+    int8_t padding[8];
     int32_t next = 0;
+    for (int32_t i = 0; i < 8; ++i) padding[i] = (int8_t)zero_point;
     tk_set_mve(scratch, zero_point, bytes);
+    TK_ROLLED
     for (int32_t y = 0; y < w->out_h; ++y) {
         const int32_t top = y * w->stride_h - w->pad_top;
+        TK_ROLLED
         for (next = tk_max(next, top); next < top + w->kernel_h; ++next) {
             int8_t *slot = scratch + w->pad_left * w->kernel_h + next % w->kernel_h;
-            if (next < w->in_h) {
-                tk_plane_row_mve(input + next * w->in_w * w->in_c, pixels, w->in_c, slot, pitch, w->kernel_h);
-            } else {
-                tk_plane_fill_mve(zero_point, pixels, w->in_c, slot, pitch, w->kernel_h);
-            }
+            const int below = next >= w->in_h;
+            const int8_t *from = below ? padding : input + next * w->in_w * w->in_c;
+            tk_plane_row_mve(from, below ? 0 : w->in_c, pixels, w->in_c, slot, pitch, w->kernel_h);
         }
         const int32_t turn =
             (top + w->pad_top * w->kernel_h) % w->kernel_h; /* of a row above the input, too */

@@ -18,7 +18,9 @@ TK_KERNEL void tk_max_pool2d_s8_mve(const int8_t *input, int8_t *output, const t
                 const int32_t lanes = tk_min(16, w->in_c - c);
                 tk_s8x16 best = tk_b_same(INT8_MIN);
                 const int8_t *from = corner + c;
+                TK_ROLLED
                 for (int32_t row = row_begin; row < row_end; ++row) {
+                    TK_ROLLED
                     for (int32_t n = col_end - col_begin; n > 0; --n, from += w->in_c) {
                         best = tk_b_max(best, tk_b_load_some(from, lanes));
                     }

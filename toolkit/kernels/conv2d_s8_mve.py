@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.tile_mve import LANES, function_name, lanes_of, matrix_fields, rounded_up, scales_fit
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.conv_cases import conv_case
 from toolkit.ops.weighted import fold, input_zero_point, is_int8
 from toolkit.ops.window import Window, window_of
 
@@ -17,6 +20,7 @@ class Conv2dS8Mve(Kernel):
     op = "conv2d"
     sets = ("helium",)
     rank = 2
+    kind = "int8"  # of the cases
 
     def takes(self, step: Step) -> bool:
         return is_int8(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
@@ -33,6 +37,15 @@ class Conv2dS8Mve(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         return columns_bytes(window_of(step), lanes_of(step))
+
+    def cases(self) -> Iterable[Case]:
+        same = ((1, 1), (1, 1))
+        yield conv_case(self.op, self.kind, (5, 7, 16), 8, (3, 3), pads=same, rounding="double")
+        yield conv_case(self.op, self.kind, (6, 5, 20), 6, (3, 2), pads=((1, 1), (0, 1)))
+        yield conv_case(self.op, self.kind, (9, 5, 64), 4, (1, 1), stride=(2, 2), rounding="double")
+        yield conv_case(self.op, self.kind, (8, 6, 32), 3, (3, 1), dilation=(2, 1), pads=((2, 2), (0, 0)))
+        yield conv_case(self.op, self.kind, (12, 7, 1), 8, (10, 4), stride=(2, 2), pads=((4, 5), (1, 1)))
+        yield conv_case(self.op, self.kind, (7, 1, 128), 13, (1, 1), rounding="double")
 
 
 def columns_bytes(w: Window, chunk: int) -> int:

@@ -12,6 +12,7 @@ class Conv2dT2Mve(Conv2dS8Mve):
     """Weights in tiles of four channels by 64 columns, packed by ``tile_mve``."""
 
     name = "tk_conv2d_t2_mve"
+    kind = "ternary"
 
     def takes(self, step: Step) -> bool:
         return is_ternary(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
