@@ -52,7 +52,7 @@ class Mean(ReductionOperator):
         y, shape = step.output, reduction_struct(step, emitter)
         if y.quant is None:
             divisor = emitter.float_literal(self.divisor(step))
-            return Call("tk_sum_f32", [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape])
+            return Call("tk_reduce_sum_f32", [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape])
         multiplier, shift = self.multiplier(step)
         names = [
             emitter.constant("multiplier", np.array([multiplier], np.int32)),
@@ -61,7 +61,7 @@ class Mean(ReductionOperator):
         rest = (0, zero_point_of(y), -128, 127, int(step.rounding == "double"))
         requant = emitter.local("tk_requant_s8", "requant", f"{{{', '.join([*names, *map(str, rest)])}}}")
         pointers = emitter.pointer(step.inputs[0]), emitter.pointer(y)
-        return Call("tk_sum_s8", [pointers[0], str(_bias(step)), requant, pointers[1], shape])
+        return Call("tk_reduce_sum_s8", [pointers[0], str(_bias(step)), requant, pointers[1], shape])
 
     def case_scale(self, count: int) -> tuple[float, int]:
         return 0.05 / count**0.5, 11

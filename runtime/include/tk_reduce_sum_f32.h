@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TK_SUM_F32_H
-#define TK_SUM_F32_H
+#ifndef TK_REDUCE_SUM_F32_H
+#define TK_REDUCE_SUM_F32_H
 
 #include "tk_reduction.h"
 
 /* Sums over `divisor`. */
-TK_KERNEL void tk_sum_f32(const float *input, float divisor, float *output, const tk_reduction *s) {
+TK_KERNEL void tk_reduce_sum_f32(const float *input, float divisor, float *output, const tk_reduction *s) {
     for (int32_t i = 0; i < s->kept[0]; ++i) {
         for (int32_t j = 0; j < s->kept[1]; ++j) {
             for (int32_t k = 0; k < s->kept[2]; ++k) {

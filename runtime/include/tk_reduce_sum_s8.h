@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TK_SUM_S8_H
-#define TK_SUM_S8_H
+#ifndef TK_REDUCE_SUM_S8_H
+#define TK_REDUCE_SUM_S8_H
 
 #include "tk_reduction.h"
 
 /* Sums, requantized: a mean where the multiplier holds the division. `bias` is minus the zero point for each value. */
-TK_KERNEL void tk_sum_s8(const int8_t *input, int32_t bias, const tk_requant_s8 *requant, int8_t *output,
-                         const tk_reduction *s) {
+TK_KERNEL void tk_reduce_sum_s8(const int8_t *input, int32_t bias, const tk_requant_s8 *requant,
+                                int8_t *output, const tk_reduction *s) {
     for (int32_t i = 0; i < s->kept[0]; ++i) {
         for (int32_t j = 0; j < s->kept[1]; ++j) {
             for (int32_t k = 0; k < s->kept[2]; ++k) {
