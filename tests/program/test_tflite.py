@@ -91,7 +91,8 @@ def test_an_int32_bias_is_kept_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kept, numbers)
 
 
-def _float_network() -> tuple[bytes, Value]:
+def float_network() -> tuple[bytes, Value]:
+    """Return a float file with a float16 weight, and its input."""
     rng = np.random.default_rng(1)
     x, a, b, c = (
         Value(n, s) for n, s in zip("xabc", [(1, 8, 6, 3), (1, 4, 3, 5), (1, 60), (1, 4)], strict=True)
@@ -119,12 +120,12 @@ def _float_network() -> tuple[bytes, Value]:
 
 
 def test_a_float_file_in_float(tmp_path: Path) -> None:
-    data, x = _float_network()
+    data, x = float_network()
     files.assert_equal_to_litert(data, tmp_path, files.samples([x], 4))
 
 
 def test_a_float_file_quantized_with_samples_of_its_own_layout(tmp_path: Path) -> None:
-    data, _ = _float_network()
+    data, _ = float_network()
     path = tmp_path / "float.tflite"
     path.write_bytes(data)
     samples = np.random.default_rng(0).normal(0, 1, (64, 8, 6, 3)).astype(np.float32)
@@ -145,7 +146,7 @@ def test_a_float_file_quantized_with_samples_of_its_own_layout(tmp_path: Path) -
 
 
 def test_a_float_file_without_samples(tmp_path: Path) -> None:
-    (tmp_path / "float.tflite").write_bytes(_float_network()[0])
+    (tmp_path / "float.tflite").write_bytes(float_network()[0])
     with pytest.raises(ToolkitError, match="no data to quantize") as error:
         source.load(tmp_path / "float.tflite")
     assert "--calibration" in error.value.fix

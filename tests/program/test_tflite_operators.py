@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,27 @@ CASES["dense-halves"] = lambda r: _dense(
     r, (50, 3), 4, scales=(0.5, 0.25, 1.0)
 )  # sums half-way between integers
 CASES["dense-coarse-halves"] = lambda r: _dense(r, (50, 8), 4, scales=(0.5, 0.25, 32.0))
+
+
+def _int4(built: Built) -> Built:
+    """The same layer with weights of four bits."""
+    operator, (x, weight, b), y, table, version = built
+    assert weight is not None
+    assert weight.data is not None
+    weight = replace(weight, dtype="int4", data=(weight.data // 19).astype(np.int8))
+    return (
+        operator,
+        [x, weight, b],
+        y,
+        table,
+        {"CONV_2D": 6, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 10}[operator],
+    )
+
+
+CASES["conv-int4"] = lambda r: _int4(_conv(r, "CONV_2D", (7, 6, 3), 5, (3, 3)))
+CASES["depthwise-int4"] = lambda r: _int4(_conv(r, "DEPTHWISE_CONV_2D", (7, 6, 8), 8, (3, 3)))
+CASES["dense-int4"] = lambda r: _int4(_dense(r, (1, 63), 10))
+CASES["dense-int4-per-channel"] = lambda r: _int4(_dense(r, (1, 64), 10, per_channel=True))
 
 
 def _matmul(rng: np.random.Generator, turn_a: bool, turn_b: bool, constant_b: bool = False) -> Built:

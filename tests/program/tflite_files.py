@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def write(
         model.operatorCodes.append(code)
         graph.operators.append(table)
     buffers = [schema.BufferT()]
-    graph.tensors = [litert._tensor(value, buffers) for value in values]
+    graph.tensors = [_tensor(value, buffers) for value in values]
     for tensor in graph.tensors:
         tensor.shapeSignature = tweaks.open_sizes.get(tensor.name.decode())
     graph.inputs, graph.outputs = [index(v) for v in inputs], [index(v) for v in outputs]
@@ -107,6 +107,16 @@ def write(
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def _tensor(value: Value, buffers: list[Any]) -> Any:
+    if value.dtype != "int4":
+        return litert._tensor(value, buffers)
+    assert value.data is not None
+    flat = np.append(value.data.reshape(-1), np.zeros(value.data.size % 2, np.int8)).view(np.uint8) & 15
+    tensor = litert._tensor(replace(value, dtype="uint8", data=flat[::2] | flat[1::2] << 4), buffers)
+    tensor.type = schema.TensorType.INT4
+    return tensor
 
 
 def _signature(names: dict[str, str], values: list[Value], inputs: Sequence[Value]) -> Any:

@@ -166,6 +166,12 @@ class Op:
         stored: dict[str, np.ndarray] = {}
         readers: list[_Real] = []
         for i, tensor in enumerate(tensors):
+            if (
+                tensor.quant is not None
+                and tensor.quant.axis is not None
+                and tensor.dtype in ("int8", "int4")
+            ):
+                raise Unsupported(f"its operand {tensor} is quantized per channel")
             if tensor.data is None:
                 readers.append(_Real("", tensor.quant if tensor.dtype == "int8" else None))
             else:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded, fused_bounds
-from toolkit.program.tflite.op import Constant, Layer, Op, Unsupported
+from toolkit.program.tflite.op import Layer, Op, Unsupported
 from toolkit.program.tflite.weights import bias_of, weight_of
 
 
@@ -30,7 +30,7 @@ def batch_matmul(op: Op) -> Layer:
     """Two activations, or an activation and a constant; each may be turned."""
     turn_a, turn_b = bool(op.option("AdjX", False)), bool(op.option("AdjY", False))
     a, b = op.input(0), op.input(1)
-    if a.data is None and b.data is not None and len(b.shape) == 2:
+    if a.dtype == "float32" and b.data is not None and len(b.shape) == 2:
         return _by_constant(op, turn_a, turn_b)
 
     def compute(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -42,10 +42,8 @@ def batch_matmul(op: Op) -> Layer:
 
 
 def _by_constant(op: Op, turn_a: bool, turn_b: bool) -> Layer:
-    order = (0, 1) if turn_b else (1, 0)
-    tensor = op.input(1)
-    axis = tensor.quant.axis if tensor.quant is not None and tensor.quant.axis is not None else order[0]
-    weight: Constant = weight_of(op, 1, axis, order)
+    """A layer with a float weight, which may yet be quantized per channel."""
+    weight = weight_of(op, 1, 0, (0, 1) if turn_b else (1, 0))
 
     def compute(a: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return F.linear(a.transpose(-1, -2) if turn_a else a, weight)
