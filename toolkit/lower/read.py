@@ -56,9 +56,11 @@ class _ProgramReader:
         self.node: Node | None = None
 
     def read(self) -> Model:
+        from toolkit.program.restore import restored  # needs torch
+
         constants = self._constants()
         user_inputs = set(self.program.graph_signature.user_inputs)
-        for node in self.program.graph.nodes:
+        for node in restored(self.program.graph).nodes:
             self.node = node
             if node.op == "placeholder":
                 if node.name in constants:
@@ -144,7 +146,12 @@ class _ProgramReader:
                 if not node.users:
                     return  # a statistic that decomposed normalizations give and nobody reads
                 if str(source.target) in SEVERAL_OUTPUTS:
-                    self._add(node, part_of(self.value(source.args[0]), source, index))
+                    whole = self.value(source.args[0])
+                    steps = part_of(whole, source, index)
+                    if whole.data is None:
+                        self._add(node, steps)
+                    else:
+                        self.values[node] = _constant_part(whole, steps[0], self._typed_output(node))
                     return
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
@@ -244,6 +251,14 @@ class _ProgramReader:
             )
             return Quantization(array(scale, np.float64), zero_points, qmin, qmax, axis)
         raise self.unsupported(f"quantized_decomposed.{kind}")
+
+
+def _constant_part(whole: Value, part: Step, output: Value) -> Value:
+    """Return the part of a constant that a slice takes."""
+    assert whole.data is not None
+    ends = zip(part.attrs["start"], part.attrs["count"], strict=True)
+    data = whole.data[tuple(slice(start, start + count) for start, count in ends)].reshape(output.shape)
+    return Value(output.name, output.shape, whole.dtype, whole.quant, np.ascontiguousarray(data))
 
 
 class _Unsupported(Exception):

@@ -57,6 +57,7 @@ class Table(Operator):
     aten: ClassVar[tuple[str, ...]] = SPELLINGS
     quantization: ClassVar[Literal["io", "fixed"]] = "io"
     layout = "any"
+    float_constants = True  # a learned slope
     functions: ClassVar[tuple[str, ...]] = tuple(name for name in NAMES if name not in ("sigmoid", "tanh"))
 
     def read(self, node: Any, reader: Reader) -> Step:

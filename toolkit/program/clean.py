@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from toolkit.program.batch_norm import batch_norm_as_convolution
+from toolkit.program.restore import restore
 
 _aten = torch.ops.aten
 # in evaluation mode, without in-place writes, these return their first argument's values
@@ -29,6 +30,7 @@ def clean(graph_module: fx.GraphModule) -> None:
     """Apply all rewrites, in place."""
     for rewrite in (_remove_pass_through, _reshape_any_strides, _restore_linear, _restore_convolution):
         rewrite(graph_module.graph)
+    restore(graph_module.graph)
     batch_norm_as_convolution(graph_module)
     graph_module.graph.eliminate_dead_code()
     graph_module.recompile()
