@@ -5,45 +5,52 @@
 #include "tk_copy_dsp.h"
 #include "tk_window.h"
 
-/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side, in each of `rows` rows. Returns where the
- * next word goes. */
-static TK_NOINLINE TK_UNUSED uint32_t *tk_widen_three_dsp(const int8_t *a, const int8_t *b, const int8_t *c,
-                                                          int32_t count, uint32_t *to, int32_t rows,
-                                                          int32_t line) {
-    TK_ROLLED for (;;) {
+/* Widen `count` bytes (a multiple of 4) of each of three pixels, side by side, in each of `rows` rows. */
+#define TK_WIDEN_ARGUMENTS                                                           \
+    const int8_t *a TK_UNUSED, const int8_t *b TK_UNUSED, const int8_t *c TK_UNUSED, \
+        int32_t count TK_UNUSED, uint32_t *to TK_UNUSED, int32_t rows TK_UNUSED, int32_t line TK_UNUSED
 #ifdef TK_HAS_DSP
-        const int8_t *const end = a + count;
-        __asm volatile("1:\n\t"
-                       "ldr.w r0, [%[a]], #4\n\t"
-                       "ldr.w r1, [%[b]], #4\n\t"
-                       "ldr.w r2, [%[c]], #4\n\t"
-                       "sxtb16 r8, r0, ror #8\n\t"
-                       "sxtb16 r10, r1, ror #8\n\t"
-                       "sxtb16 r12, r2, ror #8\n\t"
-                       "sxtb16 r0, r0\n\t"
-                       "sxtb16 r1, r1\n\t"
-                       "sxtb16 r2, r2\n\t"
-                       "cmp %[a], %[end]\n\t"
-                       "stmia %[to]!, {r0, r1, r2, r8, r10, r12}\n\t"
-                       "bne 1b"
-                       : [a] "+&r"(a), [b] "+&r"(b), [c] "+&r"(c), [to] "+&r"(to)
-                       : [end] "r"(end)
-                       : "r0", "r1", "r2", "r8", "r10", "r12", "cc", "memory");
+static __attribute__((naked, noinline, unused)) void tk_widen_three_dsp(TK_WIDEN_ARGUMENTS) {
+    __asm volatile("push {r4-r11, lr}\n\t"
+                   "ldrd r4, r5, [sp, #36]\n\t"
+                   "ldr r6, [sp, #44]\n\t"
+                   "sub r6, r6, r3\n\t"
+                   "1:\n\t"
+                   "add r7, r0, r3\n\t"
+                   "2:\n\t"
+                   "ldr.w r8, [r0], #4\n\t"
+                   "ldr.w r9, [r1], #4\n\t"
+                   "ldr.w r10, [r2], #4\n\t"
+                   "sxtb16 r11, r8, ror #8\n\t"
+                   "sxtb16 r12, r9, ror #8\n\t"
+                   "sxtb16 lr, r10, ror #8\n\t"
+                   "sxtb16 r8, r8\n\t"
+                   "sxtb16 r9, r9\n\t"
+                   "sxtb16 r10, r10\n\t"
+                   "cmp r0, r7\n\t"
+                   "stmia r4!, {r8, r9, r10, r11, r12, lr}\n\t"
+                   "bne 2b\n\t"
+                   "add r0, r6\n\t"
+                   "add r1, r6\n\t"
+                   "add r2, r6\n\t"
+                   "subs r5, #1\n\t"
+                   "bne 1b\n\t"
+                   "pop {r4-r11, pc}");
+}
 #else
-        for (int32_t k = 0; k < count; k += 4, a += 4, b += 4, c += 4, to += 6) {
-            const uint32_t words[3] = {tk_load4(a), tk_load4(b), tk_load4(c)};
+static TK_NOINLINE TK_UNUSED void tk_widen_three_dsp(TK_WIDEN_ARGUMENTS) {
+    for (int32_t row = 0; row < rows; ++row) {
+        for (int32_t k = 0; k < count; k += 4, to += 6) {
+            const int32_t at = row * line + k;
+            const uint32_t words[3] = {tk_load4(a + at), tk_load4(b + at), tk_load4(c + at)};
             for (int32_t i = 0; i < 3; ++i) {
                 to[i] = tk_sxtb16(words[i]);
                 to[i + 3] = tk_sxtb16_odd(words[i]);
             }
         }
-#endif
-        if (--rows == 0) return to;
-        a += line - count;
-        b += line - count;
-        c += line - count;
     }
 }
+#endif
 
 /* Copy one kernel row of the window whose left column is `left`; what lies outside the input becomes `zero_point`.
  * `from` is the input's row, or NULL where there is none. */
@@ -102,7 +109,8 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
                 from[n] = bytes + n * row;
             }
         }
-        to = tk_widen_three_dsp(from[0], from[1], from[2], row, to, 1, 0);
+        tk_widen_three_dsp(from[0], from[1], from[2], row, to, 1, 0);
+        to += row / 4 * 6;
     }
 }
 

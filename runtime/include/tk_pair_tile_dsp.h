@@ -55,23 +55,24 @@
     "orr r4, r4, #1\n\t"                                                               \
     "strd r5, r4, [sp, #16]\n\t"
 
-#define TK_PAIR_SUMS                                                                             \
-    "1:\n\t"                                                                                     \
-    "ldmia r10!, {r4, r7}\n\t"                                                                   \
-    "str r10, [sp]\n\t"                                                                          \
-    "mov r5, r4\n\t"                                                                             \
-    "mov r6, r4\n\t"                                                                             \
-    "mov r8, r7\n\t"                                                                             \
-    "mov r9, r7\n\t"                                                                             \
-    "ldrd lr, r10, [sp, #8]\n\t"                                                                 \
-    "ldr.w pc, [sp, #20]\n\t"                                                                    \
-    ".p2align 2\n\t"                                                                             \
-    "2:\n\t" TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP TK_PAIR_GROUP \
-        TK_PAIR_GROUP TK_PAIR_GROUP "cmp lr, r10\n\t"                                            \
-    "bne.w 2b\n\t"                                                                               \
-    "sub r4, r4, r7\n\t" /* the second channel's sums times 256 */                               \
-    "sub r5, r5, r8\n\t"                                                                         \
-    "sub r6, r6, r9\n\t"                                                                         \
+#define TK_PAIR_SUMS                                               \
+    "1:\n\t"                                                       \
+    "ldmia r10!, {r4, r7}\n\t"                                     \
+    "str r10, [sp]\n\t"                                            \
+    "mov r5, r4\n\t"                                               \
+    "mov r6, r4\n\t"                                               \
+    "mov r8, r7\n\t"                                               \
+    "mov r9, r7\n\t"                                               \
+    "ldrd lr, r10, [sp, #8]\n\t"                                   \
+    "ldr.w pc, [sp, #20]\n\t"                                      \
+    ".p2align 2\n\t"                                               \
+    "2:\n\t"                                                       \
+    ".rept 8\n\t" TK_PAIR_GROUP ".endr\n\t"                        \
+    "cmp lr, r10\n\t"                                              \
+    "bne.w 2b\n\t"                                                 \
+    "sub r4, r4, r7\n\t" /* the second channel's sums times 256 */ \
+    "sub r5, r5, r8\n\t"                                           \
+    "sub r6, r6, r9\n\t"                                           \
     "ldrd r10, lr, [sp]\n\t" TK_PAIR_FINISH
 #define TK_PAIR_FINISH "ldmia r10!, {r0, r1, r2}\n\t" /* multiplier, constant, shift */
 #define TK_PAIR_OFFSETS "ldrd r3, r12, [sp, #60]\n\t"
