@@ -11,6 +11,12 @@ from ai_edge_litert import schema_py_generated as schema
 from toolkit.lower.ir import Model, Quantization, Step, Value
 
 TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
+VERSIONS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "RESHAPE": 1,
+    "SOFTMAX": 2,
+}  # int8 came with these; 3 for the others
 ACTIVATIONS = {
     None: schema.ActivationFunctionType.NONE,
     (0.0, np.inf): schema.ActivationFunctionType.RELU,
@@ -28,7 +34,7 @@ class _Writer:
         self.graph = schema.SubGraphT()
         self.graph.tensors, self.graph.operators = [], []
         self.buffers = [schema.BufferT()]
-        self.codes: list[int] = []
+        self.codes: list[str] = []
         self.indices: dict[int, int] = {}
         self.kept: list[Value] = []  # so that no id is used twice
 
@@ -44,9 +50,11 @@ class _Writer:
         builder.Finish(file.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
-    def code(self, kind: int) -> Any:
+    def code(self, kind: str) -> Any:
         code = schema.OperatorCodeT()
-        code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, min(kind, 127), 3
+        code.builtinCode = getattr(schema.BuiltinOperator, kind)
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        code.version = VERSIONS.get(kind, 3)
         return code
 
     def tensor(self, value: Value) -> int:
@@ -72,11 +80,10 @@ class _Writer:
 
     def operator(self, step: Step) -> None:
         kind, table = _KINDS[step.op](step)
-        code = getattr(schema.BuiltinOperator, kind)
-        if code not in self.codes:
-            self.codes.append(code)
+        if kind not in self.codes:
+            self.codes.append(kind)
         node = schema.OperatorT()
-        node.opcodeIndex = self.codes.index(code)
+        node.opcodeIndex = self.codes.index(kind)
         node.inputs = [self.tensor(value) for value in _inputs(step)]
         node.outputs = [self.tensor(step.output)]
         node.builtinOptions = table
