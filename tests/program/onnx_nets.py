@@ -45,7 +45,9 @@ class _Net:
 
     def gemm(self, x: str, features: int, out: int) -> str:
         weight = self.normal(out, features, scale=features**-0.5)
-        return self.add("Gemm", [x, self.constant(weight), self.constant(self.normal(out, scale=0.1))], transB=1)
+        return self.add(
+            "Gemm", [x, self.constant(weight), self.constant(self.normal(out, scale=0.1))], transB=1
+        )
 
     def model(self, shape: list[Any], output: str) -> onnx.ModelProto:
         return files.model(self.nodes, {"x": shape}, [output], self.constants)
@@ -116,7 +118,10 @@ def mixer(seed: int = 0) -> onnx.ModelProto:
         return net.add("Add", [product, net.constant(net.normal(out, scale=0.1))])
 
     def norm(x: str) -> str:
-        parameters = [net.constant(net.normal(width) + np.float32(2)), net.constant(net.normal(width, scale=0.1))]
+        parameters = [
+            net.constant(net.normal(width) + np.float32(2)),
+            net.constant(net.normal(width, scale=0.1)),
+        ]
         return net.add("LayerNormalization", [x, *parameters], axis=-1)
 
     turned = net.add("Transpose", norm("x"), perm=[0, 2, 1])
@@ -186,7 +191,7 @@ def quantized(model: onnx.ModelProto, path: Path, *, form: str, activations: str
     source = path.with_suffix(".float.onnx")
     onnx.save(model, source)
     level = logging.getLogger().level
-    logging.getLogger().setLevel(logging.ERROR)  # the quantizer recommends a preprocessing that these models do not need
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends a preprocessing that they do not need
     try:
         quantize_static(
             source, path, Reader(), quant_format=QuantFormat[form], activation_type=QuantType[activations],
