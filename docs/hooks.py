@@ -164,6 +164,17 @@ def datasets_table() -> str:
     return table(("dataset", "what it is"), [(f"`{name}`", data.describe(name)) for name in data.names()])
 
 
+def tflite_operators() -> str:
+    """Return one row per operator that is read from a ``.tflite`` file."""
+    from toolkit.program.tflite.converters import converters
+
+    rows = [
+        (f"`{kind}`", (function.__doc__ or "").partition("\n")[0].replace("``", "`"))
+        for kind, function in sorted(converters().items())
+    ]
+    return table(("operator", "what"), rows)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "targets": targets_table,
     "targets-details": targets_details,
@@ -174,4 +185,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "operators": operators_table,
     "models": models_table,
     "datasets": datasets_table,
+    "tflite-operators": tflite_operators,
 }
