@@ -113,7 +113,8 @@ def test_a_float_file(cli: Cli, tmp_path: Path) -> None:
 def test_everything_that_cannot_be_compiled_is_listed(cli: Cli, tmp_path: Path) -> None:
     x, a, b, c = (int8(n, (1, 6)) for n in "xabc")
     weight = constant("w", np.ones((6, 6), np.int8), 0.01, zero_point=4)
-    nodes = [Node("WHERE", [x], [a]), Node("FULLY_CONNECTED", [a, weight, None], [b], options("FullyConnected"), 4), Node("CUMSUM", [b], [c])]  # fmt: skip
+    dense = Node("FULLY_CONNECTED", [a, weight, None], [b], options("FullyConnected"), 4)
+    nodes = [Node("WHERE", [x], [a]), dense, Node("CUMSUM", [b], [c])]
     (tmp_path / "net.tflite").write_bytes(files.write(nodes, [x], [c]))
     refused = cli("export", tmp_path / "net.tflite", "-t", "host", "-o", tmp_path / "b")
     assert refused.code == 2

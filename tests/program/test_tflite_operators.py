@@ -175,7 +175,7 @@ CASES["dense-coarse-halves"] = lambda r: _dense(r, (50, 8), 4, scales=(0.5, 0.25
 
 def _int4(built: Built) -> Built:
     """The same layer with weights of four bits."""
-    operator, (x, weight, b), y, table, version = built
+    operator, (x, weight, b), y, table, _ = built
     assert weight is not None
     assert weight.data is not None
     weight = replace(weight, dtype="int4", data=(weight.data // 19).astype(np.int8))
@@ -215,6 +215,7 @@ CASES["matmul"] = lambda r: _matmul(r, False, False)
 CASES["matmul-turned-b"] = lambda r: _matmul(r, False, True)
 CASES["matmul-turned-a"] = lambda r: _matmul(r, True, False)
 CASES["matmul-constant"] = lambda r: _matmul(r, False, False, constant_b=True)
+CASES["matmul-constant-turned"] = lambda r: _matmul(r, True, True, constant_b=True)
 
 
 # Arithmetic
