@@ -1,14 +1,14 @@
 """int8 references against LiteRT's reference kernels, which nobody here wrote.
 
 Scales are float32 values, as a ``.tflite`` file stores them. LiteRT's kernels do not round alike: ADD, CONV_2D and
-DEPTHWISE_CONV_2D round every product and every shift, FULLY_CONNECTED rounds once (halves away from zero). Ours round
-once (halves up) except for add, so the convolutions are compared twice: where nothing is rounded, to the bit,
-and at ordinary scales, where a result may differ by one where it lies near half-way.
+DEPTHWISE_CONV_2D round every product and every shift ("double"), FULLY_CONNECTED rounds once, halves away from zero
+("away"). Each step here rounds as LiteRT does, and is compared to the bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,8 +19,6 @@ from tests.ops import litert_builder as litert
 from toolkit.lower.ir import Quantization, Step, Value, per_channel, per_tensor
 from toolkit.ops import operators
 from toolkit.ops.batch_matmul import matmul_step
-
-NEAR_HALF = 0.02  # the share of results that double rounding may change, at the scales used here
 
 
 def _f32(scale: float) -> float:
@@ -57,7 +55,8 @@ def _weighted(
         "w", w_shape, "int8", per_channel(scales, axis), _random(rng, w_shape, 2 if exact else 127)
     )
     bias = Value("b", (channels,), "int32", data=rng.integers(-40, 40, channels).astype(np.int32))
-    return Step(op, op, [x, weight, bias], y, attrs)
+    rounding: Literal["double", "away"] = "away" if op == "fully_connected" else "double"
+    return Step(op, op, [x, weight, bias], y, attrs, rounding=rounding)
 
 
 def _weighted_model(
@@ -120,12 +119,7 @@ def test_convolutions(op: str, geometry: tuple, bounds: tuple[float, float] | No
     else:
         table = litert.options("DepthwiseConv2D", depthMultiplier=channels // in_shape[2], **fields)
         model = _weighted_model(step, "DEPTHWISE_CONV_2D", table, 3, padded.shape)
-    difference = np.abs(litert.run_reference(model, [padded]).astype(int) - _reference(step, [data]))
-    if exact:
-        assert difference.max() == 0
-    else:
-        assert difference.max() <= 1
-        assert difference.mean() <= NEAR_HALF
+    np.testing.assert_array_equal(_reference(step, [data]), litert.run_reference(model, [padded]))
 
 
 @pytest.mark.parametrize("bounds", [None, (0.0, np.inf)], ids=["linear", "relu"])
