@@ -11,8 +11,8 @@
 #ifdef TK_HAS_MVE
 #define TK_ROW_X1(op, w, a) "vldrw.u32 q1, [%[w]" w "\n" op " " a ", q0, q1\n"
 #define TK_CHUNK_X1(op)                                                                       \
-    "vldrb.u8 q0, [%[x]], #16\n" TK_ROW_X1(op, "], #64", "r0") TK_ROW_X1(op, ", #-48]", "r2") \
-        TK_ROW_X1(op, ", #-32]", "r4") TK_ROW_X1(op, ", #-16]", "r6")
+    "vldrb.u8 q0, [%[x]], #16\n" TK_ROW_X1(op, "], #64", "r6") TK_ROW_X1(op, ", #-48]", "r8") \
+        TK_ROW_X1(op, ", #-32]", "r10") TK_ROW_X1(op, ", #-16]", "r12")
 #define TK_ROW_X2(op, w, a, b) "vldrw.u32 q2, [%[w]" w "\n" op " " a ", q0, q2\n" op " " b ", q1, q2\n"
 #define TK_CHUNK_X2(op)                                                                                     \
     "vldrb.u8 q0, [%[x0]], #16\n"                                                                           \
@@ -33,11 +33,11 @@ TK_INLINE tk_s32x4 tk_dot_s8_x1_mve(const int8_t *x, int32_t chunks, const int8_
                    "2:\n" TK_CHUNK_X1("vmladava.s8")
                    "le lr, 1b\n"
                    "3:\n"
-                   "vmov %q[sum][2], %q[sum][0], r0, r4\n"
-                   "vmov %q[sum][3], %q[sum][1], r2, r6\n" /* clang-format on */
+                   "vmov %q[sum][2], %q[sum][0], r6, r10\n"
+                   "vmov %q[sum][3], %q[sum][1], r8, r12\n" /* clang-format on */
                    : [x] "+r"(x), [w] "+r"(w), [chunks] "+r"(chunks), [sum] "=w"(sum)
                    :
-                   : "q0", "q1", "r0", "r2", "r4", "r6", "lr", "cc", "memory");
+                   : "q0", "q1", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
     *tile = w;
     return sum;
 #else

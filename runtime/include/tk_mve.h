@@ -7,8 +7,9 @@
 /* The Helium (MVE) instructions that the _mve kernels are made of, and the same in C for every other machine, so that
  * those kernels run (and are tested) anywhere. Four 32-bit lanes unless the name says otherwise. */
 
-#if defined(__ARM_FEATURE_MVE)
-#define TK_HAS_MVE /* Armv8.1-M with vectors */
+#if defined(__ARM_FEATURE_MVE) && \
+    defined(__OPTIMIZE__) /* unoptimized, GCC has too few registers for the asm */
+#define TK_HAS_MVE        /* Armv8.1-M with vectors */
 #include <arm_mve.h>
 
 typedef int32x4_t tk_s32x4;

@@ -99,8 +99,8 @@ TK_INLINE void tk_tiles_s8_x2_mve(const int8_t *x0, const int8_t *x1, int32_t ch
                    "2:\n" TK_CHUNK_X1("vmladava.s8")                                     \
                    "le lr, 1b\n"                                                         \
                    "3:\n"                                                                \
-                   "vmov q0[2], q0[0], r0, r4\n"                                         \
-                   "vmov q0[3], q0[1], r2, r6\n"                                         \
+                   "vmov q0[2], q0[0], r6, r10\n"                                         \
+                   "vmov q0[3], q0[1], r8, r12\n"                                         \
                    "vldrw.u32 q1, [%[w]], #16\n"                                         \
                    "vadd.i32 q0, q0, q1\n"                                               \
                    "vldrw.u32 q1, [%[w]], #16\n"                                         \
@@ -116,7 +116,7 @@ TK_INLINE void tk_tiles_s8_x2_mve(const int8_t *x0, const int8_t *x1, int32_t ch
                    "bne 0b\n"                                                            \
                    : [x] "+r"(x_), [w] "+l"(tile_), [to] "+l"(output_), [count] "+r"(count_) \
                    : [chunks] "r"(chunks_), [zero] "r"(zero_point_)                      \
-                   : "q0", "q1", "r0", "r2", "r4", "r6", "lr", "cc", "memory")
+                   : "q0", "q1", "r6", "r8", "r10", "r12", "lr", "cc", "memory")
 /* clang-format on */
 
 TK_INLINE void tk_tiles_s8_x1_mve(const int8_t *x, int32_t chunks, int32_t count, int32_t zero_point,
