@@ -65,12 +65,21 @@ def targets_details() -> str:
     return "\n\n".join(parts)
 
 
+def passes_table() -> str:
+    """Return one row per pass of the compiler, in order."""
+    from toolkit.lower.passes import PASSES
+
+    return table(
+        ("pass", "does"), ((f"`{run.__name__}`", (run.__doc__ or "").split("\n")[0]) for run in PASSES)
+    )
+
+
 def methods_table() -> str:
     """Return one row per method."""
     import quantize
-    from toolkit import learn
+    from toolkit import fuzz, learn
 
-    found = [*(rule.METHOD for rule in learn.rules().values()), *quantize.methods().values()]
+    found = [*(rule.METHOD for rule in learn.rules().values()), *quantize.methods().values(), fuzz.METHOD]
     rows = [(f"[`{m.slug}`]({m.slug}.md)", m.kind, m.title, m.paper, m.cost) for m in found]
     return table(("method", "kind", "what", "paper", "cost"), rows)
 
@@ -178,6 +187,7 @@ def tflite_operators() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "targets": targets_table,
     "targets-details": targets_details,
+    "passes": passes_table,
     "methods": methods_table,
     "commands": commands,
     "recipe": recipe,
