@@ -424,10 +424,17 @@ def _unpack(_: Any) -> Built:
     return "UNPACK", [int8("x", (1, 3, 5))], parts, options("Unpack", axis=1, num=3), 2
 
 
-@case("embedding")
-def _embedding(rng: np.random.Generator) -> Built:
-    rows = constant("rows", np.array([3, 19, 0, 3], np.int32))
-    return "GATHER", [int8("x", (20, 6)), rows], int8("y", (4, 6)), options("Gather", axis=0), 2
+@pytest.mark.parametrize("operator", ["EMBEDDING_LOOKUP", "GATHER"])
+def test_rows_of_a_table_by_indices_at_run_time(operator: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    table = constant("table", rng.integers(-128, 128, (20, 6)).astype(np.int8), 0.05, 3)
+    ids, y = Value("ids", (4,), "int32"), int8("y", (4, 6))
+    if operator == "GATHER":
+        model = files.one("GATHER", [table, ids], y, options("Gather", axis=0), 2)
+    else:
+        model = files.one("EMBEDDING_LOOKUP", [ids, table], y, None, 3)
+    inputs = [[rng.integers(0, 20, 4).astype(np.int32)] for _ in range(20)]
+    files.assert_equal_to_litert(model, tmp_path, inputs)
 
 
 # Images of another size

@@ -38,7 +38,6 @@ SPELLINGS = (
     "aten.selu_.default",
     "aten.celu.default",
     "aten.celu_.default",
-    "aten.prelu.default",
     "aten.square.default",
     "aten.pow.Tensor_Scalar",
     "aten.pow.Scalar",
@@ -57,7 +56,6 @@ class Table(Operator):
     aten: ClassVar[tuple[str, ...]] = SPELLINGS
     quantization: ClassVar[Literal["io", "fixed"]] = "io"
     layout = "any"
-    float_constants = True  # a learned slope
     functions: ClassVar[tuple[str, ...]] = tuple(name for name in NAMES if name not in ("sigmoid", "tanh"))
 
     def read(self, node: Any, reader: Reader) -> Step:
@@ -123,11 +121,6 @@ def _function(node: Any, reader: Reader) -> tuple[str, tuple[float, ...]]:
         return "pow", (2.0,)
     if name == "pow":
         return ("exponential", (float(node.args[0]),)) if overload == "Scalar" else ("pow", (float(rest[0]),))
-    if name == "prelu":
-        slope = reader.value(rest[0])
-        if slope.data is None or slope.data.size != 1 or slope.quant is not None:
-            raise reader.unsupported("a slope per channel")
-        return "leaky_relu", (float(slope.data.ravel()[0]),)
     if name in ("sigmoid", "tanh"):
         return name, ()
     values = [

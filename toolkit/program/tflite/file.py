@@ -13,8 +13,8 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Quantization
 from toolkit.program.tflite.tables import Tables
 
-MOST_OPERATORS = 4096
-MOST_TENSORS = 4 * MOST_OPERATORS
+MOST_OPERATORS = 2048
+MOST_TENSORS = 8 * MOST_OPERATORS
 MOST_AXES = 8
 MOST_ELEMENTS = 2**28
 ITEM_BITS = {

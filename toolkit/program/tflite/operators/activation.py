@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded
+from toolkit.program.tflite.layout import to_first, to_last
 from toolkit.program.tflite.op import Layer, Op, Unsupported
 
 
@@ -41,13 +42,22 @@ def leaky_relu(op: Op) -> Layer:
 
 
 def prelu(op: Op) -> Layer:
-    """``x`` or ``alpha * x``, one constant alpha per channel."""
+    """``x`` or ``alpha * x``, alpha constant: one for each channel, or one for all."""
     x, alpha = op.input(0), op.input(1)
     if alpha.data is None:
         raise Unsupported("an alpha that is not constant")
-    return op.layer(
-        lambda x, alpha: torch.maximum(x, torch.zeros(())) + alpha * torch.clamp(x, max=0.0), x, alpha
-    )
+    if alpha.data.size not in (1, alpha.shape[-1] if alpha.shape else 1) or len(x.shape) not in (2, 4):
+        raise Unsupported(f"alphas of shape {list(alpha.shape)} for {list(x.shape)}")
+    if alpha.data.size not in (1, x.shape[-1]):
+        raise op.damaged(f"{alpha.data.size} alphas for {x.shape[-1]} channels")
+
+    def compute(x: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+        alpha = alpha.reshape(-1)
+        if x.dim() == 2:
+            return F.prelu(x, alpha)
+        return to_last(op.stored(F.prelu(to_first(x), alpha)))
+
+    return op.layer(compute, x, alpha)
 
 
 def logistic(op: Op) -> Layer:
