@@ -22,6 +22,7 @@ from quantize.pt2e import (
 )
 
 ACTIVATION_RANGE = (-128, 127)
+INT16_RANGE = (-32768, 32767)
 WEIGHT_RANGE = (-127, 127)
 INT4_RANGE = (-7, 7)
 TERNARY_RANGE = (-1, 1)
@@ -94,8 +95,13 @@ class WeightObserver(MinMaxObserver):
         return scale, torch.zeros(1, dtype=torch.int64)
 
 
-def activation_spec(*, training: bool) -> QuantizationSpec:
-    """Return an activation's specification; ``training`` asks for fake quantization instead of observing."""
+def activation_spec(*, training: bool, stored: str = "int8") -> QuantizationSpec:
+    """Return an activation's specification; ``training`` asks for fake quantization instead of observing.
+
+    ``stored``: "int8", or "int16" for symmetric ranges with zero point 0 (not for training).
+    """
+    if stored == "int16":
+        return _spec(ActivationObserver, INT16_RANGE, torch.per_tensor_symmetric, dtype=torch.int16)
     if not training:
         return _spec(ActivationObserver, ACTIVATION_RANGE, torch.per_tensor_affine)
     fake = FakeQuantize.with_args(observer=MovingActivationObserver.with_args(averaging_constant=0.01))
@@ -113,18 +119,23 @@ def weight_spec(*, channel_axis: int | None, training: bool, stored: str = "int8
     return _spec(constructor, WEIGHT_RANGES[stored], scheme, ch_axis=channel_axis)
 
 
-def fixed_spec(scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:
+def fixed_spec(scale: float, zero_point: int, stored: str = "int8") -> FixedQParamsQuantizationSpec:
     """Return the specification of an activation whose range is known beforehand (softmax: 1/256, -128)."""
-    low, high = ACTIVATION_RANGE
+    low, high = INT16_RANGE if stored == "int16" else ACTIVATION_RANGE
+    dtype = torch.int16 if stored == "int16" else torch.int8
     return FixedQParamsQuantizationSpec(
-        torch.int8, scale, zero_point, quant_min=low, quant_max=high, qscheme=torch.per_tensor_affine
+        dtype, scale, zero_point, quant_min=low, quant_max=high, qscheme=torch.per_tensor_affine
     )
 
 
 def _spec(
-    constructor: Any, bounds: tuple[int, int], scheme: torch.qscheme, ch_axis: int | None = None
+    constructor: Any,
+    bounds: tuple[int, int],
+    scheme: torch.qscheme,
+    ch_axis: int | None = None,
+    dtype: torch.dtype = torch.int8,
 ) -> QuantizationSpec:
     low, high = bounds
     return QuantizationSpec(
-        torch.int8, constructor, quant_min=low, quant_max=high, qscheme=scheme, ch_axis=ch_axis
+        dtype, constructor, quant_min=low, quant_max=high, qscheme=scheme, ch_axis=ch_axis
     )

@@ -19,6 +19,8 @@ from toolkit.errors import ToolkitError
 @option("-o", "--output", type=PATH, metavar="OUT.pt2", help="The quantized program; for MODEL.")
 @option("--weights", type=click.Choice(["int8", "int4", "ternary"]), default="int8", show_default=True,
         help="For MODEL: round to 8 or 4 bits, or keep weights that are -s, 0 or s already.")  # fmt: skip
+@option("--activations", type=click.Choice(["int8", "int16"]), default="int8", show_default=True,
+        help="For MODEL: int16 where 8 bits are too coarse; slower, twice the memory.")  # fmt: skip
 @project_option
 @common
 @click.pass_obj
@@ -28,6 +30,7 @@ def quantize(
     calibration: Path | None,
     output: Path | None,
     weights: str,
+    activations: str,
     project: Path,
 ) -> None:
     """Quantize the project's trained model to a .pt2 program, training it first when needed.
@@ -36,7 +39,7 @@ def quantize(
     calibration samples.
     """
     if model is not None:
-        _quantize_file(session, model, calibration, output, weights)
+        _quantize_file(session, model, calibration, output, weights, activations)
         return
     for given, name in ((calibration, "--calibration"), (output, "--output")):
         if given is not None:
@@ -54,7 +57,7 @@ def quantize(
 
 
 def _quantize_file(
-    session: Session, model: Path, calibration: Path | None, output: Path | None, weights: str
+    session: Session, model: Path, calibration: Path | None, output: Path | None, weights: str, activations: str
 ) -> None:
     """Quantize the float program in the file ``model`` after training."""
     if calibration is None:
@@ -76,8 +79,11 @@ def _quantize_file(
     if any("quantized_decomposed" in str(node.target) for node in program.graph.nodes):
         raise ToolkitError("this program is quantized already", at=str(model), fix=f"toolkit export {model}")
     kind = cast(Literal["int8", "int4", "ternary"], weights)
-    pt2.save(quantize_ptq(program, samples, weights=kind), output, {**info, "method": f"{weights}-ptq"})
-    session.result({"program": str(output), "samples": len(samples), "weights": weights})
+    wide = cast(Literal["int8", "int16"], activations)
+    quantized = quantize_ptq(program, samples, weights=kind, activations=wide)
+    pt2.save(quantized, output, {**info, "method": f"{weights}-ptq"})
+    result = {"program": str(output), "samples": len(samples), "weights": weights, "activations": activations}
+    session.result(result)
     if not session.json:
-        click.echo(f"wrote {output}: {weights} weights, calibrated on {len(samples)} samples")
+        click.echo(f"wrote {output}: {weights} weights, {activations} activations; {len(samples)} samples")
     session.next(f"toolkit export {output} --target NAME -o DIR")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
+from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
 from toolkit.lower.quantized import (
@@ -57,6 +58,7 @@ PASSES: list[Callable[[Model], Model]] = [
     layout_at_boundary,
     read_in_place,
     remove_dead,
+    int16_operators,
     name_values,
 ]
 

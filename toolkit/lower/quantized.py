@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import real
+from toolkit.lower.int16 import has_int16
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops import operators
 
@@ -65,14 +66,18 @@ def _integer_step(
         source is not None or value.data is not None or value.dtype == "int32"
         for source, value in zip(sources, step.inputs, strict=True)
     )
+    sixteen = any(source is not None and source.dtype == "int16" for source in sources)
+    ready = ready and (not sixteen or has_int16(step.op))
     quantizers = model.consumers(step.output)
     is_output = any(value is step.output for value in model.outputs)
     same = [q.output.quant for q in quantizers if q.op == "quantize"]
     all_quantize = bool(quantizers) and not is_output and len(same) == len(quantizers)
+    kinds = {source.dtype for source in sources if source is not None and source.dtype != "int32"}
+    one_type = all(q.output.dtype in kinds or not kinds for q in quantizers)
     inputs = [source or value for source, value in zip(sources, step.inputs, strict=True)]
     if ready and getattr(operator, "integer_output", False):
         step.inputs = inputs
-    elif ready and all_quantize and all(q is not None and q.same_as(same[0]) for q in same):
+    elif ready and all_quantize and one_type and all(q is not None and q.same_as(same[0]) for q in same):
         step.inputs = inputs
         step.output = quantizers[0].output
         for quantizer in quantizers:

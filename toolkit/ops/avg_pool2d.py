@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class AvgPool2d(Operator):
     """
 
     name = "avg_pool2d"
-    aten = (
+    aten: ClassVar[tuple[str, ...]] = (
         "aten.avg_pool2d.default",
         "aten.avg_pool1d.default",
         "aten.adaptive_avg_pool2d.default",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class BatchMatmul(Operator):
     """
 
     name = "batch_matmul"
-    aten = ("aten.bmm.default", "aten.matmul.default", "aten.mm.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.bmm.default", "aten.matmul.default", "aten.mm.default")
     quantization = "io"
     fuses_scale = True
 
@@ -42,7 +42,7 @@ class BatchMatmul(Operator):
         return matmul_step(self.name, a, b)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        a, b = _operands(step, inputs)
+        a, b = matmul_operands(step, inputs)
         if step.output.quant is None:
             out = _product_f32(a, b) * np.float32(step.attrs.get("alpha", 1.0))
             return apply_bounds(out, step).reshape(step.output.shape)
@@ -57,7 +57,7 @@ class BatchMatmul(Operator):
             emitter.pointer(value) if value.data is None else emitter.constant(name, value.data)
             for name, value in zip(("a", "weight"), step.inputs, strict=True)
         ]
-        shape = emitter.local("tk_matmul", "shape", f"{{{_fields(step)}}}")
+        shape = emitter.local("tk_matmul", "shape", f"{{{matmul_fields(step)}}}")
         if step.output.quant is None:
             alpha = emitter.float_literal(step.attrs.get("alpha", 1.0))
             return Call("tk_batch_matmul_f32", [*pointers, alpha, emitter.pointer(step.output), shape])
@@ -119,7 +119,7 @@ def _broadcast_strides(
     return (*[0] * (len(batch) - len(own)), *leading, *strides[-2:])
 
 
-def _operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def matmul_operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return both operands as dense arrays (batch, rows, depth) and (batch, depth, columns)."""
     given, found = iter(inputs), []
     batch, rows, depth, columns = (step.attrs[n] for n in ("batch", "rows", "depth", "columns"))
@@ -160,7 +160,7 @@ def merged_axes(attrs: dict[str, Any]) -> list[tuple[int, int, int]]:
     return merged
 
 
-def _fields(step: Step) -> str:
+def matmul_fields(step: Step) -> str:
     """Return the fields of a ``tk_matmul``: sizes, then offsets and strides of both operands."""
     strides, merged = [list(step.attrs[key][1]) for key in "ab"], merged_axes(step.attrs)
     if len(merged) > BATCH_AXES:

@@ -43,20 +43,22 @@ def with_rank(value: Value, rank: int) -> Value:
 
 
 def integer_operands(step: Step) -> list[Value]:
-    """Return both inputs; a float constant of an int8 step becomes symmetric int8."""
-    return [_integer_constant(value) if step.output.quant is not None else value for value in step.inputs]
+    """Return both inputs; a constant of an integer step becomes symmetric integers of the output's type."""
+    dtype = step.output.dtype
+    return [_integer_constant(value, dtype) if step.output.quant is not None else value for value in step.inputs]
 
 
-def _integer_constant(value: Value) -> Value:
-    if value.data is None or (value.quant is not None and value.quant.per_tensor and value.dtype == "int8"):
+def _integer_constant(value: Value, dtype: str) -> Value:
+    if value.data is None or (value.quant is not None and value.quant.per_tensor and value.dtype == dtype):
         return value
     real = value.data.astype(np.float64)
     if value.quant is not None:
         by_axis = [-1 if axis == value.quant.axis else 1 for axis in range(real.ndim)]
         real = (real - value.quant.zero_point.reshape(by_axis)) * value.quant.scale.reshape(by_axis)
-    scale = float(np.abs(real).max(initial=0)) / 127 or 1.0
-    integers = np.rint(real / scale).astype(np.int8)
-    return Value(value.name, value.shape, "int8", per_tensor(scale), integers)
+    limits = np.iinfo(dtype)
+    scale = float(np.abs(real).max(initial=0)) / limits.max or 1.0
+    integers = np.rint(real / scale).astype(dtype)
+    return Value(value.name, value.shape, dtype, per_tensor(scale, 0, limits.min, limits.max), integers)
 
 
 def operand_data(operands: Iterable[Value], inputs: list[np.ndarray]) -> list[np.ndarray]:

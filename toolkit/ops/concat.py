@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from toolkit.lower.constants import real
-from toolkit.lower.ir import Quantization, Step, Value
+from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.broadcast import operand_data, operand_pointer
@@ -21,7 +21,7 @@ class Concat(Operator):
     """Join inputs along ``attrs["axis"]``: a strided copy per input, rescaled where its scale differs."""
 
     name = "concat"
-    aten = ("aten.cat.default", "aten.concat.default", "aten.stack.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.cat.default", "aten.concat.default", "aten.stack.default")
     quantization = "share"
     layout = "axes"
 
@@ -89,20 +89,22 @@ def _with_axis(value: Value, axis: int) -> Step:
 
 
 def _stored(step: Step) -> list[Value]:
-    """Return the inputs; a constant as integers of the output's scale where that is int8."""
+    """Return the inputs; a constant as integers of the output's scale where that has one."""
     quant = step.output.quant
     if quant is None:
         return step.inputs
     return [
-        value if value.data is None or same_scale(value, step.output) else _integers(value, quant)
+        value if value.data is None or same_scale(value, step.output) else _integers(value, step.output)
         for value in step.inputs
     ]
 
 
-def _integers(value: Value, quant: Quantization) -> Value:
+def _integers(value: Value, output: Value) -> Value:
+    quant = output.quant
+    assert quant is not None
     scaled = np.rint(real(value).astype(np.float64) / quant.scale[0]) + quant.zero_point[0]
-    data = np.clip(scaled, quant.qmin, quant.qmax).astype(np.int8)
-    return Value(value.name, value.shape, "int8", quant, data)
+    data = np.clip(scaled, quant.qmin, quant.qmax).astype(output.dtype)
+    return Value(value.name, value.shape, output.dtype, quant, data)
 
 
 def _range(step: Step) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class FullyConnected(Operator):
     """``output[..., o] = sum_k input[..., k] * weight[o, k] + bias[o]``."""
 
     name = "fully_connected"
-    aten = ("aten.linear.default", "aten.addmm.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.linear.default", "aten.addmm.default")
     quantization = "weighted"
     fuses_activation = True
 

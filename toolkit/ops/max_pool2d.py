@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class MaxPool2d(Operator):
     """
 
     name = "max_pool2d"
-    aten = (
+    aten: ClassVar[tuple[str, ...]] = (
         "aten.max_pool2d.default",
         "aten.max_pool2d_with_indices.default",
         "aten.max_pool1d.default",

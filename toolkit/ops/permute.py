@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Permute(Operator):
     """Output axis i is input axis ``attrs["dims"][i]``; at most four that move apart."""
 
     name = "permute"
-    aten = ("aten.permute.default", "aten.transpose.int", "aten.t.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.permute.default", "aten.transpose.int", "aten.t.default")
     quantization = "share"
     moves_data = True
 

@@ -9,8 +9,8 @@ from toolkit.ops.base import Reader
 
 
 def real_input(arg: Any, reader: Reader) -> Value:
-    """Return the value of ``arg``, which must hold real numbers: the kernels know int8 (quantized) and float32."""
+    """Return the value of ``arg``, which must hold real numbers: quantized int8 or int16, or float32."""
     value = reader.value(arg)
-    if value.dtype not in ("float32", "int8"):
+    if value.dtype not in ("float32", "int8", "int16"):
         raise reader.unsupported(f"{value.dtype} values")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Relu(Operator):
     """``output = clamp(input, *attrs["activation"])``, real bounds; rescales where scales differ."""
 
     name = "relu"
-    aten = (
+    aten: ClassVar[tuple[str, ...]] = (
         "aten.relu.default",
         "aten.relu_.default",
         "aten.relu6.default",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Slice(Operator):
     """
 
     name = "slice"
-    aten = ("aten.slice.Tensor", "aten.select.int", "aten.narrow.default", "aten.flip.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.slice.Tensor", "aten.select.int", "aten.narrow.default", "aten.flip.default")
     quantization = "share"
     moves_data = True
     layout = "axes"

@@ -10,7 +10,7 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 
 KERNEL_AXES = 6
-KERNELS = {"int8": "tk_copy_s8", "float32": "tk_copy_f32"}
+KERNELS = {"int8": "tk_copy_s8", "int16": "tk_copy_s16", "float32": "tk_copy_f32"}
 
 
 def strides_of(shape: Sequence[int]) -> list[int]:

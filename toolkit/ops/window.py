@@ -60,7 +60,7 @@ def window_of(step: Step) -> Window:
 
 def _kernel(step: Step) -> tuple[int, ...]:
     shape = step.inputs[1].shape
-    return shape[:2] if step.op == "depthwise_conv2d" else shape[1:3]
+    return shape[:2] if step.op.startswith("depthwise_conv2d") else shape[1:3]
 
 
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:

@@ -36,6 +36,7 @@ def quantize_ptq(
     calibration: np.ndarray,
     *,
     weights: Literal["int8", "int4", "ternary"] = "int8",
+    activations: Literal["int8", "int16"] = "int8",
     int8_layers: Collection[str] = (),
 ) -> ExportedProgram:
     """Quantize a trained model by watching it run.
@@ -46,6 +47,8 @@ def quantize_ptq(
         weights: "int8" rounds the weights to 8 bits; "int4" to 4, each output channel with its own scale;
             "ternary" demands that they are ``scale * {-1, 0, 1}`` already, each channel (each layer, for linear
             layers with one scale) with its own scale, and keeps them exactly.
+        activations: "int16" (symmetric, with int8 weights) where 8 bits are too coarse: slower, twice the memory. What
+            has no int16 kernel is computed in float32.
         int8_layers: with "int4" and "ternary", the layers (``features.0``) whose weights are int8 all the same.
 
     Returns:
@@ -56,6 +59,8 @@ def quantize_ptq(
         ToolkitError: no or not finite calibration data or weights; weights that should be ternary and are
             not; a model that cannot be exported.
     """
+    if activations == "int16" and weights != "int8":
+        raise ToolkitError(f"int16 activations go with int8 weights, not {weights}", fix="leave one of the two out")
     data = samples(calibration)
     with quiet():
         ready = _folded(model, data[:1]) if isinstance(model, nn.Module) else model
@@ -63,7 +68,8 @@ def quantize_ptq(
         names = weighted(graph)
         exact = _exact_ternary(graph, names, int8_layers) if weights == "ternary" else {}
         int4 = {name for name in names.values() if name.rpartition(".")[0] not in int8_layers}
-        quantizer = IntegerQuantizer(ternary=exact, int4=int4 if weights == "int4" else ())
+        packed = int4 if weights == "int4" else ()
+        quantizer = IntegerQuantizer(ternary=exact, int4=packed, activations=activations)
         prepared = prepare_pt2e(graph, quantizer)
         with torch.no_grad():
             for sample in data.split(1):

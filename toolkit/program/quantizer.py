@@ -12,6 +12,7 @@ from quantize.int8 import activation_spec, fixed_spec, weight_spec
 from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantizer, SharedQuantizationSpec
 from quantize.ternary import one_scale, split
 from toolkit import ops
+from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
 
@@ -24,6 +25,7 @@ class IntegerQuantizer(Quantizer):
     Args:
         ternary: names of the weights (``features.0.weight``) that are stored in -1..1.
         int4: names of those that are stored in -7..7, each output channel with its own scale; the others are int8.
+        activations: "int8", or "int16": symmetric, as TFLite's 16x8 quantization. What has no int16 kernel stays float.
         training: put fake quantization in place of observers.
         operators: operators by aten name; those of ``toolkit.ops`` unless given.
     """
@@ -33,6 +35,7 @@ class IntegerQuantizer(Quantizer):
         *,
         ternary: Collection[str] = (),
         int4: Collection[str] = (),
+        activations: str = "int8",
         training: bool = False,
         operators: Mapping[str, Operator] | None = None,
     ) -> None:
@@ -40,7 +43,8 @@ class IntegerQuantizer(Quantizer):
         self.int4 = frozenset(int4)
         self.training = training
         self.operators = ops.by_aten() if operators is None else operators
-        self.activation = activation_spec(training=training)
+        self.stored = activations
+        self.activation = activation_spec(training=training, stored=activations)
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Annotate every node whose operator has integer kernels; others stay float."""
@@ -50,16 +54,23 @@ class IntegerQuantizer(Quantizer):
                 self._parts(node)
             if operator is None or _annotation(node) is not None or not _is_float(node):
                 continue
+            if self.stored == "int16" and not has_int16(operator.name):
+                continue
             match operator.quantization:
                 case "weighted":
                     self._weighted(model, node, operator)
                 case "io":
                     self._separate(node, operator, self.activation)
                 case "fixed":
-                    self._separate(node, operator, fixed_spec(*operator.fixed_output))
+                    self._separate(node, operator, self._fixed(operator))
                 case "share":
                     self._share(node)
         return model
+
+    def _fixed(self, operator: Operator) -> QuantizationSpecBase:
+        if self.stored == "int16":
+            operator = ops.operators()[f"{operator.name}_s16"]
+        return fixed_spec(*operator.fixed_output, stored=self.stored)
 
     def _parts(self, node: fx.Node) -> None:
         """Let every part of a split have the range of the whole."""

@@ -1,0 +1,17 @@
+"""The hyperbolic tangent on int16, whose output has scale 1/32768."""
+
+from __future__ import annotations
+
+from toolkit.ops.table_s16 import TableS16
+
+
+class TanhS16(TableS16):
+    """As ``tanh``, with a table as in ``toolkit.ops.table_s16``."""
+
+    name = "tanh_s16"
+    quantization = "fixed"
+    fixed_output = (1 / 32768, 0)
+    functions = ("tanh",)
+
+
+OPERATOR = TanhS16()
