@@ -16,6 +16,14 @@ LARGEST_BYTES = 2**28  # of a folded constant: no device holds more, and a progr
 NAMESPACES = ("aten", "quantized_decomposed")
 # These move integers as they move reals; per channel only where the axis can be followed.
 MOVES = {"view", "reshape", "flatten", "unsqueeze", "squeeze", "expand", "slice", "permute", "transpose", "t"}
+SHAPES = {
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+}  # of these only it counts
 PERMUTES = {"permute", "transpose", "t"}
 
 
@@ -31,14 +39,17 @@ def fold(node: Node, values: dict[Node, Value]) -> Value | None:
         return None
     if target._schema.is_mutable or torch.Tag.nondeterministic_seeded in target.tags:
         return None
-    if any(source not in values or values[source].data is None for source in inputs):
+    kind = target._schema.name.removeprefix("aten::")
+    if kind not in SHAPES and any(source not in values or values[source].data is None for source in inputs):
         return None
     if not isinstance(meta, torch.Tensor) or not all(isinstance(size, int) for size in meta.shape):
         return None
     dtype = str(meta.dtype).removeprefix("torch.")
     if dtype not in ITEMSIZE or prod(meta.shape) * ITEMSIZE[dtype] > LARGEST_BYTES:
         return None
-    kind = target._schema.name.removeprefix("aten::")
+    if kind in SHAPES:
+        whole = torch.full(meta.shape, _filling(node, kind), dtype=meta.dtype).numpy()
+        return Value(node.name, whole.shape, str(whole.dtype), data=whole)
     first = values[inputs[0]] if inputs else None
     quant = _moved(first, kind, node) if first is not None and len(inputs) == 1 else None
     data = {
@@ -50,6 +61,11 @@ def fold(node: Node, values: dict[Node, Value]) -> Value | None:
     array = out.contiguous().numpy()
     name = first.name if first is not None and kind in MOVES else node.name  # it is still this layer's weight
     return Value(name, array.shape, str(array.dtype), quant, array)
+
+
+def _filling(node: Node, kind: str) -> float:
+    names = {"full_like": 1, "new_full": 2}
+    return float(node.args[names[kind]]) if kind in names else float("ones" in kind)  # type: ignore[arg-type]
 
 
 def real(value: Value) -> np.ndarray:

@@ -70,8 +70,9 @@ def lower(program: ExportedProgram, name: str = "model", *, rounding: str = "sin
         ToolkitError: operators, types or shapes that cannot be compiled, all listed at once.
     """
     from toolkit.program.decompose import expand  # needs torch
+    from toolkit.program.spellings import respelled
 
-    model = read(expand(program), name)
+    model = read(respelled(expand(program)), name)
     for run_pass in PASSES:
         model = run_pass(model)
     return set_rounding(model, rounding)

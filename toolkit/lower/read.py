@@ -33,7 +33,15 @@ BATCH_NORMS = {
     "aten.batch_norm.default": (0, 1, 2, 3, 4, 7),
     "aten._native_batch_norm_legit_no_training.default": (0, 1, 2, 3, 4, 6),
 }
+CONVERSIONS = {"aten.to.dtype", "aten._to_copy.default", "aten.type_as.default"}
 DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
+
+
+def knows(target: str) -> bool:
+    """True for a node's target that the reader may take, in some of its forms at least."""
+    tables = (IDENTITIES, CONVERSIONS, BATCH_NORMS, SEVERAL_OUTPUTS, by_aten())
+    others = (*ASSERTS, "quantized_decomposed.", "<built-in function getitem>")
+    return any(target in table for table in tables) or target.startswith(others)
 
 
 def read(program: ExportedProgram, name: str = "model") -> Model:
@@ -131,7 +139,7 @@ class _ProgramReader:
             return
         unknown = not self.unknown.isdisjoint(node.all_input_nodes)
         try:
-            if target in IDENTITIES:
+            if target in IDENTITIES or (target in CONVERSIONS and _keeps_dtype(node)):
                 self.values[node] = self.value(node.args[0])
             elif target in SEVERAL_OUTPUTS:
                 self.value(node.args[0])  # each part is a slice, read where it is taken
@@ -263,6 +271,11 @@ def _constant_part(whole: Value, part: Step, output: Value) -> Value:
 
 class _Unsupported(Exception):
     """One operator that nothing here computes; gathered, then raised together."""
+
+
+def _keeps_dtype(node: Node) -> bool:
+    before, after = cast("Any", node.args[0]).meta.get("val"), node.meta["val"]
+    return before is not None and before.dtype == after.dtype
 
 
 def _weight_owner(step: Step) -> str | None:

@@ -11,7 +11,7 @@ class Maximum(SelectionOperator):
     """``output = max(a, b)``, all at one scale."""
 
     name = "maximum"
-    aten = ("aten.maximum.default",)
+    aten = ("aten.maximum.default", "aten.max.other")
     function = np.maximum
 
 

@@ -11,7 +11,7 @@ class Minimum(SelectionOperator):
     """``output = min(a, b)``, all at one scale."""
 
     name = "minimum"
-    aten = ("aten.minimum.default",)
+    aten = ("aten.minimum.default", "aten.min.other")
     function = np.minimum
 
 

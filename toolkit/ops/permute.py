@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
+from toolkit.ops import strided
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
@@ -17,7 +17,7 @@ KERNEL_AXES = 4
 
 
 class Permute(Operator):
-    """Output axis i is input axis ``attrs["dims"][i]``; at most four that move apart."""
+    """Output axis i is input axis ``attrs["dims"][i]``; at most six that move apart."""
 
     name = "permute"
     aten: ClassVar[tuple[str, ...]] = ("aten.permute.default", "aten.transpose.int", "aten.t.default")
@@ -35,8 +35,8 @@ class Permute(Operator):
         else:
             a, b = (int(d) % rank for d in node.args[1:3])
             dims[a], dims[b] = dims[b], dims[a]
-        if len(_merged(x.shape, tuple(dims))) > KERNEL_AXES:
-            raise reader.unsupported(f"axes {dims} of {x.shape}: more than {KERNEL_AXES} move apart")
+        if len(_merged(x.shape, tuple(dims))) > strided.KERNEL_AXES:
+            raise reader.unsupported(f"axes {dims} of {x.shape}: more than {strided.KERNEL_AXES} move apart")
         return Step(self.name, "", [x], Value("", ()), {"dims": tuple(dims)})
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
@@ -45,9 +45,7 @@ class Permute(Operator):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         axes = _merged(step.inputs[0].shape, step.attrs["dims"])
         if len(axes) > KERNEL_AXES:
-            raise ToolkitError(
-                f"a permute by {step.attrs['dims']} moves more than {KERNEL_AXES} axes", at=step.name
-            )
+            return strided.strided_copy(step, 0, axes, emitter)
         axes = [(1, 0)] * (KERNEL_AXES - len(axes)) + axes
         kernel = "tk_permute_s8" if step.output.dtype == "int8" else "tk_permute_f32"
         pointers = [emitter.pointer(step.inputs[0]), emitter.pointer(step.output)]
@@ -63,6 +61,7 @@ class Permute(Operator):
             ((2, 3, 4, 5), (3, 1, 0, 2)),
         ]
         orders += [((1, 6), (1, 0)), ((2, 3, 2, 3, 2), (2, 3, 4, 0, 1))]
+        orders += [((2, 3, 2, 3, 2), (4, 2, 3, 0, 1)), ((2, 3, 1, 2, 3, 2, 2), (6, 0, 4, 2, 3, 1, 5))]
         for kind in KINDS:
             for shape, dims in orders:
                 x = activation("x", shape, kind)

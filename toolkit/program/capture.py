@@ -10,6 +10,7 @@ from torch.export import Dim, ExportedProgram
 from toolkit.errors import ToolkitError
 from toolkit.program.clean import clean
 from toolkit.program.decompose import decompositions
+from toolkit.program.spellings import respelled
 
 
 def samples(array: np.ndarray) -> torch.Tensor:
@@ -50,7 +51,7 @@ def capture(
     inputs = (sample.repeat(3, *(1,) * (sample.dim() - 1)) if any_batch else sample,)
     try:
         program = torch.export.export(callee, inputs, dynamic_shapes=shapes)
-        program = program.run_decompositions(decompositions(program.graph))
+        program = respelled(program.run_decompositions(decompositions(program.graph)))
     except Exception as error:  # export raises whatever the model's code and torch's compilers raise
         raise ToolkitError(
             f"the model cannot be exported for an input of shape {list(sample.shape)}: {_first_line(error)}",
