@@ -17,8 +17,7 @@ TK_KERNEL void tk_fully_connected_s8_simd(const int8_t *input, const int8_t *wei
             column[i] = input;
             if (depth == matrix.depth) continue;
             int8_t *const copied = tk_matrix_column(scratch, i, matrix.depth);
-            for (int32_t k = 0; k < depth; ++k) copied[k] = input[k];
-            for (int32_t k = depth; k < matrix.depth; ++k) copied[k] = 0;
+            tk_copy_simd(copied, input, depth); /* behind it, weights are 0 */
             column[i] = copied;
         }
         tk_matrix_s8_simd(&matrix, column, scratch, columns, output);

@@ -91,11 +91,17 @@ TK_AVX2_INLINE void tk_matrix_s8_vnni(const tk_matrix_s8 *m, const int8_t *const
                                       int32_t columns, int8_t *output, const int avx512) {
     const int32_t depth = m->depth;
     const int32_t *const bias = m->bias + ((m->channels + 7) & ~7);
+    const __m128i top = _mm_set1_epi8(INT8_MIN);
     for (int32_t i = 0; i < columns; ++i) {
         int8_t *const to = tk_matrix_column(wide, i, depth);
-        for (int32_t k = 0; k < depth; k += 8) {
-            const __m128i x = _mm_xor_si128(tk_load8_avx2(column[i] + k), _mm_set1_epi8(INT8_MIN));
-            _mm_storel_epi64((__m128i *)(void *)(to + k), x);
+        int32_t k = 0;
+        for (; k + 16 <= depth; k += 16) {
+            const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(column[i] + k));
+            _mm_storeu_si128((__m128i *)(void *)(to + k), _mm_xor_si128(x, top));
+        }
+        if (k < depth) {
+            const __m128i x = tk_load8_avx2(column[i] + k);
+            _mm_storel_epi64((__m128i *)(void *)(to + k), _mm_xor_si128(x, top));
         }
     }
     const uint8_t *const x = (const uint8_t *)tk_matrix_column(wide, 0, depth);
