@@ -2,31 +2,38 @@
 #ifndef TK_CONV2D_S8_H
 #define TK_CONV2D_S8_H
 
+#include "tk_tile_s8.h"
 #include "tk_window.h"
 
 /* 2-d convolution: weight (out_c, kernel_h, kernel_w, in_c),
- * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
- * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
+ * bias (out_c) with the input's zero point folded in. `scratch` holds 2 * depth bytes, or nothing when pointwise.
+ * Pixels are made in order, two at a time, so the output may lie below the input by what toolkit.ops.window computes. */
 TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
                             const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                             int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
-    const int pointwise = tk_is_pointwise(window);
-    for (int32_t y = 0; y < window->out_h; ++y) {
-        for (int32_t x = 0; x < window->out_w; ++x) {
-            const int8_t *column = input + (y * window->in_w + x) * window->in_c;
-            if (!pointwise) {
-                tk_im2col_s8(input, y, x, zero_point, scratch, window);
-                column = scratch;
+    const int32_t channels = window->out_c, last = window->out_h * window->out_w - 1;
+    for (int32_t p = 0; p <= last; p += 2, output += 2 * channels) {
+        const int32_t q = tk_min(p + 1, last); /* the last one alone is made twice */
+        const int8_t *x0 = input + p * depth, *x1 = input + q * depth;
+        if (!tk_is_pointwise(window)) {
+            for (int32_t i = p; i <= p + 1; ++i) {
+                const int32_t pixel = tk_min(i, last);
+                tk_im2col_s8(input, pixel / window->out_w, pixel % window->out_w, zero_point,
+                             scratch + (i - p) * depth, window);
             }
-            const int8_t *w = weight;
-            for (int32_t o = 0; o < window->out_c; ++o) {
-                int32_t acc = bias[o];
-                for (int32_t k = 0; k < depth; ++k) acc += column[k] * w[k];
-                w += depth;
-                output[o] = tk_requantize_s8(acc, o, requant);
-            }
-            output += window->out_c;
+            x0 = scratch;
+            x1 = scratch + depth;
+        }
+        for (int32_t o = 0; o < channels; o += 2) {
+            const int32_t next = tk_min(o + 1, channels - 1);
+            int32_t acc[4] = {bias[o], bias[o], bias[next], bias[next]};
+            tk_tile_s8(x0, x1, weight + o * depth, weight + next * depth, depth, acc);
+            /* the second of a pair that is none comes first, and is overwritten */
+            output[(q - p) * channels + next] = tk_requantize_s8(acc[3], next, requant);
+            output[(q - p) * channels + o] = tk_requantize_s8(acc[1], o, requant);
+            output[next] = tk_requantize_s8(acc[2], next, requant);
+            output[o] = tk_requantize_s8(acc[0], o, requant);
         }
     }
 }

@@ -11,15 +11,25 @@ TK_KERNEL void tk_fully_connected_s8(const int8_t *TK_RESTRICT input, const int8
                                      const int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
                                      int8_t *TK_RESTRICT output, int32_t rows, int32_t depth,
                                      int32_t channels) {
-    for (int32_t row = 0; row < rows; ++row) {
-        const int8_t *w = weight;
-        for (int32_t o = 0; o < channels; ++o) {
-            int32_t acc = bias[o];
-            for (int32_t k = 0; k < depth; ++k) acc += input[k] * w[k];
-            w += depth;
-            *output++ = tk_requantize_s8(acc, o, requant);
+    for (int32_t row = 0; row < rows; ++row, input += depth, output += channels) {
+        int32_t o = 0;
+        for (const int8_t *w = weight; o + 4 <= channels;
+             o += 4, w += 4 * depth) { /* they share the input's loads */
+            int32_t acc[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
+            for (int32_t k = 0; k < depth; ++k) {
+                const int32_t x = input[k];
+                acc[0] += x * w[k];
+                acc[1] += x * w[k + depth];
+                acc[2] += x * w[k + 2 * depth];
+                acc[3] += x * w[k + 3 * depth];
+            }
+            for (int32_t i = 0; i < 4; ++i) output[o + i] = tk_requantize_s8(acc[i], o + i, requant);
         }
-        input += depth;
+        for (; o < channels; ++o) {
+            int32_t acc = bias[o];
+            for (int32_t k = 0; k < depth; ++k) acc += input[k] * weight[o * depth + k];
+            output[o] = tk_requantize_s8(acc, o, requant);
+        }
     }
 }
 

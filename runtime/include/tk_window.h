@@ -70,9 +70,9 @@ TK_INLINE int8_t *tk_copy_taps_s8(const tk_taps *taps, int32_t total, int32_t in
 }
 
 /* Copy the window under output pixel (y, x) to `column`, kernel_h * kernel_w * in_c values; what lies outside the
- * input becomes `zero_point`. */
-TK_INLINE void tk_im2col_s8(const int8_t *input, int32_t y, int32_t x, int32_t zero_point, int8_t *column,
-                            const tk_window *w) {
+ * input becomes `zero_point`. One copy for all layers: it is long, and little of what a layer costs. */
+static TK_NOINLINE TK_UNUSED void tk_im2col_s8(const int8_t *input, int32_t y, int32_t x, int32_t zero_point,
+                                               int8_t *column, const tk_window *w) {
     const int32_t top = y * w->stride_h - w->pad_top, left = x * w->stride_w - w->pad_left;
     for (int32_t i = 0; i < w->kernel_h; ++i) {
         if (w->dilation_w == 1) {

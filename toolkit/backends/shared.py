@@ -40,7 +40,7 @@ class LayerCall:
 
     def text(self) -> str:
         """Return the call as statements of its own: declarations first."""
-        declared = "".join(f"    const {x.ctype} {x.name} = {x.initialiser};\n" for x in self.locals)
+        declared = "".join(f"    static const {x.ctype} {x.name} = {x.initialiser};\n" for x in self.locals)
         return f"{declared}    {self.kernel}({', '.join(self.args)});\n"
 
 

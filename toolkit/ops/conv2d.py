@@ -20,6 +20,7 @@ from toolkit.ops.weighted import (
     fold,
     input_zero_point,
     requant_fields,
+    weight_type,
 )
 from toolkit.ops.window import overlap_bytes, patches, read_convolution, window_of
 
@@ -101,7 +102,8 @@ class Conv2d(Operator):
         window = window_of(step)
         if step.inputs[1].quant is None or window.pointwise:
             return 0
-        return 2 * window.kernel_h * window.kernel_w * window.in_c
+        columns = 2 if weight_type(step) == "int8" else 1  # gathered at once
+        return columns * window.kernel_h * window.kernel_w * window.in_c
 
     def overlap(self, step: Step, index: int) -> int | None:
         size = 4 if step.inputs[1].quant is None else 1

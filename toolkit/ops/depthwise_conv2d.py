@@ -67,10 +67,19 @@ class DepthwiseConv2d(Operator):
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         w = emitter.constant("weight", weight.data)
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        return Call("tk_depthwise_conv2d_s8", [x, input_zero_point(step), w, bias, requant, y, window])
+        scratch = emitter.scratch()
+        return Call(
+            "tk_depthwise_conv2d_s8", [x, input_zero_point(step), w, bias, requant, scratch, y, window]
+        )
 
     def macs(self, step: Step) -> int:
         return step.output.size * step.inputs[1].shape[0] * step.inputs[1].shape[1]
+
+    def scratch_bytes(self, step: Step) -> int:
+        window = window_of(step)
+        if step.inputs[1].quant is None or window.inside:
+            return 0
+        return window.kernel_h * window.kernel_w * window.in_c
 
     def overlap(self, step: Step, index: int) -> int | None:
         size = 4 if step.inputs[1].quant is None else 1

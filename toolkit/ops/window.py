@@ -37,6 +37,13 @@ class Window:
             self.pad_top or self.pad_left or (self.in_h, self.in_w) != (self.out_h, self.out_w)
         )
 
+    @property
+    def inside(self) -> bool:
+        """True when no output pixel reads outside the input."""
+        need_h = (self.out_h - 1) * self.stride_h + (self.kernel_h - 1) * self.dilation_h
+        need_w = (self.out_w - 1) * self.stride_w + (self.kernel_w - 1) * self.dilation_w
+        return not (self.pad_top or self.pad_left) and need_h < self.in_h and need_w < self.in_w
+
     def initialiser(self) -> str:
         """Return the C initialiser of a ``tk_window``."""
         return (
