@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from toolkit.errors import ToolkitError
-from toolkit.lower.ir import Quantization, per_tensor
 from toolkit.program.imported import DTYPES, ImportedGraph, ImportedLayer, ImportedTensor
 from toolkit.program.onnx import patterns, qoperator
 from toolkit.program.onnx.attributes import read_attributes
 from toolkit.program.onnx.file import DOMAINS, opset_of
 from toolkit.program.onnx.folding import SIZES, Folder
+from toolkit.program.onnx.inputs import read_inputs
 from toolkit.program.onnx.node import Computed, Node, RawNode, Tensor, real
 from toolkit.program.onnx.operators import rules
 from toolkit.program.onnx.refusal import UnsupportedError, refuse
-from toolkit.program.onnx.tensors import MAX_BYTES, read_tensor, type_name
+from toolkit.program.onnx.tensors import MAX_BYTES, read_tensor
 
 if TYPE_CHECKING:
     import onnx
@@ -29,8 +29,6 @@ _KEEP_CONSTANT = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Id
                   "DequantizeLinear"}  # fmt: skip
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 _TAKE_ANY = (*_QUANTIZERS, "Shape", "Size", "Identity")
-_INPUT_TYPES = ("float32", "int8", "uint8", "int32")
-_NO_VALUE = "a value that is no tensor"
 
 
 class GraphReader:
@@ -67,7 +65,7 @@ class GraphReader:
         self._read_constants()
         self.quantized = self._is_quantized(raws)
         raws = [raw for raw in raws if not self._becomes_constant(raw)]
-        self._read_inputs(raws)
+        self.inputs = read_inputs(self.model.graph.input, self.tensors, raws)
         for raw in _reachable(patterns.recognise(raws, self.tensors, outputs), outputs):
             self._node(raw)
         self._raise_problems()
@@ -155,73 +153,6 @@ class GraphReader:
     def _is_constant(self, name: str) -> bool:
         tensor = self.tensors.get(name)
         return tensor is not None and tensor.data is not None
-
-    def _read_inputs(self, raws: list[RawNode]) -> None:
-        for value in self.model.graph.input:
-            if value.name in self.tensors:
-                continue  # an initializer, listed as an input as old files do
-            if not value.type.HasField("tensor_type"):
-                self.problems.append(f"input {value.name} ({_NO_VALUE})")
-                continue
-            dtype = type_name(value.type.tensor_type.elem_type)
-            if dtype not in _INPUT_TYPES:
-                raise ToolkitError(
-                    f"the input {value.name} has the type {dtype}; {', '.join(_INPUT_TYPES)} are supported",
-                    fix="let the model take int32 and export it again"
-                    if dtype == "int64"
-                    else "change its type",
-                )
-            shape = self._shape(value)
-            quant = self._input_quantization(value.name, raws) if dtype in ("int8", "uint8") else None
-            held = "int8" if dtype == "uint8" else dtype
-            self.tensors[value.name] = Tensor(value.name, shape, held, None, quant, dtype == "uint8")
-            self.inputs.append(ImportedTensor(value.name, shape, held))
-        self._raise_problems()
-        if not self.inputs:
-            raise refuse("it has no input")
-
-    def _shape(self, value: onnx.ValueInfoProto) -> tuple[int, ...]:
-        tensor = value.type.tensor_type
-        if not tensor.HasField("shape"):
-            raise ToolkitError(f"the input {value.name} has no shape", fix=_fixed_shape(value.name))
-        sizes = []
-        for axis, dim in enumerate(tensor.shape.dim):
-            if dim.WhichOneof("value") == "dim_value":
-                if not 1 <= dim.dim_value <= MAX_BYTES:
-                    raise refuse(f"the input {value.name} has {dim.dim_value} elements along axis {axis}")
-                sizes.append(dim.dim_value)
-            elif axis == 0:
-                sizes.append(1)  # the batch: a device computes one sample at a time
-            else:
-                called = f" ({dim.dim_param!r})" if dim.dim_param else ""
-                raise ToolkitError(
-                    f"axis {axis}{called} of the input {value.name} has no fixed size; C code needs fixed sizes",
-                    fix=_fixed_shape(value.name),
-                )
-        if np.prod(np.array(sizes, np.float64)) > MAX_BYTES:
-            raise refuse(f"the input {value.name} of shape {sizes} is too large")
-        return tuple(sizes)
-
-    def _input_quantization(self, name: str, raws: list[RawNode]) -> Quantization | None:
-        """Return what an input's integers stand for, which the first node that uses their scale says."""
-        names = {name}
-        for raw in raws:
-            index = next((i for i, n in enumerate(raw.inputs) if n in names), None)
-            if index is None:
-                continue
-            if raw.op == "DequantizeLinear" or raw.key in qoperator.EXPANSIONS:
-                return self._scale_and_zero_point(raw.inputs[index + 1 : index + 3])
-            if raw.op in qoperator.MOVERS:
-                names.update(raw.outputs)
-        return None
-
-    def _scale_and_zero_point(self, names: list[str]) -> Quantization | None:
-        arrays = [self.tensors[n].data for n in names if n in self.tensors]
-        if not arrays or any(a is None or a.size != 1 for a in arrays):
-            return None
-        zero_point = int(arrays[1].reshape(())) if len(arrays) > 1 else 0  # type: ignore[union-attr]
-        unsigned = len(arrays) < 2 or arrays[1].dtype == np.uint8  # type: ignore[union-attr]
-        return per_tensor(float(arrays[0].reshape(())), zero_point - 128 * unsigned)  # type: ignore[union-attr]
 
     def _node(self, raw: RawNode) -> None:
         if not self.unknown.isdisjoint(raw.inputs):
@@ -350,10 +281,3 @@ def _first_line(error: Exception) -> str:
 
 def _listed(raw: RawNode, why: str) -> str:
     return f"{raw.key} in {raw.label}" + (f" ({why})" if why else "")
-
-
-def _fixed_shape(name: str) -> str:
-    return (
-        f"python -m onnxruntime.tools.make_dynamic_shape_fixed --input_name {name} --input_shape 1,... "
-        "model.onnx fixed.onnx"
-    )
