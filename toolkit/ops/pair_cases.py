@@ -20,7 +20,8 @@ SAME = ((1, 1), (1, 1))
 def pair_cases() -> Iterator[Case]:
     """Yield convolutions: all remainders of depth, pixels and channels, edges, near the largest sums, dead channels."""
     for rounding in ROUNDINGS:
-        for depth, channels in zip((4, 8, 12, 24, 28, 32, 36, 68), (2, 3, 4, 5, 6, 7, 8, 2), strict=True):
+        depths = (4, 8, 12, 24) if rounding == "single" else (28, 32, 36, 68)
+        for depth, channels in zip(depths, (2, 3, 5, 8), strict=True):
             yield _conv((3, 3 + depth % 5, depth), channels, (1, 1), rounding=rounding)
         yield _conv((1, 1, 64), 10, (1, 1), rounding=rounding)
         yield _conv((1, 2, 16), 4, (1, 1), rounding=rounding)
@@ -53,16 +54,37 @@ def depthwise_cases() -> Iterator[Case]:
         ((9, 16, 4), ((0, 0), (0, 0))), ((8, 8, 6), ((0, 1), (0, 1))), ((5, 4, 4), ((2, 2), (2, 2))),
         ((6, 33, 4), SAME),
     ]  # fmt: skip
+    for i, (shape, pads) in enumerate(shapes):  # both roundings in turn: they share all but the last steps
+        yield _depthwise(shape, (1, 1), pads, ROUNDINGS[i % 2])
+        yield _depthwise(shape, (2, 2), pads, ROUNDINGS[1 - i % 2])
     for rounding in ROUNDINGS:
-        for shape, pads in shapes:
-            for stride in ((1, 1), (2, 2)):
-                yield _depthwise(shape, stride, pads, rounding)
         yield _dead_channels(_depthwise((5, 6, 8), (1, 1), SAME, rounding))
         yield _scaled(_depthwise((5, 7, 8), (1, 1), SAME, rounding), 40.0)
-        for value in (-128, 127):
+        for value in (-128, 127) if rounding == "single" else (127,):
             case = _depthwise((4, 6, 8), (1, 1), SAME, rounding)
             case.inputs[0][:] = value
             yield replace(case, id=f"{case.id}-all{value}")
+
+
+def depthwise_any_cases() -> Iterator[Case]:
+    """Yield depthwise kernels of other sizes: strides, multipliers, dilated rows, edges."""
+    for rounding in ROUNDINGS:
+        for shape, out_c, kernel, stride, pads in (
+            ((9, 14, 8), 8, (5, 5), (1, 1), ((2, 2), (2, 2))),
+            ((11, 13, 5), 10, (5, 5), (2, 2), ((2, 2), (1, 2))),
+            ((12, 1, 6), 6, (5, 1), (1, 1), ((2, 2), (0, 0))),
+            ((3, 17, 4), 12, (1, 7), (1, 2), ((0, 0), (3, 3))),
+            ((5, 4, 4), 4, (2, 4), (3, 1), ((0, 1), (0, 0))),
+            ((3, 3, 9), 9, (3, 3), (1, 1), ((0, 0), (0, 0))),
+        ):
+            case = conv_case(
+                "depthwise_conv2d", "int8", shape, out_c, kernel, stride, pads=pads, rounding=rounding
+            )
+            yield replace(case, id=f"any-{case.id}")
+        dilated = conv_case(
+            "depthwise_conv2d", "int8", (9, 7, 4), 4, (3, 1), dilation=(2, 1), rounding=rounding
+        )
+        yield replace(dilated, id=f"any-{dilated.id}")
 
 
 def _conv(
