@@ -13,7 +13,7 @@ TK_KERNEL void tk_depthwise_conv2d_s8_mve(const int8_t *input, int32_t zero_poin
                                           int32_t twice, tk_depthwise_function_mve *row_of_groups,
                                           int8_t *scratch, int32_t bytes, int8_t *output,
                                           const tk_window *w) {
-    const int32_t step = w->kernel_h * w->stride_w, group = 4 * d->taps + 36;
+    const int32_t step = w->kernel_h * w->stride_w, group = 4 * d->taps + d->scale_bytes;
     const int32_t width = (w->out_w - 1) * w->stride_w + w->kernel_w, pitch = width * w->kernel_h;
     const int32_t pixels = tk_min(w->in_w, width - w->pad_left);
     int8_t padding[8];

@@ -10,7 +10,7 @@
 typedef struct {
     const int8_t *weight;
     const uint8_t *order;
-    int32_t taps, chunks, channels;
+    int32_t taps, chunks, channels, scale_bytes;
     int32_t zero_point, min, max;
 } tk_depthwise_mve;
 
@@ -177,6 +177,7 @@ static TK_NOINLINE TK_UNUSED void tk_depthwise_row_mve(const int8_t *const *plan
         for (int32_t i = 0; i < 4; ++i) *to++ = tk_turned_mve(weight + i * d->taps, order, 16 * k, d->taps);
     }
     const tk_scales_mve scales = tk_load_scales_mve(weight + 4 * d->taps);
+    const int large = d->scale_bytes == TK_LARGE_SCALES_MVE;
     for (int32_t x = 0; x < pixels; ++x, output += d->channels) {
         const int8_t *place[4] = {planes[0] + x * step, planes[1] + x * step, planes[2] + x * step,
                                   planes[3] + x * step};
@@ -187,7 +188,11 @@ static TK_NOINLINE TK_UNUSED void tk_depthwise_row_mve(const int8_t *const *plan
             TK_FOUR_RUNS_MVE(sum, place, w, 16);
             y = tk_v_add(y, sum);
         }
-        y = twice ? tk_requantize_mve(y, &scales, 1) : tk_requantize_mve(y, &scales, 0);
+        if (large) {
+            y = tk_requantize_large_mve(y, weight + 4 * d->taps, twice);
+        } else {
+            y = twice ? tk_requantize_mve(y, &scales, 1) : tk_requantize_mve(y, &scales, 0);
+        }
         tk_v_store_saturated_s8(output, tk_v_add_n(y, d->zero_point));
     }
 }

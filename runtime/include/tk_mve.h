@@ -36,6 +36,9 @@ TK_INLINE tk_s32x4 tk_v_high(tk_s32x4 a, tk_s32x4 b) { return vqdmulhq_s32(a, b)
 TK_INLINE tk_s32x4 tk_v_high_rounded(tk_s32x4 a, tk_s32x4 b) { return vqrdmulhq_s32(a, b); }
 /* a * 2^by, rounded down where `by` is negative. */
 TK_INLINE tk_s32x4 tk_v_shift_n(tk_s32x4 a, int32_t by) { return vshlq_r_s32(a, by); }
+/* a * 2^b, b in 0 .. 31, kept within int32_t. */
+TK_INLINE tk_s32x4 tk_v_shift_saturated(tk_s32x4 a, tk_s32x4 b) { return vqshlq_s32(a, b); }
+TK_INLINE tk_s32x4 tk_v_and(tk_s32x4 a, tk_s32x4 b) { return vandq_s32(a, b); }
 /* a * 2^b, rounded half up where b is negative. */
 TK_INLINE tk_s32x4 tk_v_shift_rounded(tk_s32x4 a, tk_s32x4 b) { return vrshlq_s32(a, b); }
 /* -1 where negative, else 0. */
@@ -109,6 +112,16 @@ TK_INLINE int32_t tk_shifted(int32_t a, int32_t by) {
     return by >= 0 ? tk_wrapped((uint32_t)a << by) : a >> -by;
 }
 TK_INLINE tk_s32x4 tk_v_shift_n(tk_s32x4 a, int32_t by) { TK_LANES_OF(tk_shifted(a.lane[i], by)); }
+TK_INLINE int32_t tk_shift_saturated(int32_t a, int32_t by) {
+    const int64_t wide = (int64_t)a * ((int64_t)1 << by);
+    return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : (int32_t)wide;
+}
+TK_INLINE tk_s32x4 tk_v_shift_saturated(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF(tk_shift_saturated(a.lane[i], b.lane[i]));
+}
+TK_INLINE tk_s32x4 tk_v_and(tk_s32x4 a, tk_s32x4 b) {
+    TK_LANES_OF(tk_wrapped((uint32_t)a.lane[i] & (uint32_t)b.lane[i]));
+}
 TK_INLINE int32_t tk_shift_rounded(int32_t a, int32_t by) {
     if (by >= 0) return tk_wrapped((uint32_t)a << by);
     return (int32_t)((a + ((int64_t)1 << (-by - 1))) >> -by);

@@ -15,7 +15,7 @@ typedef struct {
 } tk_matrix_mve;
 
 /* How a matrix is computed, as a sum of these. */
-enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4 };
+enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8 };
 
 TK_INLINE void tk_store_channels_mve(int8_t *to, tk_s32x4 y, int32_t left, int how) {
     if ((how & TK_RAGGED_MVE) != 0 && left < 4) {
@@ -32,7 +32,7 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
     const int8_t *tile = m->tiles;
     int32_t left = m->channels;
 #ifdef TK_HAS_MVE
-    if (!(how & TK_TERNARY_MVE)) {
+    if (!(how & (TK_TERNARY_MVE | TK_LARGE_MVE))) {
         if (!(how & TK_RAGGED_MVE) || left >= 4) {
             tk_tiles_s8_x1_mve(x, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output);
         }
@@ -41,11 +41,17 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
         left &= 3;
     }
 #endif
-    for (; left > 0; left -= 4, output += 4, tile += 36) {
+    for (; left > 0; left -= 4, output += 4) {
         tk_s32x4 y = how & TK_TERNARY_MVE ? tk_v_add_n(tk_dot_t2_x1_mve(x, chunks, &tile), -total)
                                           : tk_dot_s8_x1_mve(x, chunks, &tile);
-        const tk_scales_mve scales = tk_load_scales_mve(tile);
-        y = tk_requantize_mve(y, &scales, how & TK_TWICE_MVE);
+        if (how & TK_LARGE_MVE) {
+            y = tk_requantize_large_mve(y, tile, how & TK_TWICE_MVE);
+            tile += TK_LARGE_SCALES_MVE;
+        } else {
+            const tk_scales_mve scales = tk_load_scales_mve(tile);
+            y = tk_requantize_mve(y, &scales, how & TK_TWICE_MVE);
+            tile += TK_SCALES_MVE;
+        }
         tk_store_channels_mve(output, tk_v_add_n(y, zero_point), left, how);
     }
 }
@@ -59,7 +65,7 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
     const int8_t *tile = m->tiles;
     int32_t left = channels;
 #ifdef TK_HAS_MVE
-    if (!(how & TK_TERNARY_MVE)) {
+    if (!(how & (TK_TERNARY_MVE | TK_LARGE_MVE))) {
         if (!(how & TK_RAGGED_MVE) || left >= 4) {
             tk_tiles_s8_x2_mve(x0, x1, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output,
                                channels);
@@ -69,7 +75,7 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
         left &= 3;
     }
 #endif
-    for (; left > 0; left -= 4, output += 4, tile += 36) {
+    for (; left > 0; left -= 4, output += 4) {
         tk_s32x4 y0, y1;
         if (how & TK_TERNARY_MVE) {
             tk_dot_t2_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
@@ -78,9 +84,16 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
         } else {
             tk_dot_s8_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
         }
-        const tk_scales_mve scales = tk_load_scales_mve(tile);
-        y0 = tk_requantize_mve(y0, &scales, how & TK_TWICE_MVE);
-        y1 = tk_requantize_mve(y1, &scales, how & TK_TWICE_MVE);
+        if (how & TK_LARGE_MVE) {
+            y0 = tk_requantize_large_mve(y0, tile, how & TK_TWICE_MVE);
+            y1 = tk_requantize_large_mve(y1, tile, how & TK_TWICE_MVE);
+            tile += TK_LARGE_SCALES_MVE;
+        } else {
+            const tk_scales_mve scales = tk_load_scales_mve(tile);
+            y0 = tk_requantize_mve(y0, &scales, how & TK_TWICE_MVE);
+            y1 = tk_requantize_mve(y1, &scales, how & TK_TWICE_MVE);
+            tile += TK_SCALES_MVE;
+        }
         tk_store_channels_mve(output, tk_v_add_n(y0, zero_point), left, how);
         tk_store_channels_mve(output + channels, tk_v_add_n(y1, zero_point), left, how);
     }
@@ -117,6 +130,10 @@ TK_ROW_MVE(t2, TK_TERNARY_MVE)
 TK_ROW_MVE(t2_ragged, TK_TERNARY_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(t2_twice, TK_TERNARY_MVE + TK_TWICE_MVE)
 TK_ROW_MVE(t2_twice_ragged, TK_TERNARY_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s8_large, TK_LARGE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s8_large_twice, TK_LARGE_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(t2_large, TK_TERNARY_MVE + TK_LARGE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(t2_large_twice, TK_TERNARY_MVE + TK_LARGE_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
 #undef TK_ROW_MVE
 
 #endif

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import LANES, function_name, lanes_of, matrix_fields, rounded_up, scales_fit
+from toolkit.kernels.fine_cases import finer
+from toolkit.kernels.tile_mve import LANES, function_name, lanes_of, matrix_fields, rounded_up
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv_cases import conv_case
@@ -23,7 +24,7 @@ class Conv2dS8Mve(Kernel):
     kind = "int8"  # of the cases
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
+        return is_int8(step) and step.attrs.get("groups", 1) == 1
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
@@ -46,6 +47,9 @@ class Conv2dS8Mve(Kernel):
         yield conv_case(self.op, self.kind, (8, 6, 32), 3, (3, 1), dilation=(2, 1), pads=((2, 2), (0, 0)))
         yield conv_case(self.op, self.kind, (12, 7, 1), 8, (10, 4), stride=(2, 2), pads=((4, 5), (1, 1)))
         yield conv_case(self.op, self.kind, (7, 1, 128), 13, (1, 1), rounding="double")
+        for times in (500, 1e6):
+            yield finer(conv_case(self.op, self.kind, (3, 5, 7), 6, (1, 1)), times)
+            yield finer(conv_case(self.op, self.kind, (3, 5, 7), 6, (1, 1), rounding="double"), times)
 
 
 def columns_bytes(w: Window, chunk: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from toolkit.kernels.conv2d_s8_mve import Conv2dS8Mve
-from toolkit.kernels.tile_mve import scales_fit
 from toolkit.lower.ir import Step
 from toolkit.ops.weighted import is_ternary
 
@@ -15,7 +14,7 @@ class Conv2dT2Mve(Conv2dS8Mve):
     kind = "ternary"
 
     def takes(self, step: Step) -> bool:
-        return is_ternary(step) and step.attrs.get("groups", 1) == 1 and scales_fit(step)
+        return is_ternary(step) and step.attrs.get("groups", 1) == 1
 
 
 KERNEL = Conv2dT2Mve()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import CHANNELS, LANES, constants, rounded_up, scales_fit
+from toolkit.kernels.fine_cases import finer
+from toolkit.kernels.tile_mve import CHANNELS, LANES, are_large, constants, rounded_up
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv_cases import conv_case
@@ -33,7 +35,7 @@ class DepthwiseConv2dS8Mve(Kernel):
         w = window_of(step)
         fits = w.kernel_h * w.kernel_w <= _MOST_TAPS and _pitch(w) <= _LARGEST_PITCH
         dense = (w.dilation_h, w.dilation_w) == (1, 1)
-        return fits and dense and w.out_c >= CHANNELS and scales_fit(step, channel_axis=2)
+        return fits and dense and w.out_c >= CHANNELS
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
@@ -43,7 +45,8 @@ class DepthwiseConv2dS8Mve(Kernel):
         weight = emitter.constant("weight", pack_groups(folded))
         order = emitter.constant("order", slot_order(w.kernel_h, w.kernel_w))
         taps, bounds = w.kernel_h * w.kernel_w, f"{folded.zero_point}, {folded.low}, {folded.high}"
-        fields = f"{{(const int8_t *){weight}, {order}, {taps}, {-(-taps // LANES)}, {w.out_c}, {bounds}}}"
+        sizes = f"{taps}, {-(-taps // LANES)}, {w.out_c}, {40 if are_large(folded) else 36}"
+        fields = f"{{(const int8_t *){weight}, {order}, {sizes}, {bounds}}}"
         layer = emitter.local("tk_depthwise_mve", "depthwise", fields)
         twice, size = str(int(step.rounding == "double")), str(_plane_bytes(w))
         arguments = [
@@ -73,6 +76,8 @@ class DepthwiseConv2dS8Mve(Kernel):
         yield conv_case(name, "int8", (9, 5, 6), 6, (5, 5), stride=(2, 1), pads=((2, 2), (2, 2)))
         yield conv_case(name, "int8", (7, 6, 8), 8, (2, 2), stride=(3, 3), rounding="double")
         yield conv_case(name, "int8", (12, 4, 1), 8, (10, 3), pads=((4, 5), (1, 1)))
+        for times in (500, 1e6):
+            yield finer(conv_case(name, "int8", (4, 3, 9), 9, (3, 3), rounding="double"), times)
 
 
 def pack_groups(folded: Folded) -> np.ndarray:
@@ -86,10 +91,8 @@ def pack_groups(folded: Folded) -> np.ndarray:
     for start in range(0, channels, CHANNELS):
         some = slice(min(start, channels - CHANNELS), min(start, channels - CHANNELS) + CHANNELS)
         multiplier, shift = (np.broadcast_to(n, channels)[some] for n in (folded.multiplier, folded.shift))
-        part = Folded(
-            runs[some], folded.bias[some], multiplier, shift, folded.zero_point, folded.low, folded.high
-        )
-        groups.append(np.concatenate([runs[some].ravel(), constants(part).ravel()]))
+        part = replace(folded, bias=folded.bias[some], multiplier=multiplier, shift=shift)
+        groups.append(np.concatenate([runs[some].ravel(), constants(part, are_large(folded)).ravel()]))
     return np.concatenate(groups).view("<u4").astype(np.uint32)
 
 
@@ -108,7 +111,8 @@ def _row_function(step: Step) -> str:
     """Return the C function for rows of four channels at a time, or 0 where none fits."""
     w = window_of(step)
     apart = w.kernel_h * w.stride_w
-    if w.in_c != w.out_c or apart not in _STEPS or w.kernel_h * w.kernel_w > LANES:
+    fits = w.in_c == w.out_c and apart in _STEPS and w.kernel_h * w.kernel_w <= LANES
+    if not fits or are_large(fold(step, channel_axis=2)):
         return "0"
     return f"tk_depthwise_row_{'twice' if step.rounding == 'double' else 'once'}_{apart}_mve"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import function_name, lanes_of, matrix_fields, rounded_up, scales_fit
+from toolkit.kernels.tile_mve import function_name, lanes_of, matrix_fields, rounded_up
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.weighted import fold, is_int8
@@ -18,7 +18,7 @@ class FullyConnectedS8Mve(Kernel):
     rank = 2
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and scales_fit(step)
+        return is_int8(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         channels, depth = step.inputs[1].shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from toolkit.kernels.fully_connected_s8_mve import FullyConnectedS8Mve
-from toolkit.kernels.tile_mve import scales_fit
 from toolkit.lower.ir import Step
 from toolkit.ops.weighted import is_ternary
 
@@ -14,7 +13,7 @@ class FullyConnectedT2Mve(FullyConnectedS8Mve):
     name = "tk_fully_connected_t2_mve"
 
     def takes(self, step: Step) -> bool:
-        return is_ternary(step) and scales_fit(step)
+        return is_ternary(step)
 
 
 KERNEL = FullyConnectedT2Mve()

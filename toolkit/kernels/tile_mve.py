@@ -18,21 +18,31 @@ def rounded_up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def scales_fit(step: Step, channel_axis: int = 0) -> bool:
-    """True when every real multiplier is below one half, as ``tk_requantize_mve`` needs it."""
-    folded = fold(step, channel_axis)
-    return bool((folded.shift[folded.multiplier != 0] >= 32).all())
+def are_large(folded: Folded) -> bool:
+    """True when some real multiplier is one half or more: such sums go to the left before they are multiplied."""
+    return bool((folded.shift[folded.multiplier != 0] < 32).any())
 
 
-def constants(folded: Folded) -> np.ndarray:
-    """Return (tiles, 36) bytes: four biases, four multipliers, four shifts to the left as int8."""
+def constants(folded: Folded, large: bool) -> np.ndarray:
+    """Return (tiles, bytes): four biases, four multipliers, four shifts to the left as int8: 36 bytes.
+
+    Where the layer's scales ``are_large``, four more int8: how far the sum goes to the left before that.
+    See ``tk_requantize_mve.h``.
+    """
     channels = len(folded.bias)
     pad = (0, -channels % CHANNELS)
-    multiplier = np.broadcast_to(folded.multiplier, channels)
-    shift = np.where(multiplier == 0, -1, 31 - np.broadcast_to(folded.shift, channels))
-    words = [np.pad(data, pad).astype("<i4").reshape(-1, CHANNELS) for data in (folded.bias, multiplier)]
-    shifts = np.pad(shift, pad, constant_values=-1).astype(np.int8).reshape(-1, CHANNELS)
-    return np.hstack([*(np.ascontiguousarray(w).view(np.int8) for w in words), shifts])
+    multiplier, shift = (np.broadcast_to(n, channels) for n in (folded.multiplier, folded.shift))
+    parts = [
+        np.pad(data, pad).astype("<i4").reshape(-1, CHANNELS).view(np.int8)
+        for data in (folded.bias, multiplier)
+    ]
+    shift = np.where(multiplier == 0, 32, shift)
+    least = 31 if folded.rounding == "double" else 32  # rounding once needs a bit to round
+    shifts = [31 - np.maximum(shift, least)]
+    if large:
+        shifts.append(np.maximum(least - shift, 0))
+    parts += [np.pad(n, pad).astype(np.int8).reshape(-1, CHANNELS) for n in shifts]
+    return np.hstack(parts)
 
 
 def pack_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
@@ -63,7 +73,9 @@ def _padded(matrix: np.ndarray, lanes: int) -> np.ndarray:
 def _tiles(rows: np.ndarray, folded: Folded) -> np.ndarray:
     """Join (tiles, 4, chunks, 16) bytes, chunks outermost in a tile, with the tiles' constants."""
     weights = np.ascontiguousarray(rows.transpose(0, 2, 1, 3)).view(np.int8).reshape(len(rows), -1)
-    return np.hstack([weights, constants(folded)]).view("<u4").astype(np.uint32).reshape(-1)
+    return (
+        np.hstack([weights, constants(folded, are_large(folded))]).view("<u4").astype(np.uint32).reshape(-1)
+    )
 
 
 def lanes_of(step: Step) -> int:
@@ -83,6 +95,9 @@ def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitt
 
 def function_name(what: str, step: Step) -> str:
     """Return the C function that computes a ``what`` (pixel or row) of the step: see ``tk_row_mve.h``."""
+    weights = "t2" if is_ternary(step) else "s8"
     twice = "_twice" if step.rounding == "double" else ""
+    if are_large(fold(step)):
+        return f"tk_{what}_{weights}_large{twice}_mve"
     ragged = "_ragged" if step.output.shape[-1] % CHANNELS else ""
-    return f"tk_{what}_{'t2' if is_ternary(step) else 's8'}{twice}{ragged}_mve"
+    return f"tk_{what}_{weights}{twice}{ragged}_mve"
