@@ -184,6 +184,36 @@ def tflite_operators() -> str:
     return table(("operator", "what"), rows)
 
 
+def onnx_operators() -> str:
+    """Return one row per group of operators that is read from an ``.onnx`` file."""
+    import importlib
+    import pkgutil
+
+    from toolkit.program.onnx import operators
+    from toolkit.program.onnx.qoperator import EXPANSIONS
+
+    rows = []
+    for found in pkgutil.iter_modules(operators.__path__):
+        module = importlib.import_module(f"{operators.__name__}.{found.name}")
+        if module.RULES:
+            rows.append((_plain(module.__doc__), _operator_names(module.RULES)))
+    rows.append(
+        ("Operators on integers, as ONNX Runtime's quantizer writes them", _operator_names(EXPANSIONS))
+    )
+    return table(("group", "operators"), rows)
+
+
+def _plain(text: str | None) -> str:
+    return (text or "").strip().split("\n")[0].rstrip(".")
+
+
+def _operator_names(names: Iterable[str]) -> str:
+    """Return operators without their domain, each once: `Gelu` is read from two."""
+    return ", ".join(
+        f"`{name}`" for name in dict.fromkeys(n.split("::")[-1] for n in names if "toolkit::" not in n)
+    )
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "targets": targets_table,
     "targets-details": targets_details,
@@ -196,4 +226,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "models": models_table,
     "datasets": datasets_table,
     "tflite-operators": tflite_operators,
+    "onnx-operators": onnx_operators,
 }
