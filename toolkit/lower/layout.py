@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.regroup import sink
 from toolkit.ops import operators
 
 TO_LAST = (0, 2, 3, 1)  # NHWC axis i is NCHW axis TO_LAST[i]
@@ -205,25 +206,38 @@ def _cost(value: Value, dims: tuple[int, ...]) -> int:
 
 
 def _sink_below_reshape(model: Model, step: Step) -> bool:
-    """A reshape of a permute, that only adds or drops axes of size 1, is a permute of a reshape."""
+    """A reshape of a permute is a permute of a reshape, where the axes it joins lie together in the source too.
+
+    Where they do not, the source is permuted first, if in return what reads the reshape need not be permuted.
+    """
     turn = _turn_behind(model, step.inputs[0]) if step.op == "reshape" else None
-    shape = step.output.shape
-    if turn is None or [n for n in turn.output.shape if n != 1] != [n for n in shape if n != 1]:
+    if turn is None:
         return False
-    source = turn.inputs[0]
-    long = [d for d in turn.attrs["dims"] if source.shape[d] != 1]
-    out_long = [axis for axis, size in enumerate(shape) if size != 1]
-    ones = [axis for axis, size in enumerate(shape) if size == 1]
-    order = (*ones, *(out_long[i] for i in np.argsort(long)))  # axis i of the reshape is output axis order[i]
-    reshaped = _permuted(replace(step.output, quant=source.quant), order, f"{step.output.name}_turned")
-    dims = tuple(int(i) for i in np.argsort(order))
+    source, out = turn.inputs[0], step.output
+    sunk = sink(source.shape, turn.attrs["dims"], out.shape)
+    reshaped = replace(out, name=f"{out.name}_turned", shape=sunk.shape, quant=source.quant)
+    if sunk.before is not None and not (_cost(reshaped, sunk.dims) and _undone(model, out, sunk.dims)):
+        return False
+    made: list[Step] = []
+    if sunk.before is not None:
+        grouped = _permuted(source, sunk.before, f"{source.name}_grouped")
+        made.append(_permute_step(source, sunk.before, grouped, step.name))
+        source = grouped
+    made.append(Step("reshape", step.name, [source], reshaped))
+    made.append(_permute_step(reshaped, sunk.dims, out, step.name))
     place = model.steps.index(step)
-    model.steps[place : place + 1] = [
-        Step("reshape", step.name, [source], reshaped),
-        _permute_step(reshaped, dims, step.output, step.name),
-    ]
+    model.steps[place : place + 1] = made
     _drop_unread(model, turn)
     return True
+
+
+def _undone(model: Model, value: Value, dims: tuple[int, ...]) -> bool:
+    """True when all that read ``value`` permute it, and a permute by ``dims`` in front of theirs moves nothing."""
+    readers = model.consumers(value)
+    shape = tuple(value.shape[i] for i in np.argsort(dims))
+    both = [tuple(dims[d] for d in s.attrs["dims"]) for s in readers if s.op == "permute"]
+    turned = replace(value, shape=shape)
+    return bool(readers) and len(both) == len(readers) and not any(_cost(turned, order) for order in both)
 
 
 def _into_fully_connected(model: Model, step: Step) -> bool:

@@ -21,7 +21,7 @@ def read_operands(node: Any, reader: Reader) -> tuple[list[Value], list[Step]]:
     rank = len(node.meta["val"].shape)
     operands, steps = [], []
     for arg in node.args[:2]:
-        value = real_input(arg, reader)
+        value = _operand(arg, reader)
         if value.data is not None:
             value = with_rank(value, rank)
         elif len(value.shape) < rank:
@@ -35,6 +35,14 @@ def read_operands(node: Any, reader: Reader) -> tuple[list[Value], list[Step]]:
     return operands, steps
 
 
+def _operand(arg: Any, reader: Reader) -> Value:
+    """Return an operand; a constant of whole numbers counts as real ones, as torch has it."""
+    value = reader.value(arg)
+    if value.data is not None and value.quant is None and value.dtype.startswith(("int", "uint", "bool")):
+        return Value(value.name, value.shape, data=value.data.astype(np.float32))
+    return real_input(arg, reader)
+
+
 def with_rank(value: Value, rank: int) -> Value:
     """Give a constant leading axes of size 1, so that its axes are the activation's."""
     assert value.data is not None
@@ -45,7 +53,9 @@ def with_rank(value: Value, rank: int) -> Value:
 def integer_operands(step: Step) -> list[Value]:
     """Return both inputs; a constant of an integer step becomes symmetric integers of the output's type."""
     dtype = step.output.dtype
-    return [_integer_constant(value, dtype) if step.output.quant is not None else value for value in step.inputs]
+    return [
+        _integer_constant(value, dtype) if step.output.quant is not None else value for value in step.inputs
+    ]
 
 
 def _integer_constant(value: Value, dtype: str) -> Value:
