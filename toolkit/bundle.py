@@ -86,6 +86,8 @@ def export(
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
     loaded = load(source, calibration=calibration, keep_float=keep_float)
+    for note in loaded.notes:
+        progress(note)
     rounding = rounding or loaded.rounding
     model = lower(loaded.program, rounding=rounding)
     model.name = prefix

@@ -108,8 +108,16 @@ def read(data: bytes, folder: Path, compile_it: bool = False) -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Import all that reading and compiling need, which on a busy machine takes longer than any file may."""
+    path = tmp_path_factory.mktemp("first") / "fine.tflite"
+    path.write_bytes(NETWORK)
+    lower(tflite.read(path).program())
+
+
 @pytest.fixture(autouse=True)
-def _little_memory() -> object:
+def _little_memory(_imported: None) -> object:
     """Let no read allocate what a lying size asks for."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
@@ -254,6 +262,19 @@ def test_an_open_size_other_than_the_batch(tmp_path: Path) -> None:
     assert read(open_batch, tmp_path, compile_it=True) == ""
     open_length = files.write(nodes, [x], [y], files.Tweaks(open_sizes={"x": [-1, -1, 6]}))
     assert "fixed input shape" in read(open_length, tmp_path)
+
+
+def test_a_few_bytes_that_describe_a_monster(tmp_path: Path) -> None:
+    huge, many = int8("x", (1, 2**25)), [int8(f"y{i}", (1, 1)) for i in range(300)]
+    assert "smaller input" in read(files.one("RELU", [huge], int8("y", (1, 2**25))), tmp_path)
+    unpacked = files.one("UNPACK", [int8("x", (300, 1, 1))], many, options("Unpack", axis=0, num=300))
+    assert "300 outputs" in read(unpacked, tmp_path)
+    x, y = int8("x", (1, 4000, 4000, 1)), int8("y", (1, 3001, 3001, 1))
+    weight = files.per_channel_weight("w", np.ones((1, 1000, 1000, 1), np.int8), np.ones(1), 0)
+    table = _conv_options("Conv2D", 1)
+    table.padding = schema.Padding.VALID
+    data = files.one("CONV_2D", [x, weight], y, table, 3)
+    assert "its windows hold" in read(data, tmp_path)
 
 
 def test_two_graphs(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class ImportedGraph:
     outputs: list[str]
     layers: list[ImportedLayer]
     quantized: bool  # False: float32, to be quantized with the user's data
+    notes: list[str] = field(default_factory=list)  # what was decided for the user
 
     def program(self) -> ExportedProgram:
         """Return the exported program: constants are called ``<layer>.<constant>``.

@@ -28,6 +28,7 @@ class Source:
     quantized_here: bool = False  # by `load`, with the user's data
     inputs: list[str] = field(default_factory=list)  # what the file calls them; empty for a .pt2
     outputs: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what reading it decided for the user
 
 
 def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool = False) -> Source:
@@ -73,9 +74,11 @@ def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool 
     program = graph.program()
     if calibration is None:
         rounding = rounding if graph.quantized else "single"
-        return Source(path, program, rounding, kind, inputs=inputs, outputs=outputs)
+        return Source(path, program, rounding, kind, inputs=inputs, outputs=outputs, notes=graph.notes)
     program = quantize_ptq(program, calibration)
-    return Source(path, program, "single", kind, quantized_here=True, inputs=inputs, outputs=outputs)
+    return Source(
+        path, program, "single", kind, quantized_here=True, inputs=inputs, outputs=outputs, notes=graph.notes
+    )
 
 
 def _read(kind: str, path: Path) -> tuple[ImportedGraph, str]:

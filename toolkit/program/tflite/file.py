@@ -15,8 +15,9 @@ from toolkit.program.tflite.tables import Tables
 
 MOST_OPERATORS = 2048
 MOST_TENSORS = 8 * MOST_OPERATORS
+MOST_OPERANDS = 256  # of one operator
 MOST_AXES = 8
-MOST_ELEMENTS = 2**28
+MOST_ELEMENTS = 2**24  # of an activation; what a constant has is in the file
 ITEM_BITS = {
     "float32": 32,
     "float16": 16,
@@ -144,7 +145,7 @@ class _Parser:
         name = tables.text(table, "Name") or f"tensor_{index}"
         where = f"tensor {index} ({name[:80]})"
         shape = tuple(int(n) for n in self._few(table, "Shape", where))
-        if min(shape, default=0) < 0 or prod(shape) > MOST_ELEMENTS:
+        if min(shape, default=0) < 0:
             raise tables.damaged(f"{where} has shape {list(shape)}")
         signature = self._few(table, "ShapeSignature", where)
         if len(signature) not in (0, len(shape)):
@@ -160,6 +161,12 @@ class _Parser:
                 f"{where} lies in another file", at=tables.path, fix="convert the model into one file"
             )
         data = self._data(where, tables.field(table, "Buffer"), shape, dtype)
+        if data is None and prod(shape) > MOST_ELEMENTS:
+            raise ToolkitError(
+                f"{where} of shape {list(shape)} has more than {MOST_ELEMENTS:,} elements",
+                at=tables.path,
+                fix="convert the model for a smaller input",
+            )
         quant = self._quantization(where, tables.field(table, "Quantization"), shape, dtype)
         dynamic = tuple(axis for axis, size in enumerate(signature) if size < 0)
         return Tensor(
@@ -258,6 +265,8 @@ class _Parser:
     def _some(self, table: Any, name: str, where: str) -> list[Tensor | None]:
         """Return the tensors that a vector of indices names; -1 is None."""
         indices = self.tables.numbers(table, name, 4)
+        if len(indices) > MOST_OPERANDS:
+            raise self.tables.damaged(f"{where} has {len(indices):,} {name.lower()}")
         if len(indices) and not (indices.min() >= -1 and indices.max() < len(self.tensors)):
             raise self.tables.damaged(
                 f"{where} names tensor {int(indices.max())} of {len(self.tensors)}"

@@ -66,7 +66,9 @@ class _Importer:
                 raise damaged(f"nothing computes the output {tensor}")
         inputs = [ImportedTensor(names[t.index], t.shape, t.dtype) for t in file.inputs]
         quantized = any(t.quant is not None for layer in self.layers.values() for t in layer.op.outputs)
-        return ImportedGraph(inputs, [names[tensor.index] for tensor in file.outputs], layers, quantized)
+        outputs = [names[tensor.index] for tensor in file.outputs]
+        notes = [f"{t.name}: the open batch size is taken as 1" for t in file.inputs if t.dynamic]
+        return ImportedGraph(inputs, outputs, layers, quantized, notes)
 
     def _convert(self, operator: Operator) -> None:
         op = Op(operator, [self._resolved(operator, tensor) for tensor in operator.inputs], self.file.tables)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch.nn import functional as F
 
@@ -9,6 +11,8 @@ from toolkit.program.tflite.fused import bounded, fused_bounds
 from toolkit.program.tflite.layout import before_and_after, check_image, same_padding, to_first, to_last
 from toolkit.program.tflite.op import Constant, Layer, Op, Unsupported
 from toolkit.program.tflite.weights import bias_of, weight_of
+
+MOST_WINDOW_VALUES = 2**27
 
 
 def conv_2d(op: Op) -> Layer:
@@ -34,6 +38,7 @@ def depthwise_conv_2d(op: Op) -> Layer:
 
 
 def _convolution(op: Op, weight: Constant, groups: int) -> Layer:
+    _check_windows(op, weight)
     stride = op.sizes("StrideH", "StrideW")
     dilation = op.sizes("DilationHFactor", "DilationWFactor")
     same, bounds = same_padding(op), fused_bounds(op)
@@ -55,6 +60,13 @@ def _convolution(op: Op, weight: Constant, groups: int) -> Layer:
     return op.layer(compute, op.input(0), weight=weight, bias=bias_of(op, 2, weight))
 
 
+def _check_windows(op: Op, weight: Constant) -> None:
+    """Check that the windows of all pixels, side by side, are no monster: the reference lays them out so."""
+    values = prod(op.output.shape[1:3]) * prod(weight.data.shape[1:])
+    if values > MOST_WINDOW_VALUES:
+        raise Unsupported(f"its windows hold {values:,} values, more than {MOST_WINDOW_VALUES:,}")
+
+
 def transpose_conv(op: Op) -> Layer:
     """Inputs: output shape, weight (O, H, W, I), activation, bias."""
     op.inputs = [op.inputs[i] if i < len(op.inputs) else None for i in (2, 1, 3, 0)]  # as conv_2d has them
@@ -63,6 +75,7 @@ def transpose_conv(op: Op) -> Layer:
         raise op.damaged(f"an output of {len(out_sizes)} axes")
     weight = weight_of(op, 1, 0, (3, 0, 1, 2))
     stride, same, bounds = op.sizes("StrideH", "StrideW"), same_padding(op), fused_bounds(op)
+    _check_windows(op, weight)
     pads, more = [], []
     for size, out, kernel, step in zip(sizes, out_sizes[1:3], weight.data.shape[2:], stride, strict=True):
         surplus = (size - 1) * step + kernel - out

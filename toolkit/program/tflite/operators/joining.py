@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from toolkit.program.tflite.fused import bounded, fused_bounds
 from toolkit.program.tflite.op import Layer, Op, Unsupported
 
+MOST_MIRRORED = 64
+
 
 def concatenation(op: Op) -> Layer:
     """Tensors of one scale, side by side along an axis."""
@@ -155,6 +157,8 @@ def mirror_pad(op: Op) -> Layer:
     x, flat = op.input(0), _pads(op)
     twice = int(op.option("Mode"))  # 1: the edge itself is repeated, too
     sides = list(zip(flat[-2::-2], flat[::-2], strict=True))
+    if max(flat) > MOST_MIRRORED:
+        raise Unsupported(f"more than {MOST_MIRRORED} values on a side")
     if any(max(side) > size - 1 + twice for side, size in zip(sides, x.shape, strict=True)):
         raise op.damaged(f"padding {sides} of {list(x.shape)}")
 
