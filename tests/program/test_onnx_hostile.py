@@ -333,11 +333,35 @@ def test_constants_that_would_fill_the_memory(nodes: list[onnx.NodeProto], tmp_p
     assert time.monotonic() - started < 5
 
 
-def test_activations_that_would_fill_the_memory(tmp_path: Path) -> None:
-    model = files.model(
-        [files.node("Expand", ["x", "s"], ["y"])], {"x": [1, 1]}, ["y"], {"s": np.array([2**20, 2**20])}
-    )
-    refused(model, tmp_path, "larger than")
+GROWING = {
+    "expand": files.node("Expand", ["x", "expanded"], ["y"]),
+    "overflow": files.node("Expand", ["x", "overflowing"], ["y"]),
+    "tile": files.node("Tile", ["x", "expanded"], ["y"]),
+    "pad": files.node("Pad", ["x", "pads"], ["y"]),
+    "resize": files.node("Resize", ["x", "", "scales"], ["y"], mode="nearest"),
+    "pool": files.node("MaxPool", ["x"], ["y"], kernel_shape=[1, 1], pads=[2**40] * 4),
+    "transposed": files.node("ConvTranspose", ["x", "w"], ["y"], strides=[2**30, 2**30]),
+    "lstm": files.node("LSTM", ["sequence", "w", "w"], ["y"], hidden_size=2**40),
+}
+
+
+@pytest.mark.parametrize("node", GROWING.values(), ids=GROWING)
+def test_activations_that_would_fill_the_memory(node: onnx.NodeProto, tmp_path: Path) -> None:
+    constants = {
+        "expanded": np.array([1, 1, 2**20, 2**20]),
+        "overflowing": np.array([1, 1, 2**62, 4]),
+        "pads": np.array([0, 0, 0, 0, 0, 0, 2**40, 2**40]),
+        "scales": np.array([1, 1, 60000, 60000], np.float32),
+        "w": np.ones((1, 1, 3, 3), np.float32),
+    }
+    shapes = {"x": [1, 1, 8, 8]} if "x" in node.input else {"sequence": [2, 1, 3]}
+    if node.op_type == "Expand":
+        shapes = {"x": [1, 1, 1, 1]}
+    if node.op_type == "LSTM":
+        constants["w"] = np.ones((1, 4, 3), np.float32)
+    started = time.monotonic()
+    refused(files.model([node], shapes, ["y"], constants), tmp_path, "cannot be imported")
+    assert time.monotonic() - started < 5
 
 
 def test_sequences_are_unrolled_only_so_far(tmp_path: Path) -> None:

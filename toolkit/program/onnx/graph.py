@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +175,7 @@ class GraphReader:
             self._evaluate(raw, tensors)
         except UnsupportedError as problem:
             self._cannot(raw, str(problem))
-        except (ValueError, IndexError, KeyError, TypeError, ArithmeticError) as error:
+        except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, MemoryError) as error:
             self._cannot(raw, f"its inputs and attributes do not fit together: {_first_line(error)}")
 
     def _cannot(self, raw: RawNode, why: str) -> None:
@@ -230,7 +231,7 @@ class GraphReader:
             raise UnsupportedError(f"its shapes do not fit together: {_first_line(error)}") from error
         outputs = computed if isinstance(computed, tuple) else (computed,)
         for output in outputs:
-            if output.numel() * output.element_size() > MAX_BYTES:
+            if prod(output.shape) * output.element_size() > MAX_BYTES:  # torch's own count may overflow
                 raise UnsupportedError(
                     f"an output of shape {list(output.shape)}, larger than {MAX_BYTES >> 20} MiB"
                 )

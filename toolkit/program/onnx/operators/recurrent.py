@@ -148,10 +148,11 @@ def _weights(
             raise UnsupportedError(f"{what} is computed at run time")
     rows, inputs = _GATES[kind] * hidden, node.x.shape[2]
     w, r = real(node.input(1)), real(node.input(2))
-    b = np.zeros((directions, 2 * rows), np.float32) if node.optional(3) is None else real(node.input(3))
-    expected = ((directions, rows, inputs), (directions, rows, hidden), (directions, 2 * rows))
-    if (w.shape, r.shape, b.shape) != expected:
+    if (w.shape, r.shape) != ((directions, rows, inputs), (directions, rows, hidden)):
         raise UnsupportedError(f"weights of shape {list(w.shape)} and {list(r.shape)}")
+    b = np.zeros((directions, 2 * rows), np.float32) if node.optional(3) is None else real(node.input(3))
+    if b.shape != (directions, 2 * rows):
+        raise UnsupportedError(f"biases of shape {list(b.shape)}")
     bias, r_bias = b[i, :rows].copy(), b[i, rows:]
     if kind != "GRU":
         return {"w": w[i], "bias": bias + r_bias, "r": r[i]}

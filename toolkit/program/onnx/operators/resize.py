@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from toolkit.program.onnx.node import Computed, Node, Tensor, apply, axis_of
 from toolkit.program.onnx.refusal import UnsupportedError
 
+_MAX_SIZE = 1 << 16  # of an axis
+
 
 def _resize(node: Node) -> Computed | Tensor:
     rank = len(node.x.shape)
@@ -51,7 +53,7 @@ def _upsample(node: Node) -> Computed | Tensor:
 def _resized(node: Node, out: list[int], scales: list[float]) -> Computed | Tensor:
     shape, mode = node.x.shape, node.text("mode", "nearest")
     where = node.text("coordinate_transformation_mode", "half_pixel")
-    if min(out, default=1) < 1:
+    if min(out, default=1) < 1 or max(*out, *shape) > _MAX_SIZE:
         raise UnsupportedError(f"an output of shape {out}")
     if out == list(shape):
         return node.x
