@@ -16,6 +16,14 @@ typedef struct {
     int32_t tile_h, tile_w;
 } tk_depthwise_layer;
 
+#if defined(__clang__)
+#define TK_UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define TK_UNROLLED _Pragma("GCC unroll 8")
+#else
+#define TK_UNROLLED
+#endif
+
 TK_INLINE uint32_t tk_load_lanes(const int16_t *p) {
 #if defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
     uint32_t word;
@@ -41,7 +49,7 @@ TK_INLINE void tk_depthwise_any_dsp(const int16_t *planes, int32_t c, const tk_d
                 const uint32_t *taps = layer->taps + o * w->kernel_h * pairs;
                 int32_t first = layer->bias[o], second = first;
                 TK_ROLLED for (int32_t i = 0; i < w->kernel_h; ++i) {
-                    for (int32_t j = 0; j < pairs; ++j) {
+                    TK_UNROLLED for (int32_t j = 0; j < pairs; ++j) {
                         const uint32_t tap = *taps++;
                         first = tk_smlad(tap, tk_load_lanes(p + x * w->stride_w + 2 * j), first);
                         second = tk_smlad(tap, tk_load_lanes(p + other * w->stride_w + 2 * j), second);

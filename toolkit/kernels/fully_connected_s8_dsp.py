@@ -22,14 +22,18 @@ class FullyConnectedS8Dsp(Kernel):
         return is_int8(step) and part_groups(fold(step)) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        channels, depth = step.inputs[1].shape
-        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        matrix = folded.weight.reshape(channels, depth)
-        w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
-        shape = [str(step.output.size // channels), str(depth), str(channels), str(part_groups(folded))]
-        return Call(self.name, [x, w, bias, requant, y, *shape])
+        return two_row_call(step, fold(step), emitter)
+
+
+def two_row_call(step: Step, folded: Folded, emitter: Emitter) -> Call:
+    """Return the call that multiplies rows of the input by the weight as a matrix, (channels, depth)."""
+    channels = folded.weight.shape[0]
+    x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+    requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+    matrix = folded.weight.reshape(channels, -1)
+    w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
+    shape = (step.output.size // channels, matrix.shape[1], channels, part_groups(folded))
+    return Call(FullyConnectedS8Dsp.name, [x, w, bias, requant, y, *map(str, shape)])
 
 
 def part_groups(folded: Folded) -> int:

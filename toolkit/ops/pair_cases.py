@@ -47,6 +47,14 @@ def plain_cases() -> Iterator[Case]:
         yield _scaled(_conv((3, 5, 4), 6, (1, 1), rounding=rounding), 40.0)
 
 
+def single_pixel_cases() -> Iterator[Case]:
+    """Yield convolutions of the whole input to one pixel."""
+    for rounding in ROUNDINGS:
+        yield _conv((1, 1, 20), 6, (1, 1), rounding=rounding)
+        yield _conv((3, 4, 5), 3, (3, 4), rounding=rounding)
+        yield _extreme((1, 1, 1100), 2, -128, 127, rounding)
+
+
 def depthwise_cases() -> Iterator[Case]:
     """Yield depthwise 3x3: strides, edges, tiles and strips with remainders, channels beyond a multiple of 4."""
     shapes = [
