@@ -18,7 +18,16 @@ TK_INLINE void tk_gather_simd(const int8_t *input, int32_t y, int32_t x, int32_t
         }
         return;
     }
-    tk_im2col_s8(input, y, x, zero_point, column, w);
+    if (w->dilation_w != 1) {
+        tk_im2col_s8(input, y, x, zero_point, column, w);
+        return;
+    }
+    for (int32_t i = 0; i < w->kernel_h; ++i) {
+        const tk_taps taps = tk_row_taps(input, top, left, i, w);
+        column = tk_fill_simd(column, zero_point, taps.before * w->in_c);
+        column = tk_copy_simd(column, taps.from, taps.inside * w->in_c);
+        column = tk_fill_simd(column, zero_point, (w->kernel_w - taps.before - taps.inside) * w->in_c);
+    }
 }
 
 /* As tk_conv2d_s8, four pixels by eight output channels at a time, with the constants of tk_matrix_s8. `scratch` holds

@@ -38,7 +38,7 @@ TK_INLINE int8_t *tk_copy_places(const int8_t *from, int32_t places, int8_t *to,
             continue;
         }
         int8_t *copy = to;
-        for (int32_t c = 0; c < w->in_c; ++c) copy = tk_fill_s8(copy, from[c], multiplier);
+        for (int32_t c = 0; c < w->in_c; ++c) copy = tk_fill_simd(copy, from[c], multiplier);
     }
     return to;
 }
@@ -51,12 +51,12 @@ TK_INLINE void tk_copy_band(const int8_t *input, int32_t top, int32_t zero_point
     for (int32_t i = 0; i < w->kernel_h; ++i) {
         const int32_t row = top + i * w->dilation_h;
         if (row < 0 || row >= w->in_h) {
-            to = tk_fill_s8(to, zero_point, band->width * band->stride);
+            to = tk_fill_simd(to, zero_point, band->width * band->stride);
             continue;
         }
-        to = tk_fill_s8(to, zero_point, before * band->stride);
+        to = tk_fill_simd(to, zero_point, before * band->stride);
         to = tk_copy_places(input + row * w->in_w * w->in_c, inside, to, band->stride, w);
-        to = tk_fill_s8(to, zero_point, behind * band->stride);
+        to = tk_fill_simd(to, zero_point, behind * band->stride);
     }
 }
 

@@ -15,46 +15,46 @@ TK_AVX2_INLINE void tk_add_taps_avx2(__m256i *sum, __m256i weights, const int8_t
     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(weights, tk_two_taps_avx2(u, v)));
 }
 
-/* Two or four pixels, a literal. */
-TK_AVX2_INLINE void tk_pixels_avx2(const tk_depthwise_s8 *d, const int8_t *x, const int32_t *offset,
-                                   int32_t step, int8_t *output, int32_t out_step, const int32_t pixels) {
-    const int32_t channels = d->channels, stride = (channels + 7) & ~7;
-    for (int32_t o = 0; o < channels; o += 8) {
-        const tk_requant_avx2 q = tk_load_requant_avx2(d->requant, o);
-        const int8_t *w = d->weight + o;
-        const __m256i bias = tk_load_avx2(d->bias + o);
-        __m256i e = bias, f = bias, g = bias, h = bias;
-        for (int32_t t = 0; t < d->taps; t += 2, w += 2 * stride) {
-            const __m256i weights = tk_two_taps_avx2(w, w + stride);
-            const int8_t *const u = x + offset[t] + o, *const v = x + offset[t + 1] + o;
-            tk_add_taps_avx2(&e, weights, u, v);
-            tk_add_taps_avx2(&f, weights, u + step, v + step);
-            if (pixels == 2) continue;
-            tk_add_taps_avx2(&g, weights, u + 2 * step, v + 2 * step);
-            tk_add_taps_avx2(&h, weights, u + 3 * step, v + 3 * step);
-        }
-        int8_t *const to = output + o;
-        tk_requantize_avx2(e, &q, to, channels - o);
-        tk_requantize_avx2(f, &q, to + out_step, channels - o);
+/* Eight channels of two or four pixels, a literal. */
+TK_AVX2_INLINE void tk_pixels_avx2(const tk_depthwise_s8 *d, const tk_requant_avx2 *q, const int8_t *x,
+                                   const int32_t *offset, int32_t step, int8_t *to, int32_t out_step,
+                                   const int32_t pixels) {
+    const int32_t o = q->channel, count = d->channels - o, stride = (d->channels + 7) & ~7;
+    const int8_t *w = d->weight + o;
+    const __m256i bias = tk_load_avx2(d->bias + o);
+    __m256i e = bias, f = bias, g = bias, h = bias;
+    for (int32_t t = 0; t < d->taps; t += 2, w += 2 * stride) {
+        const __m256i weights = tk_two_taps_avx2(w, w + stride);
+        const int8_t *const u = x + offset[t] + o, *const v = x + offset[t + 1] + o;
+        tk_add_taps_avx2(&e, weights, u, v);
+        tk_add_taps_avx2(&f, weights, u + step, v + step);
         if (pixels == 2) continue;
-        tk_requantize_avx2(g, &q, to + 2 * out_step, channels - o);
-        tk_requantize_avx2(h, &q, to + 3 * out_step, channels - o);
+        tk_add_taps_avx2(&g, weights, u + 2 * step, v + 2 * step);
+        tk_add_taps_avx2(&h, weights, u + 3 * step, v + 3 * step);
     }
+    tk_requantize_avx2(e, q, to, count);
+    tk_requantize_avx2(f, q, to + out_step, count);
+    if (pixels == 2) return;
+    tk_requantize_avx2(g, q, to + 2 * out_step, count);
+    tk_requantize_avx2(h, q, to + 3 * out_step, count);
 }
 
 TK_AVX2_FUNCTION void tk_depthwise_s8_avx2(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
                                            int8_t *output) {
     const int32_t step = run->pixels > 1 ? run->step : 0, out_step = run->pixels > 1 ? d->channels : 0;
-    for (int32_t done = 0; done < run->pixels;) {
-        const tk_pixels next = tk_next_pixels(done, run->pixels);
-        const int8_t *const x = run->first + next.first * step;
-        int8_t *const to = output + next.first * out_step;
-        if (next.count == 4) {
-            tk_pixels_avx2(d, x, run->offset, step, to, out_step, 4);
-        } else {
-            tk_pixels_avx2(d, x, run->offset, step, to, out_step, 2);
+    for (int32_t o = 0; o < d->channels; o += 8) {
+        const tk_requant_avx2 q = tk_load_requant_avx2(d->requant, o);
+        for (int32_t done = 0; done < run->pixels;) {
+            const tk_pixels next = tk_next_pixels(done, run->pixels);
+            const int8_t *const x = run->first + next.first * step;
+            int8_t *const to = output + next.first * out_step + o;
+            if (next.count == 4) {
+                tk_pixels_avx2(d, &q, x, run->offset, step, to, out_step, 4);
+            } else {
+                tk_pixels_avx2(d, &q, x, run->offset, step, to, out_step, 2);
+            }
+            done = next.first + next.count;
         }
-        done = next.first + next.count;
     }
 }
 #endif

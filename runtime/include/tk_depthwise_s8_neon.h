@@ -18,45 +18,45 @@ TK_INLINE void tk_two_taps_neon(tk_eight_neon *sum, int8x8_t wu, int8x8_t wv, co
     sum->high = vaddw_high_s16(sum->high, products);
 }
 
-/* Two or four pixels, a literal. */
-TK_INLINE void tk_pixels_neon(const tk_depthwise_s8 *d, const int8_t *x, const int32_t *offset, int32_t step,
-                              int8_t *output, int32_t out_step, const int32_t pixels) {
-    const int32_t channels = d->channels, stride = (channels + 7) & ~7;
-    for (int32_t o = 0; o < channels; o += 8) {
-        const tk_requant_neon q = tk_load_requant_neon(d->requant, o);
-        const int8_t *w = d->weight + o;
-        const tk_eight_neon bias = {vld1q_s32(d->bias + o), vld1q_s32(d->bias + o + 4)};
-        tk_eight_neon e = bias, f = bias, g = bias, h = bias;
-        for (int32_t t = 0; t < d->taps; t += 2, w += 2 * stride) {
-            const int8x8_t wu = vld1_s8(w), wv = vld1_s8(w + stride);
-            const int8_t *const u = x + offset[t] + o, *const v = x + offset[t + 1] + o;
-            tk_two_taps_neon(&e, wu, wv, u, v);
-            tk_two_taps_neon(&f, wu, wv, u + step, v + step);
-            if (pixels == 2) continue;
-            tk_two_taps_neon(&g, wu, wv, u + 2 * step, v + 2 * step);
-            tk_two_taps_neon(&h, wu, wv, u + 3 * step, v + 3 * step);
-        }
-        int8_t *const to = output + o;
-        tk_requantize_neon(e.low, e.high, &q, d->requant, to, channels - o);
-        tk_requantize_neon(f.low, f.high, &q, d->requant, to + out_step, channels - o);
+/* Eight channels of two or four pixels, a literal. */
+TK_INLINE void tk_pixels_neon(const tk_depthwise_s8 *d, const tk_requant_neon *q, const int8_t *x,
+                              const int32_t *offset, int32_t step, int8_t *to, int32_t out_step,
+                              const int32_t pixels) {
+    const int32_t o = q->channel, count = d->channels - o, stride = (d->channels + 7) & ~7;
+    const int8_t *w = d->weight + o;
+    const tk_eight_neon bias = {vld1q_s32(d->bias + o), vld1q_s32(d->bias + o + 4)};
+    tk_eight_neon e = bias, f = bias, g = bias, h = bias;
+    for (int32_t t = 0; t < d->taps; t += 2, w += 2 * stride) {
+        const int8x8_t wu = vld1_s8(w), wv = vld1_s8(w + stride);
+        const int8_t *const u = x + offset[t] + o, *const v = x + offset[t + 1] + o;
+        tk_two_taps_neon(&e, wu, wv, u, v);
+        tk_two_taps_neon(&f, wu, wv, u + step, v + step);
         if (pixels == 2) continue;
-        tk_requantize_neon(g.low, g.high, &q, d->requant, to + 2 * out_step, channels - o);
-        tk_requantize_neon(h.low, h.high, &q, d->requant, to + 3 * out_step, channels - o);
+        tk_two_taps_neon(&g, wu, wv, u + 2 * step, v + 2 * step);
+        tk_two_taps_neon(&h, wu, wv, u + 3 * step, v + 3 * step);
     }
+    tk_requantize_neon(e.low, e.high, q, d->requant, to, count);
+    tk_requantize_neon(f.low, f.high, q, d->requant, to + out_step, count);
+    if (pixels == 2) return;
+    tk_requantize_neon(g.low, g.high, q, d->requant, to + 2 * out_step, count);
+    tk_requantize_neon(h.low, h.high, q, d->requant, to + 3 * out_step, count);
 }
 
 TK_INLINE void tk_depthwise_s8_neon(const tk_depthwise_s8 *d, const tk_depthwise_run *run, int8_t *output) {
     const int32_t step = run->pixels > 1 ? run->step : 0, out_step = run->pixels > 1 ? d->channels : 0;
-    for (int32_t done = 0; done < run->pixels;) {
-        const tk_pixels next = tk_next_pixels(done, run->pixels);
-        const int8_t *const x = run->first + next.first * step;
-        int8_t *const to = output + next.first * out_step;
-        if (next.count == 4) {
-            tk_pixels_neon(d, x, run->offset, step, to, out_step, 4);
-        } else {
-            tk_pixels_neon(d, x, run->offset, step, to, out_step, 2);
+    for (int32_t o = 0; o < d->channels; o += 8) {
+        const tk_requant_neon q = tk_load_requant_neon(d->requant, o);
+        for (int32_t done = 0; done < run->pixels;) {
+            const tk_pixels next = tk_next_pixels(done, run->pixels);
+            const int8_t *const x = run->first + next.first * step;
+            int8_t *const to = output + next.first * out_step + o;
+            if (next.count == 4) {
+                tk_pixels_neon(d, &q, x, run->offset, step, to, out_step, 4);
+            } else {
+                tk_pixels_neon(d, &q, x, run->offset, step, to, out_step, 2);
+            }
+            done = next.first + next.count;
         }
-        done = next.first + next.count;
     }
 }
 #endif

@@ -16,14 +16,25 @@
 #define TK_HAS_AVX2 /* not with GCC for Windows, whose stack is not aligned for 32-byte vectors */
 #endif
 
-/* Copy `count` bytes: a few moves where the count is a literal. */
-TK_INLINE int8_t *tk_copy_simd(int8_t *to, const int8_t *from, int32_t count) {
+/* Copy and fill bytes: a few moves where the count is a literal, and never one by one. */
 #if defined(__GNUC__) || defined(__clang__)
+TK_INLINE int8_t *tk_copy_simd(int8_t *to, const int8_t *from, int32_t count) {
     __builtin_memcpy(to, from, (size_t)count);
-#else
-    for (int32_t k = 0; k < count; ++k) to[k] = from[k];
-#endif
     return to + count;
 }
+TK_INLINE int8_t *tk_fill_simd(int8_t *to, int32_t value, int32_t count) {
+    __builtin_memset(to, value, (size_t)count);
+    return to + count;
+}
+#else
+TK_INLINE int8_t *tk_copy_simd(int8_t *to, const int8_t *from, int32_t count) {
+    for (int32_t k = 0; k < count; ++k) to[k] = from[k];
+    return to + count;
+}
+TK_INLINE int8_t *tk_fill_simd(int8_t *to, int32_t value, int32_t count) {
+    for (int32_t k = 0; k < count; ++k) to[k] = (int8_t)value;
+    return to + count;
+}
+#endif
 
 #endif

@@ -14,7 +14,6 @@ from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.weighted import fold, input_zero_point, requant_fields
 from toolkit.ops.window import Window, overlap_bytes, window_of
 
-PIXELS = 4  # at a time, those begun again included
 MOST_TAPS = 64  # TK_DEPTHWISE_TAPS
 
 
@@ -51,7 +50,9 @@ class DepthwiseConv2dS8Simd(Kernel):
         return window.kernel_h * _band_width(window) * -(-window.out_c // 8) * 8
 
     def overlap(self, step: Step, index: int) -> int | None:
-        return overlap_bytes(window_of(step), 1, 1, unit=PIXELS)
+        window = window_of(step)
+        # A row is made channel by channel: from the input itself, or from a copy made before its first pixel.
+        return overlap_bytes(window, 1, 1, unit=window.out_w if _is_direct(window) else 1)
 
     def cases(self) -> Iterable[Case]:
         yield from block_cases(self.op)
