@@ -165,3 +165,27 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         tflite.read(tmp_path / "m.tflite")
     assert error.value.exit_code == MISSING
     assert 'pip install "edge-toolkit[litert]"' in error.value.fix
+
+
+def test_a_float_lstm(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    units, depth, time = 4, 3, 5
+    x, y = Value("x", (1, time, depth)), Value("y", (1, time, units))
+
+    def floats(name: str, *shape: int) -> Value:
+        return Value(name, shape, data=rng.normal(0, 0.5, shape).astype(np.float32))
+
+    of_input = [floats(f"i{n}", units, depth) for n in range(4)]
+    of_state = [floats(f"r{n}", units, units) for n in range(4)]
+    biases = [floats(f"b{n}", units) for n in range(4)]
+    state, cell = Value("state", (1, units)), Value("cell", (1, units))
+    inputs = [x, *of_input, *of_state, None, None, None, *biases, None, None, state, cell, *[None] * 4]
+    table = options("UnidirectionalSequenceLSTM", fusedActivationFunction=4, timeMajor=False)
+    data = files.write(
+        [Node("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], table)],
+        [x],
+        [y],
+        Tweaks(variables={"state", "cell"}),
+    )
+    for sample in files.samples([x], 4):
+        files.assert_equal_to_litert(data, tmp_path, [sample])

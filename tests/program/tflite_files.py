@@ -40,6 +40,7 @@ class Tweaks:
 
     signature: dict[str, str] = field(default_factory=dict)  # name in the signature: name of the tensor
     open_sizes: dict[str, list[int]] = field(default_factory=dict)  # tensor's name: shape signature
+    variables: set[str] = field(default_factory=set)  # names of tensors that last
 
 
 def int8(name: str, shape: tuple[int, ...], scale: float = 0.05, zero_point: int = 3) -> Value:
@@ -100,6 +101,7 @@ def write(
     graph.tensors = [_tensor(value, buffers) for value in values]
     for tensor in graph.tensors:
         tensor.shapeSignature = tweaks.open_sizes.get(tensor.name.decode())
+        tensor.isVariable = tensor.name.decode() in tweaks.variables
     graph.inputs, graph.outputs = [index(v) for v in inputs], [index(v) for v in outputs]
     graph.name, model.version, model.subgraphs, model.buffers = b"main", 3, [graph], buffers
     if tweaks.signature:
