@@ -267,9 +267,16 @@ def _with_input(*shape: object, data_type: int = TensorProto.FLOAT) -> onnx.Mode
     return files.model([files.node("Relu", ["x"], ["y"])], {"x": shape}, ["y"], types={"x": data_type})
 
 
-def test_an_open_batch_becomes_1(tmp_path: Path) -> None:
-    for batch in ("N", None):
-        assert read(_with_input(batch, 3, 4), tmp_path).inputs[0].shape == (1, 3, 4)
+@pytest.mark.parametrize("batch", ["N", None])
+def test_an_open_batch_becomes_1(batch: str | None, tmp_path: Path) -> None:
+    model = _with_input(1, 3, 4)
+    dim = model.graph.input[0].type.tensor_type.shape.dim[0]
+    dim.Clear()
+    if batch:
+        dim.dim_param = batch
+    graph = read(model, tmp_path)
+    assert graph.inputs[0].shape == (1, 3, 4)
+    assert graph.notes == ["the open batch of the input x is taken as 1"]
 
 
 def test_other_open_sizes_are_named(tmp_path: Path) -> None:

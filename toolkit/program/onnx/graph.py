@@ -51,6 +51,7 @@ class GraphReader:
         self.problems: list[str] = []
         self.unknown: set[str] = set()  # tensors behind what cannot be imported
         self.quantized = False
+        self.notes: list[str] = []
 
     def read(self) -> ImportedGraph:
         """Return the graph.
@@ -66,13 +67,12 @@ class GraphReader:
         self._read_constants()
         self.quantized = self._is_quantized(raws)
         raws = [raw for raw in raws if not self._becomes_constant(raw)]
-        self.inputs = read_inputs(self.model.graph.input, self.tensors, raws)
+        self.inputs = read_inputs(self.model.graph.input, self.tensors, raws, self.notes)
         for raw in _reachable(patterns.recognise(raws, self.tensors, outputs), outputs):
             self._node(raw)
         self._raise_problems()
-        return ImportedGraph(
-            self.inputs, [self._output(name) for name in outputs], self.layers, self.quantized
-        )
+        made = [self._output(name) for name in outputs]
+        return ImportedGraph(self.inputs, made, self.layers, self.quantized, self.notes)
 
     # What an expansion may ask; see ``qoperator.Constants``.
 

@@ -23,9 +23,9 @@ _TYPES = ("float32", "int8", "uint8", "int32")
 
 
 def read_inputs(
-    values: Iterable[onnx.ValueInfoProto], tensors: dict[str, Tensor], raws: list[RawNode]
+    values: Iterable[onnx.ValueInfoProto], tensors: dict[str, Tensor], raws: list[RawNode], notes: list[str]
 ) -> list[ImportedTensor]:
-    """Return the inputs that are no constants, and add them to ``tensors``.
+    """Return the inputs that are no constants, and add them to ``tensors``; ``notes`` is told what was decided.
 
     Raises:
         ToolkitError: none, an open or impossible size, a type that nothing here computes with.
@@ -44,7 +44,9 @@ def read_inputs(
             )
         quant = _quantization(value.name, tensors, raws) if dtype in ("int8", "uint8") else None
         held = "int8" if dtype == "uint8" else dtype
-        shape = _shape(value)
+        shape = _shape(value, notes)
+        if dtype == "uint8":
+            notes.append(f"the input {value.name} is uint8 in the file and int8 here, 128 less")
         tensors[value.name] = Tensor(value.name, shape, held, None, quant, dtype == "uint8")
         inputs.append(ImportedTensor(value.name, shape, held))
     if not inputs:
@@ -52,7 +54,7 @@ def read_inputs(
     return inputs
 
 
-def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+def _shape(value: onnx.ValueInfoProto, notes: list[str]) -> tuple[int, ...]:
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         raise ToolkitError(f"the input {value.name} has no shape", fix=_fixed_shape(value.name))
@@ -64,6 +66,7 @@ def _shape(value: onnx.ValueInfoProto) -> tuple[int, ...]:
             sizes.append(dim.dim_value)
         elif axis == 0:
             sizes.append(1)  # the batch: a device computes one sample at a time
+            notes.append(f"the open batch of the input {value.name} is taken as 1")
         else:
             called = f" ({dim.dim_param!r})" if dim.dim_param else ""
             raise ToolkitError(
