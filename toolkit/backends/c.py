@@ -15,8 +15,8 @@ from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
 from toolkit.ops import operators
 from toolkit.ops.base import Call
 
-CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "uint32": "uint32_t",
-          "int64": "int64_t", "float32": "float", "bool": "uint8_t"}  # fmt: skip
+CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
+          "uint32": "uint32_t", "int64": "int64_t", "float32": "float", "bool": "uint8_t"}  # fmt: skip
 
 
 @dataclass

@@ -54,10 +54,14 @@ def renamed(call: Call) -> Call:
 
 def wide_multipliers(multiplier: np.ndarray, shift: np.ndarray, at: str) -> tuple[np.ndarray, np.ndarray]:
     """Return 15-bit multipliers and shifts for 64-bit sums, from 31-bit ones; as TensorFlow Lite shortens them."""
-    short = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
+    check_shifts(shift, at)
+    return np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF), shift - 16
+
+
+def check_shifts(shift: np.ndarray, at: str) -> None:
+    """Raise ``ToolkitError`` where an output's scale is so fine that sums would be multiplied by 2**14 or more."""
     if (shift <= 16).any():
         raise ToolkitError("an int16 output is much finer than its inputs", at=at, fix="calibrate again")
-    return short, shift - 16
 
 
 def fold_wide(step: Step, channel_axis: int = 0) -> Folded:
@@ -74,11 +78,21 @@ def finish_wide(
     return np.clip((acc * multiplier + (np.int64(1) << (shift - 1))) >> shift, low, high).astype(np.int16)
 
 
-def requant_s16(multiplier: np.ndarray, shift: np.ndarray, low: int, high: int, emitter: Emitter) -> str:
-    """Define a ``tk_requant_s16`` and return its address."""
-    names = (
-        emitter.constant("multiplier", multiplier.astype(np.int16)),
-        emitter.constant("shift", shift.astype(np.uint8)),
-    )
-    fields = (*names, int(multiplier.size > 1), low, high)
-    return emitter.local("tk_requant_s16", "requant", f"{{{', '.join(map(str, fields))}}}")
+def finish_exact(
+    acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, low: int, high: int
+) -> np.ndarray:
+    """Return int16 outputs of int64 sums with 31-bit multipliers; see ``tk_requantize_exact_s16``."""
+    rest = shift - 16
+    product = (acc >> 16) * multiplier + (((acc & 0xFFFF) * multiplier) >> 16)
+    return np.clip((product + (np.int64(1) << (rest - 1))) >> rest, low, high).astype(np.int16)
+
+
+def requant_s16(
+    multiplier: np.ndarray, shift: np.ndarray, low: int, high: int, emitter: Emitter, *, exact: bool = False
+) -> str:
+    """Define a ``tk_requant_s16`` (``exact``: a ``tk_requant_exact_s16``) and return its address."""
+    factors = emitter.constant("multiplier", multiplier.astype(np.int32 if exact else np.int16))
+    shifts = emitter.constant("shift", shift.astype(np.uint8))
+    fields = (factors, shifts, int(multiplier.size > 1), low, high)
+    ctype = "tk_requant_exact_s16" if exact else "tk_requant_s16"
+    return emitter.local(ctype, "requant", f"{{{', '.join(map(str, fields))}}}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from toolkit.ops.table_s16 import TableS16
+from toolkit.ops.gate_s16 import GateS16
 
 
-class SigmoidS16(TableS16):
-    """As ``sigmoid``, with a table as in ``toolkit.ops.table_s16``."""
+class SigmoidS16(GateS16):
+    """As ``sigmoid``; see ``toolkit.ops.gate_s16``."""
 
     name = "sigmoid_s16"
-    quantization = "fixed"
-    fixed_output = (1 / 32768, 0)
     functions = ("sigmoid",)
 
 

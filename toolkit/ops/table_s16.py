@@ -15,9 +15,10 @@ from toolkit.ops.table import Table
 
 
 class TableS16(Table):
-    """``output = f(input)``; see ``toolkit.ops.table``. The table is laid out and read as TensorFlow Lite's for int16.
+    """``output = f(input)``; see ``toolkit.ops.table``. The table is filled and read as LiteRT's for int16, to the bit.
 
-    An entry is lowered by half of what the line between it and the next errs in their middle.
+    An entry is lowered by half of what the line between it and the next errs in their middle. Sigmoid and tanh, for
+    which LiteRT has other kernels, are computed in the same way.
     """
 
     name = "table_s16"
@@ -39,17 +40,30 @@ class TableS16(Table):
 
 
 def table_s16(step: Step) -> np.ndarray:
-    """Return the 513 int16 entries for the inputs -32768, -32640 .. 32768."""
-    codes = np.arange(-256, 256.5, 0.5) * 128  # entries, and the middles between them
-    parameters = step.attrs["parameters"]
-    with np.errstate(all="ignore"):
-        real = evaluate(step.attrs["function"], codes * scale_of(step.inputs[0]), parameters)
-        scaled = np.clip(np.nan_to_num(real / scale_of(step.output)), LOWEST, LARGEST)
-    rounded = np.floor(scaled + 0.5)
-    entries, middles = rounded[::2], rounded[1::2]
-    line = np.floor((scaled[2::2] + entries[:-1]) / 2 + 0.5)
-    entries[:-1] -= np.floor((line - middles) / 2 + 0.5)
-    return np.clip(entries, LOWEST, LARGEST).astype(np.int16)
+    """Return the 513 int16 entries, as LiteRT's ``LUTPopulate`` fills them: in float32, 65535/512 codes apart."""
+    f32, parameters = np.float32, step.attrs["parameters"]
+    scale_in, scale_out = f32(scale_of(step.inputs[0])), f32(scale_of(step.output))
+    lowest, largest = scale_in * f32(LOWEST), scale_in * f32(LARGEST)
+    gap = (largest - lowest) / f32(512)
+    per_real = f32(65536) / (scale_out * f32(LARGEST) - scale_out * f32(LOWEST))
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        real = evaluate(step.attrs["function"], x.astype(np.float64), parameters)
+        limit = float(scale_out) * 2**20  # far beyond every code
+        kept = np.clip(np.nan_to_num(real, nan=0.0, posinf=limit, neginf=-limit), -limit, limit)
+        return kept.astype(f32) * per_real
+
+    index = np.arange(512).astype(f32)
+    entries = _round_away(scaled(lowest + index * gap))
+    line = _round_away((scaled(lowest + (index + f32(1)) * gap) + entries) / f32(2))
+    middle = _round_away(scaled(lowest + index * gap + gap / f32(2)))
+    entries = entries - _round_away((line - middle) / f32(2))
+    last = _round_away(scaled(np.array([largest])))
+    return np.clip(np.concatenate([entries, last]), LOWEST, LARGEST).astype(np.int16)
+
+
+def _round_away(x: np.ndarray) -> np.ndarray:
+    return np.trunc(x + np.copysign(np.float32(0.5), x))
 
 
 OPERATOR = TableS16()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from toolkit.ops.table_s16 import TableS16
+from toolkit.ops.gate_s16 import GateS16
 
 
-class TanhS16(TableS16):
-    """As ``tanh``, with a table as in ``toolkit.ops.table_s16``."""
+class TanhS16(GateS16):
+    """As ``tanh``; see ``toolkit.ops.gate_s16``."""
 
     name = "tanh_s16"
-    quantization = "fixed"
-    fixed_output = (1 / 32768, 0)
     functions = ("tanh",)
+    doubled = True
 
 
 OPERATOR = TanhS16()
