@@ -22,10 +22,9 @@ TK_KERNEL void tk_resize_bilinear_s8(const int8_t *TK_RESTRICT input, const tk_p
             const int32_t left = columns->low[x] * channels, right = columns->high[x] * channels;
             const int32_t across = columns->part[x];
             for (int32_t c = 0; c < channels; ++c) {
-                const int32_t a = top[left + c], b = bottom[left + c];
-                const int32_t above = a * 1024 + (top[right + c] - a) * across;
-                const int32_t below = b * 1024 + (bottom[right + c] - b) * across;
-                const int32_t sum = above * 1024 + (below - above) * down;
+                const int32_t above = top[left + c] * (1024 - across) + top[right + c] * across;
+                const int32_t below = bottom[left + c] * (1024 - across) + bottom[right + c] * across;
+                const int32_t sum = above * (1024 - down) + below * down;
                 *output++ = (int8_t)tk_shift_away(sum, 20);
             }
         }
