@@ -2,38 +2,20 @@
 #ifndef TK_DOT_T2_MVE_H
 #define TK_DOT_T2_MVE_H
 
-#include "tk_requantize_mve.h"
+#include "tk_dot_packed_mve.h"
 
 /* As tk_dot_s8_mve.h, for ternary weights: a chunk is 64 columns, four rows of 16 bytes, and byte k of a row holds the
  * codes (weight + 1) of columns k, k + 16, k + 32 and k + 48, lowest bits first. Sums are of code * x; the sum of x, to
  * be taken off, serves every row. */
 
 #ifdef TK_HAS_MVE
-/* The codes of one field of a row to q6: `code` shifts, masks with q7, or both. */
 #define TK_CODE_0_MVE(row) "vand q6, " row ", q7\n"
 #define TK_CODE_1_MVE(row) "vshr.u8 q6, " row ", #2\nvand q6, q6, q7\n"
 #define TK_CODE_2_MVE(row) "vshr.u8 q6, " row ", #4\nvand q6, q6, q7\n"
 #define TK_CODE_3_MVE(row) "vshr.u8 q6, " row ", #6\n"
-#define TK_ROWS_T2_MVE             \
-    "vldrw.u32 q2, [%[w]], #64\n"  \
-    "vldrw.u32 q3, [%[w], #-48]\n" \
-    "vldrw.u32 q4, [%[w], #-32]\n" \
-    "vldrw.u32 %q[a], [%[w], #-16]\n"
-#define TK_FIELD_X1_MVE(code, x)                                                           \
-    "vldrb.u8 q5, [%[x]" x                                                                 \
-    "\n" code("q2") "vmladava.s8 r0, q5, q6\n" code("q3") "vmladava.s8 r2, q5, q6\n" code( \
-        "q4") "vmladava.s8 r4, q5, q6\n" code("%q[a]") "vmladava.s8 r6, q5, q6\n"
-#define TK_FIELD_X2_MVE(code, x)                                                                             \
-    "vldrb.u8 q5, [%[x0]" x "\nvldrb.u8 %q[b], [%[x1]" x                                                     \
-    "\n" code("q2") "vmladava.s8 r0, q5, q6\nvmladava.s8 r8, %q[b], q6\n" code(                              \
-        "q3") "vmladava.s8 r2, q5, q6\nvmladava.s8 r10, %q[b], q6\n" code("q4") "vmladava.s8 r4, q5, "       \
-                                                                                "q6\nvmladava.s8 r12, "      \
-                                                                                "%q[b], q6\n" code(          \
-                                                                                    "%q[a]") "vmladava.s8 "  \
-                                                                                             "r6, q5, "      \
-                                                                                             "q6\nvmladava." \
-                                                                                             "s8 lr, "       \
-                                                                                             "%q[b], q6\n"
+#define TK_FIELDS_T2_MVE(field)                                                                    \
+    field(TK_CODE_0_MVE, "], #64") field(TK_CODE_1_MVE, ", #-48]") field(TK_CODE_2_MVE, ", #-32]") \
+        field(TK_CODE_3_MVE, ", #-16]")
 #endif
 
 /* The sum of `chunks` times 64 bytes. */
@@ -66,22 +48,7 @@ TK_INLINE tk_s32x4 tk_dot_t2_x1_mve(const int8_t *x, int32_t chunks, const int8_
 #ifdef TK_HAS_MVE
     tk_s32x4 sum;
     const int8_t *w = *tile;
-    /* clang-format off */
-    __asm volatile("vmov.i8 q7, #3\n"
-                   "movs r0, #0\nmovs r2, #0\nmovs r4, #0\nmovs r6, #0\n"
-                   "dls lr, %[chunks]\n"
-                   "1:\n" TK_ROWS_T2_MVE
-                   TK_FIELD_X1_MVE(TK_CODE_0_MVE, "], #64")
-                   TK_FIELD_X1_MVE(TK_CODE_1_MVE, ", #-48]")
-                   TK_FIELD_X1_MVE(TK_CODE_2_MVE, ", #-32]")
-                   TK_FIELD_X1_MVE(TK_CODE_3_MVE, ", #-16]")
-                   "le lr, 1b\n"
-                   "vmov %q[a][2], %q[a][0], r0, r4\n"
-                   "vmov %q[a][3], %q[a][1], r2, r6\n"
-                   : [x] "+r"(x), [w] "+r"(w), [a] "=&w"(sum)
-                   : [chunks] "r"(chunks)
-                   : "q2", "q3", "q4", "q5", "q6", "q7", "r0", "r2", "r4", "r6", "lr", "cc", "memory");
-    /* clang-format on */
+    TK_DOT_PACKED_X1_MVE("3", TK_FIELDS_T2_MVE(TK_FIELD_X1_MVE), x, chunks, w, sum);
     *tile = w;
     return sum;
 #else
@@ -102,26 +69,7 @@ TK_INLINE void tk_dot_t2_x2_mve(const int8_t *x0, const int8_t *x1, int32_t chun
 #ifdef TK_HAS_MVE
     tk_s32x4 a, b;
     const int8_t *w = *tile;
-    /* clang-format off */
-    __asm volatile("vmov.i8 q7, #3\n"
-                   "movs r0, #0\nmovs r2, #0\nmovs r4, #0\nmovs r6, #0\n"
-                   "mov r8, r0\nmov r10, r0\nmov r12, r0\nmov lr, r0\n"
-                   "1:\n" TK_ROWS_T2_MVE
-                   TK_FIELD_X2_MVE(TK_CODE_0_MVE, "], #64")
-                   TK_FIELD_X2_MVE(TK_CODE_1_MVE, ", #-48]")
-                   TK_FIELD_X2_MVE(TK_CODE_2_MVE, ", #-32]")
-                   TK_FIELD_X2_MVE(TK_CODE_3_MVE, ", #-16]")
-                   "subs %[chunks], #1\n"
-                   "bne 1b\n"
-                   "vmov %q[a][2], %q[a][0], r0, r4\n"
-                   "vmov %q[a][3], %q[a][1], r2, r6\n"
-                   "vmov %q[b][2], %q[b][0], r8, r12\n"
-                   "vmov %q[b][3], %q[b][1], r10, lr\n"
-                   : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [chunks] "+r"(chunks), [a] "=&w"(a), [b] "=&w"(b)
-                   :
-                   : "q2", "q3", "q4", "q5", "q6", "q7", "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc",
-                     "memory");
-    /* clang-format on */
+    TK_DOT_PACKED_X2_MVE("3", TK_FIELDS_T2_MVE(TK_FIELD_X2_MVE), x0, x1, chunks, w, a, b);
     *tile = w;
     *first = a;
     *second = b;

@@ -2,11 +2,14 @@
 #ifndef TK_ROW_MVE_H
 #define TK_ROW_MVE_H
 
+#include "tk_dot_s4_mve.h"
 #include "tk_dot_s8_mve.h"
 #include "tk_dot_t2_mve.h"
+#include "tk_requantize_mve.h"
 #include "tk_tiles_s8_mve.h"
 
-/* A matrix of weights in tiles of four output channels: the rows as tk_dot_s8_mve.h or tk_dot_t2_mve.h have them, then
+/* A matrix of weights in tiles of four output channels: the rows as tk_dot_s8_mve.h, tk_dot_s4_mve.h or
+ * tk_dot_t2_mve.h have them, then
  * the constants of tk_requantize_mve.h. toolkit/kernels/tile_mve.py packs it. */
 typedef struct {
     const int8_t *tiles;
@@ -15,7 +18,7 @@ typedef struct {
 } tk_matrix_mve;
 
 /* How a matrix is computed, as a sum of these. */
-enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8 };
+enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8, TK_INT4_MVE = 16 };
 
 TK_INLINE void tk_store_channels_mve(int8_t *to, tk_s32x4 y, int32_t left, int how) {
     if ((how & TK_RAGGED_MVE) != 0 && left < 4) {
@@ -32,7 +35,7 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
     const int8_t *tile = m->tiles;
     int32_t left = m->channels;
 #ifdef TK_HAS_MVE
-    if (!(how & (TK_TERNARY_MVE | TK_LARGE_MVE))) {
+    if (!(how & (TK_TERNARY_MVE | TK_INT4_MVE | TK_LARGE_MVE))) {
         if (!(how & TK_RAGGED_MVE) || left >= 4) {
             tk_tiles_s8_x1_mve(x, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output);
         }
@@ -43,6 +46,7 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
 #endif
     for (; left > 0; left -= 4, output += 4) {
         tk_s32x4 y = how & TK_TERNARY_MVE ? tk_v_add_n(tk_dot_t2_x1_mve(x, chunks, &tile), -total)
+                     : how & TK_INT4_MVE  ? tk_dot_s4_x1_mve(x, chunks, &tile)
                                           : tk_dot_s8_x1_mve(x, chunks, &tile);
         if (how & TK_LARGE_MVE) {
             y = tk_requantize_large_mve(y, tile, how & TK_TWICE_MVE);
@@ -65,7 +69,7 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
     const int8_t *tile = m->tiles;
     int32_t left = channels;
 #ifdef TK_HAS_MVE
-    if (!(how & (TK_TERNARY_MVE | TK_LARGE_MVE))) {
+    if (!(how & (TK_TERNARY_MVE | TK_INT4_MVE | TK_LARGE_MVE))) {
         if (!(how & TK_RAGGED_MVE) || left >= 4) {
             tk_tiles_s8_x2_mve(x0, x1, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output,
                                channels);
@@ -81,6 +85,8 @@ TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_m
             tk_dot_t2_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
             y0 = tk_v_add_n(y0, -total0);
             y1 = tk_v_add_n(y1, -total1);
+        } else if (how & TK_INT4_MVE) {
+            tk_dot_s4_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
         } else {
             tk_dot_s8_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
         }
@@ -130,10 +136,16 @@ TK_ROW_MVE(t2, TK_TERNARY_MVE)
 TK_ROW_MVE(t2_ragged, TK_TERNARY_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(t2_twice, TK_TERNARY_MVE + TK_TWICE_MVE)
 TK_ROW_MVE(t2_twice_ragged, TK_TERNARY_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s4, TK_INT4_MVE)
+TK_ROW_MVE(s4_ragged, TK_INT4_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s4_twice, TK_INT4_MVE + TK_TWICE_MVE)
+TK_ROW_MVE(s4_twice_ragged, TK_INT4_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(s8_large, TK_LARGE_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(s8_large_twice, TK_LARGE_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(t2_large, TK_TERNARY_MVE + TK_LARGE_MVE + TK_RAGGED_MVE)
 TK_ROW_MVE(t2_large_twice, TK_TERNARY_MVE + TK_LARGE_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s4_large, TK_INT4_MVE + TK_LARGE_MVE + TK_RAGGED_MVE)
+TK_ROW_MVE(s4_large_twice, TK_INT4_MVE + TK_LARGE_MVE + TK_TWICE_MVE + TK_RAGGED_MVE)
 #undef TK_ROW_MVE
 
 #endif

@@ -6,10 +6,10 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
-from toolkit.ops.weighted import Folded, fold, is_ternary
+from toolkit.ops.weighted import Folded, fold, weight_type
 
 LANES = 16  # int8 products in one VMLADAVA
-TERNARY_LANES = 64  # four ternary weights a byte
+COLUMNS = {"int8": LANES, "int4": 2 * LANES, "ternary": 4 * LANES}  # of a chunk: a row of it is 16 bytes
 CHANNELS = 4  # int32 lanes
 
 
@@ -60,9 +60,24 @@ def pack_ternary_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
     A tile: for every 64 columns four rows of 16 bytes, then ``constants``. Byte k of a row holds the codes
     (weight + 1) of columns k, k + 16, k + 32 and k + 48, lowest bits first. Missing weights are 0, code 1.
     """
-    codes = _padded(matrix, TERNARY_LANES) + 1
-    fields = codes.reshape(-1, CHANNELS, codes.shape[1] // TERNARY_LANES, 4, LANES).astype(np.uint8)
+    codes = _padded(matrix, COLUMNS["ternary"]) + 1
+    fields = codes.reshape(-1, CHANNELS, codes.shape[1] // COLUMNS["ternary"], 4, LANES).astype(np.uint8)
     return _tiles((fields << np.array([0, 2, 4, 6], np.uint8)[:, None]).sum(3).astype(np.uint8), folded)
+
+
+def pack_int4_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
+    """Return tiles of a (channels, depth) ``matrix`` in -8..7 with their constants, as uint32.
+
+    A tile: for every 32 columns four rows of 16 bytes, then ``constants``. Byte k of a row holds column k in its
+    lower half, column k + 16 in its upper half. Missing weights are 0.
+    """
+    padded = _padded(matrix, COLUMNS["int4"])
+    halves = padded.reshape(-1, CHANNELS, padded.shape[1] // COLUMNS["int4"], 2, LANES) & 15
+    return _tiles((halves[:, :, :, 0] | halves[:, :, :, 1] << 4).astype(np.uint8), folded)
+
+
+PACK = {"int8": pack_tiles, "int4": pack_int4_tiles, "ternary": pack_ternary_tiles}
+SUFFIX = {"int8": "s8", "int4": "s4", "ternary": "t2"}  # of C functions
 
 
 def _padded(matrix: np.ndarray, lanes: int) -> np.ndarray:
@@ -80,14 +95,13 @@ def _tiles(rows: np.ndarray, folded: Folded) -> np.ndarray:
 
 def lanes_of(step: Step) -> int:
     """Return how many columns a chunk of the step's tiles has."""
-    return TERNARY_LANES if is_ternary(step) else LANES
+    return COLUMNS[weight_type(step)]
 
 
 def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:
     """Define the tiles and return the address of a ``tk_matrix_mve`` of them."""
     rows, depth = matrix.shape
-    pack = pack_ternary_tiles if is_ternary(step) else pack_tiles
-    tiles = emitter.constant("weight", pack(folded, matrix))
+    tiles = emitter.constant("weight", PACK[weight_type(step)](folded, matrix))
     bounds = f"{folded.zero_point}, {folded.low}, {folded.high}"
     fields = f"{{(const int8_t *){tiles}, {-(-depth // lanes_of(step))}, {rows}, {bounds}}}"
     return emitter.local("tk_matrix_mve", "matrix", fields)
@@ -95,7 +109,7 @@ def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitt
 
 def function_name(what: str, step: Step) -> str:
     """Return the C function that computes a ``what`` (pixel or row) of the step: see ``tk_row_mve.h``."""
-    weights = "t2" if is_ternary(step) else "s8"
+    weights = SUFFIX[weight_type(step)]
     twice = "_twice" if step.rounding == "double" else ""
     if are_large(fold(step)):
         return f"tk_{what}_{weights}_large{twice}_mve"

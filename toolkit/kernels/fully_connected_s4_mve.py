@@ -1,0 +1,19 @@
+"""Fully connected layer with int4 weights on Helium: weights unpacked in registers, then as int8."""
+
+from __future__ import annotations
+
+from toolkit.kernels.fully_connected_s8_mve import FullyConnectedS8Mve
+from toolkit.lower.ir import Step
+from toolkit.ops.weighted import is_int4
+
+
+class FullyConnectedS4Mve(FullyConnectedS8Mve):
+    """Weights in tiles of four channels by 32 columns, packed by ``tile_mve``."""
+
+    name = "tk_fully_connected_s4_mve"
+
+    def takes(self, step: Step) -> bool:
+        return is_int4(step)
+
+
+KERNEL = FullyConnectedS4Mve()
