@@ -107,7 +107,7 @@ def test_structs_are_small(bundle_of: BundleOf, tmp_path: Path) -> None:
     source = tmp_path / "sizes.c"
     source.write_text(
         '#include "tk_window.h"\n'
-        "typedef char requant[sizeof(tk_requant_s8) == 24 ? 1 : -1];\n"
+        "typedef char requant[sizeof(tk_requant_s8) == 28 ? 1 : -1];\n"
         "typedef char window[sizeof(tk_window) == 56 ? 1 : -1];\n",
         encoding="utf-8",
     )
