@@ -49,3 +49,25 @@ def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
     result = verify(tmp_path / "out", fresh=2)
     assert result.ok, result.first_difference
     assert result.exact
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3", "tcn", "vit", "lstm", "gru"])
+def test_int16_activations_are_closer(name: str) -> None:
+    net, data = build(name)
+    programs = [quantize_ptq(net, data.numpy(), activations=kind) for kind in ("int8", "int16")]
+    expected = net(data[:16]).detach().numpy()
+    int8, int16 = (
+        np.abs(np.concatenate([p.module()(x).numpy() for x in data[:16].split(1)]) - expected).mean()
+        for p in programs
+    )
+    assert int16 < int8 / 3
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3", "lstm", "vit"])
+def test_int16_on_host_and_core_agrees_to_the_bit(name: str, tmp_path: Path) -> None:
+    net, data = build(name)
+    pt2.save(quantize_ptq(net, data.numpy(), activations="int16"), tmp_path / "net.pt2", {})
+    bundle.export(tmp_path / "net.pt2", "cortex-m4", tmp_path / "out", golden=data[:2].numpy())
+    result = verify(tmp_path / "out", fresh=2)
+    assert result.ok, result.first_difference
+    assert result.exact == (name != "vit")  # whose softmax and normalizations are float32 here
