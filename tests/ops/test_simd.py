@@ -17,13 +17,20 @@ from toolkit.kernels import kernels
 PROCESSORS = {"avx2": 1, "avx-vnni": 1 | 2, "avx512-vnni": 1 | 4}
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 OPERATORS = sorted({kernel.op for kernel in kernels().values() if "avx2" in kernel.sets})
+ARM_OPERATORS = sorted({kernel.op for kernel in kernels().values() if "neon" in kernel.sets})
 
 
-def _build(name: str, folder: Path, *flags: str) -> case_program.CaseProgram:
-    program = case_program.write(folder, case_program.every_kernel(name, "avx2"), "host", "avx2")
+ARM = "aarch64-linux-gnu-gcc"
+DOT_PRODUCT = "-march=armv8.2-a+dotprod"  # a Raspberry Pi 5 has it, one before has not
+
+
+def _build(
+    name: str, folder: Path, *flags: str, compiler: str = "gcc", kernel_set: str = "avx2"
+) -> case_program.CaseProgram:
+    program = case_program.write(folder, case_program.every_kernel(name, kernel_set), "host", kernel_set)
     main = paths.runtime_dir() / "harness" / "main_stdio.c"
     include = (f"-I{folder}", f"-I{folder / 'runtime'}")
-    command = ["gcc", "-std=c99", "-O1", *flags, *include, str(folder / "model.c"), str(main)]
+    command = [compiler, "-std=c99", "-O1", *flags, *include, str(folder / "model.c"), str(main)]
     subprocess.run([*command, "-o", str(folder / "cases")], check=True)
     (folder / "input.bin").write_bytes(program.sample())
     return program
@@ -52,4 +59,13 @@ def test_a_processor_without_avx2(name: str, tmp_path: Path) -> None:
     program = _build(name, tmp_path, "-static")
     image = str(tmp_path / "cases")
     subprocess.run(["qemu-x86_64", "-cpu", "qemu64", image], cwd=tmp_path, check=True)
+    assert program.mismatches((tmp_path / "output.bin").read_bytes()) == []
+
+
+@pytest.mark.skipif(shutil.which(ARM) is None, reason="apt-get install gcc-aarch64-linux-gnu")
+@pytest.mark.skipif(shutil.which("qemu-aarch64") is None, reason="apt-get install qemu-user")
+@pytest.mark.parametrize("name", ARM_OPERATORS)
+def test_arm_with_dot_products(name: str, tmp_path: Path) -> None:
+    program = _build(name, tmp_path, DOT_PRODUCT, "-static", compiler=ARM, kernel_set="neon")
+    subprocess.run(["qemu-aarch64", str(tmp_path / "cases")], cwd=tmp_path, check=True)
     assert program.mismatches((tmp_path / "output.bin").read_bytes()) == []
