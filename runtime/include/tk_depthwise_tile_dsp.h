@@ -143,19 +143,19 @@
                                                                           "add sp, #40\n\t"                  \
                                                                           "pop {r4-r11, pc}"
 
-static __attribute__((naked, noinline, unused)) void tk_depthwise_1_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
+TK_ASSEMBLY void tk_depthwise_1_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
     __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1(TK_TAPS_256) TK_DEPTHWISE_ROWS("2", "7")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_1, TK_ONE_OUTPUT_1, TK_ONCE, "7"));
 }
-static __attribute__((naked, noinline, unused)) void tk_depthwise_1_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
+TK_ASSEMBLY void tk_depthwise_1_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
     __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_1(TK_TAPS_TWICE) TK_DEPTHWISE_ROWS("2", "7")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_1, TK_ONE_OUTPUT_1, TK_TWICE, "7"));
 }
-static __attribute__((naked, noinline, unused)) void tk_depthwise_2_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
+TK_ASSEMBLY void tk_depthwise_2_once_dsp(TK_DEPTHWISE_ARGUMENTS) {
     __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2(TK_TAPS_256) TK_DEPTHWISE_ROWS("3", "8")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_2, TK_ONE_OUTPUT_2, TK_ONCE, "8"));
 }
-static __attribute__((naked, noinline, unused)) void tk_depthwise_2_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
+TK_ASSEMBLY void tk_depthwise_2_twice_dsp(TK_DEPTHWISE_ARGUMENTS) {
     __asm volatile(TK_DEPTHWISE_PROLOGUE TK_TAPS_2(TK_TAPS_TWICE) TK_DEPTHWISE_ROWS("3", "8")
                        TK_DEPTHWISE(TK_TWO_OUTPUTS_2, TK_ONE_OUTPUT_2, TK_TWICE, "8"));
 }

@@ -10,6 +10,9 @@
 #ifdef TK_HAS_DSP
 #include <arm_acle.h>
 
+/* A function that is assembly alone and takes its arguments as the calling convention says: no compiler may change it. */
+#define TK_ASSEMBLY static __attribute__((naked, unused)) TK_NOINLINE
+
 /* Sign-extend bytes 0 and 2 to the lanes. */
 TK_INLINE uint32_t tk_sxtb16(uint32_t x) { return (uint32_t)__sxtb16((int8x4_t)x); }
 /* Sign-extend bytes 1 and 3 to the lanes. */

@@ -10,7 +10,7 @@
     const int8_t *a TK_UNUSED, const int8_t *b TK_UNUSED, const int8_t *c TK_UNUSED, \
         int32_t count TK_UNUSED, uint32_t *to TK_UNUSED, int32_t rows TK_UNUSED, int32_t line TK_UNUSED
 #ifdef TK_HAS_DSP
-static __attribute__((naked, noinline, unused)) void tk_widen_three_dsp(TK_WIDEN_ARGUMENTS) {
+TK_ASSEMBLY void tk_widen_three_dsp(TK_WIDEN_ARGUMENTS) {
     __asm volatile("push {r4-r11, lr}\n\t"
                    "ldrd r4, r5, [sp, #36]\n\t"
                    "ldr r6, [sp, #44]\n\t"

@@ -104,14 +104,14 @@
             "asr.w " acc ", " acc ", r2\n\t"             \
             "ssat " acc ", #8, " acc "\n\t"
 
-static __attribute__((naked, noinline, unused)) void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
+TK_ASSEMBLY void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
     __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_ONCE("r7") TK_PAIR_ROUND_ONCE("r8")
                        TK_PAIR_ROUND_ONCE("r9") TK_PAIR_OFFSETS TK_PAIR_STORE("r7", "r8", "r9")
                            TK_PAIR_FINISH TK_PAIR_ROUND_ONCE("r4") TK_PAIR_ROUND_ONCE("r5")
                                TK_PAIR_ROUND_ONCE("r6") TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE);
 }
 
-static __attribute__((naked, noinline, unused)) void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
+TK_ASSEMBLY void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
     __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_TWICE("lsl.w r7, r7, #1", "r7", "r3")
                        TK_PAIR_ROUND_TWICE("lsl.w r8, r8, #1", "r8", "r3")
                            TK_PAIR_ROUND_TWICE("lsl.w r9, r9, #1", "r9", "r3")

@@ -18,7 +18,7 @@ static TK_NOINLINE TK_UNUSED void tk_fill_planes_dsp(int16_t *planes, int32_t ro
     const int8_t *from TK_UNUSED, int32_t pixel TK_UNUSED, int32_t line TK_UNUSED, int32_t rows TK_UNUSED, \
         int32_t columns TK_UNUSED, int16_t *to TK_UNUSED
 #ifdef TK_HAS_DSP
-static __attribute__((naked, noinline, unused)) void tk_gather_planes_dsp(TK_GATHER_ARGUMENTS) {
+TK_ASSEMBLY void tk_gather_planes_dsp(TK_GATHER_ARGUMENTS) {
     __asm volatile("push {r4-r11, lr}\n\t"
                    "ldrd r4, r5, [sp, #36]\n\t"
                    "1:\n\t"
