@@ -11,15 +11,16 @@
 TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
                             const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                             int8_t *output, const tk_window *window) {
-    const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
-    const int32_t channels = window->out_c, last = window->out_h * window->out_w - 1;
+    const tk_window shape = *window; /* no call can change it, so literals stay literals */
+    const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;
+    const int32_t channels = shape.out_c, last = shape.out_h * shape.out_w - 1;
     for (int32_t p = 0; p <= last; p += 2, output += 2 * channels) {
         const int32_t q = tk_min(p + 1, last); /* the last one alone is made twice */
         const int8_t *x0 = input + p * depth, *x1 = input + q * depth;
-        if (!tk_is_pointwise(window)) {
+        if (!tk_is_pointwise(&shape)) {
             for (int32_t i = p; i <= p + 1; ++i) {
                 const int32_t pixel = tk_min(i, last);
-                tk_im2col_s8(input, pixel / window->out_w, pixel % window->out_w, zero_point,
+                tk_im2col_s8(input, pixel / shape.out_w, pixel % shape.out_w, zero_point,
                              scratch + (i - p) * depth, window);
             }
             x0 = scratch;

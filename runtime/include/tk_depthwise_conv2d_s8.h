@@ -29,22 +29,23 @@ TK_INLINE void tk_depthwise_pixel_s8(const int8_t *corner, int32_t row, int32_t 
 TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
                                       const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                                       int8_t *output, const tk_window *window) {
-    const int32_t extent_h = (window->kernel_h - 1) * window->dilation_h;
-    const int32_t extent_w = (window->kernel_w - 1) * window->dilation_w;
-    for (int32_t y = 0; y < window->out_h; ++y) {
-        const int32_t top = y * window->stride_h - window->pad_top;
-        for (int32_t x = 0; x < window->out_w; ++x, output += window->out_c) {
-            const int32_t left = x * window->stride_w - window->pad_left;
+    const tk_window shape = *window; /* no call can change it, so literals stay literals */
+    const int32_t extent_h = (shape.kernel_h - 1) * shape.dilation_h;
+    const int32_t extent_w = (shape.kernel_w - 1) * shape.dilation_w;
+    for (int32_t y = 0; y < shape.out_h; ++y) {
+        const int32_t top = y * shape.stride_h - shape.pad_top;
+        for (int32_t x = 0; x < shape.out_w; ++x, output += shape.out_c) {
+            const int32_t left = x * shape.stride_w - shape.pad_left;
             const int8_t *corner = scratch;
-            int32_t row = window->kernel_w * window->in_c, col = window->in_c;
-            if (top >= 0 && top + extent_h < window->in_h && left >= 0 && left + extent_w < window->in_w) {
-                corner = input + (top * window->in_w + left) * window->in_c;
-                row = window->dilation_h * window->in_w * window->in_c;
-                col = window->dilation_w * window->in_c;
+            int32_t row = shape.kernel_w * shape.in_c, col = shape.in_c;
+            if (top >= 0 && top + extent_h < shape.in_h && left >= 0 && left + extent_w < shape.in_w) {
+                corner = input + (top * shape.in_w + left) * shape.in_c;
+                row = shape.dilation_h * shape.in_w * shape.in_c;
+                col = shape.dilation_w * shape.in_c;
             } else {
                 tk_im2col_s8(input, y, x, zero_point, scratch, window);
             }
-            tk_depthwise_pixel_s8(corner, row, col, weight, bias, requant, output, window);
+            tk_depthwise_pixel_s8(corner, row, col, weight, bias, requant, output, &shape);
         }
     }
 }
