@@ -153,6 +153,9 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "permute of 6": (lambda x: x.view(1, 3, 2, 3, 2, 4).permute(5, 0, 3, 1, 4, 2), IMAGE),
     "max pool": (lambda x: F.max_pool2d(x, 2), IMAGE),
     "max pool, stride and pad": (lambda x: F.max_pool2d(x, (3, 2), (2, 1), (1, 1)), IMAGE),
+    "max pool, dilated": (lambda x: F.max_pool2d(x, (3, 2), (1, 2), (1, 0), (2, 3)), IMAGE),
+    "max pool, dilated, ceil": (lambda x: F.max_pool2d(x, 2, 3, 1, 2, ceil_mode=True), IMAGE),
+    "max pool of one axis, dilated": (lambda x: F.max_pool1d(x, 3, 2, 1, 2), LINE),
     "max pool, ceil": (lambda x: F.max_pool2d(x, 4, 3, ceil_mode=True), IMAGE),
     "max pool, ceil and pad": (lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), IMAGE),
     "avg pool": (lambda x: F.avg_pool2d(x, 2), IMAGE),
@@ -287,7 +290,6 @@ def test_layers_however_exported(name: str, table: str) -> None:
 
 UNSUPPORTED: dict[str, tuple[Function, str]] = {
     "alpha": (lambda x: torch.add(x, x, alpha=2), "alpha other than 1"),
-    "dilated pool": (lambda x: F.max_pool2d(x, 2, dilation=2), "dilation"),
     "uneven adaptive": (lambda x: F.adaptive_avg_pool2d(x, (4, 3)), "does not divide"),
     "batch": (lambda x: F.max_pool2d(torch.cat([x, x]), 2), "batch size"),
     "argmax of an image": (lambda x: x.argmax(), "flatten it first"),

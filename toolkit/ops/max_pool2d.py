@@ -9,6 +9,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.dilated_pool import dilated_maximum
 from toolkit.ops.pool import (
     pool_cases,
     pool_overlap,
@@ -18,6 +19,7 @@ from toolkit.ops.pool import (
     read_input,
     read_window,
 )
+from toolkit.ops.reading import node_shape
 from toolkit.ops.window import per_axis
 
 ARGUMENTS = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -43,14 +45,16 @@ class MaxPool2d(Operator):
     moves_data = True
     layout = "channels_last"
 
-    def read(self, node: Any, reader: Reader) -> Step:
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         x = read_input(node, reader)
         if "adaptive" in str(node.target):
             return Step(self.name, "", [x], Value("", ()), read_adaptive(node, reader, x))
         args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
-        if per_axis(args.get("dilation", 1), 2, 1) != (1, 1):
-            raise reader.unsupported("dilation")
-        return Step(self.name, "", [x], Value("", ()), read_window(args, len(x.shape) - 2))
+        axes = len(x.shape) - 2
+        window, dilation = read_window(args, axes), per_axis(args.get("dilation", 1), axes, 1)
+        if dilation != (1, 1):
+            return dilated_maximum(x, node_shape(node), window, dilation)
+        return Step(self.name, "", [x], Value("", ()), window)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         lowest = -128 if inputs[0].dtype == np.int8 else -np.inf

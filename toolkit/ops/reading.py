@@ -14,3 +14,9 @@ def real_input(arg: Any, reader: Reader) -> Value:
     if value.dtype not in ("float32", "int8", "int16"):
         raise reader.unsupported(f"{value.dtype} values")
     return value
+
+
+def node_shape(node: Any) -> tuple[int, ...]:
+    """Return the shape of a node's (first) output."""
+    meta = node.meta["val"]
+    return tuple((meta[0] if isinstance(meta, (tuple, list)) else meta).shape)

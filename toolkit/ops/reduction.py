@@ -13,7 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Case, Emitter, Operator, Reader
-from toolkit.ops.reading import real_input
+from toolkit.ops.reading import node_shape, real_input
 
 
 class ReductionOperator(Operator):
@@ -30,7 +30,7 @@ class ReductionOperator(Operator):
         axes = tuple(sorted({int(axis) % rank for axis in listed}))
         kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
         steps = [Step(self.name, "", [x], Value("", ()), {"axes": axes})]
-        if kept != tuple(node_shape(node)):
+        if kept != node_shape(node):
             steps[0].output = Value(f"{node.name}_kept", kept)
             steps.append(Step("reshape", "", [steps[0].output], Value("", ())))
         return steps
@@ -61,12 +61,6 @@ class ReductionOperator(Operator):
     def case_scale(self, count: int) -> tuple[float, int]:
         """Return the output scale and zero point of a case that reduces ``count`` values."""
         return 0.05, -30
-
-
-def node_shape(node: Any) -> tuple[int, ...]:
-    """Return the shape of a node's (first) output."""
-    meta = node.meta["val"]
-    return tuple((meta[0] if isinstance(meta, (tuple, list)) else meta).shape)
 
 
 def reduced_count(step: Step) -> int:

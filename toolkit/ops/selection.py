@@ -19,6 +19,7 @@ class SelectionOperator(Operator):
 
     quantization = "share"
     one_scale = True
+    moves_data = True
     layout = "axes"
     function: ClassVar[np.ufunc]
 
