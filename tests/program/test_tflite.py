@@ -187,5 +187,4 @@ def test_a_float_lstm(tmp_path: Path) -> None:
         [y],
         Tweaks(variables={"state", "cell"}),
     )
-    for sample in files.samples([x], 4):
-        files.assert_equal_to_litert(data, tmp_path, [sample])
+    files.assert_equal_to_litert(data, tmp_path, files.samples([x], 4))

@@ -184,6 +184,7 @@ class LiteRT:
         self.interpreter.allocate_tensors()
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.interpreter.reset_all_variables()
         for detail, data in zip(self.interpreter.get_input_details(), inputs, strict=True):
             self.interpreter.set_tensor(detail["index"], np.ascontiguousarray(data))
         self.interpreter.invoke()

@@ -86,6 +86,7 @@ def _main(model: str, given: str, made: str) -> None:
     ]
     found: list[list[np.ndarray]] = [[] for _ in outputs]
     for sample in range(len(inputs[0])):
+        interpreter.reset_all_variables()  # every inference starts anew, as ours do
         for detail, data in zip(details, inputs, strict=True):
             interpreter.set_tensor(
                 detail["index"], data[sample].reshape(detail["shape"]).astype(detail["dtype"])

@@ -12,7 +12,10 @@ GATES = 4  # input, forget, cell, output: torch's order and the file's
 
 
 def unidirectional_sequence_lstm(op: Op) -> Layer:
-    """LSTM in float, without peepholes, projection, clipping or layer normalization."""
+    """LSTM in float, its state zero at the start of every inference.
+
+    Without peepholes, projection, clipping or layer normalization.
+    """
     op.demand_float()
     x = op.input(0)
     if any(op.optional(i) is not None for i in (*range(9, 12), 16, 17, *range(20, 24))):
@@ -31,16 +34,15 @@ def unidirectional_sequence_lstm(op: Op) -> Layer:
     if [c.data.shape for c in (of_input, of_state, bias)] != shapes:
         raise op.damaged(f"weights of other shapes than {shapes}")
     nothing = Constant(np.zeros(GATES * units, np.float32))
-    start = Constant(np.zeros((1, x.shape[0], units), np.float32))
 
     def compute(x: torch.Tensor, **weights: torch.Tensor) -> torch.Tensor:
-        start = weights["start"]
+        start = torch.zeros(1, x.shape[0], units, device=x.device)
         flat = [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         y, _, _ = torch.lstm(x, (start, start), flat, True, 1, 0.0, False, False, True)
         return y
 
     weights = {"weight_ih": of_input, "weight_hh": of_state, "bias_ih": bias, "bias_hh": nothing}
-    return op.layer(compute, x, **weights, start=start)
+    return op.layer(compute, x, **weights)
 
 
 def _stacked(op: Op, first: int) -> Constant:
