@@ -27,11 +27,16 @@ def _torch_can_pad(w: Window) -> bool:
 
 def _max_pool(node: Node) -> Computed:
     w, ceil = _read(node)
+    # A window that reaches over the edge holds the edge's element: repeating that changes no maximum, and needs no
+    # infinity, which has no integer.
+    repeat = max(w.dilations) == 1 and all(
+        max(b, e) < k for b, e, k in zip(w.begins, w.ends, w.kernel, strict=True)
+    )
 
     def compute(x: torch.Tensor) -> torch.Tensor:
         x, padding = w.enter(x), w.begins
         if not _torch_can_pad(w):
-            x, padding = w.padded(x, float("-inf")), (0, 0)
+            x, padding = w.repeated(x) if repeat else w.padded(x, float("-inf")), (0, 0)
         return w.leave(F.max_pool2d(x, w.kernel, w.strides, padding, w.dilations, ceil))
 
     return apply(compute, node.x)

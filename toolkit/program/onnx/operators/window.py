@@ -33,6 +33,14 @@ class Window:
         pads = [p for pair in reversed(list(zip(self.begins, self.ends, strict=True))) for p in pair]
         return F.pad(x, pads, value=value) if any(pads) else x
 
+    def repeated(self, x: torch.Tensor) -> torch.Tensor:
+        """Pad the spatial axes with their first and last elements."""
+        for axis, before, after in zip((2, 3), self.begins, self.ends, strict=True):
+            first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
+            whole = x.narrow(axis, 0, x.shape[axis])  # so that all parts are alike: they share one scale
+            x = torch.cat([first] * before + [whole] + [last] * after, axis) if before or after else x
+        return x
+
     def enter(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``x`` with two spatial axes."""
         return x.unsqueeze(2) if self.one_axis else x
