@@ -303,6 +303,29 @@ def test_float_c_computes_what_onnx_runtime_computes(tmp_path: Path) -> None:
     assert result.information[0].differing == 0
 
 
+def test_weights_in_another_file_are_left_out_of_the_comparison(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        nets.image_to_image(), path, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    manifest = bundles.export(path, "host", tmp_path / "bundle", keep_float=True, golden_count=1)
+    inputs, _ = bundles.golden_samples(tmp_path / "bundle", manifest)
+    answer = framework.ask(tmp_path / "bundle", manifest, inputs)
+    assert answer is not None
+    assert answer.outputs is None
+    assert "not compared with ONNX Runtime" in answer.note
+
+
+def test_a_bundle_without_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(nets.image_to_image(), path)
+    manifest = bundles.export(path, "host", tmp_path / "bundle", keep_float=True, golden_count=1)
+    inputs, _ = bundles.golden_samples(tmp_path / "bundle", manifest)
+    (tmp_path / "bundle" / "model.onnx").unlink()
+    with pytest.raises(ToolkitError, match=r"model\.onnx is missing"):
+        framework.ask(tmp_path / "bundle", manifest, inputs)
+
+
 def test_a_float_model_without_data(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(nets.residual(), path)
