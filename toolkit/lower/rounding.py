@@ -11,7 +11,7 @@ from __future__ import annotations
 from toolkit.lower.ir import Model
 
 ONCE_IN_LITERT = {"sigmoid", "tanh"}
-ONCE_AWAY_IN_LITERT = {"fully_connected"}  # halves away from zero instead of up
+ONCE_AWAY_IN_LITERT = {"fully_connected", "fully_connected_s16"}  # halves away from zero instead of up
 CONVENTIONS = ("single", "double", "litert")
 
 

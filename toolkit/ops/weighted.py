@@ -59,7 +59,11 @@ def _away(
     step: Step, weight: np.ndarray, bias: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
 ) -> np.ndarray:
     """Return multipliers that round halves away from zero for every sum the layer can have."""
-    largest = 128 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias)
+    x = step.inputs[0].quant
+    assert x is not None
+    largest = max(-x.qmin, x.qmax) * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(
+        bias
+    )
     if multiplier.size == 1:
         largest = largest.max(keepdims=True)
     found = away_multipliers(multiplier, shift, largest)

@@ -32,7 +32,7 @@ def fused_bounds(op: Op) -> tuple[float, float]:
 def bounded(x: torch.Tensor, bounds: tuple[float, float], output: Tensor) -> torch.Tensor:
     """Return ``x`` within ``bounds``, moved to the nearest values that an int8 ``output`` holds."""
     low, high = bounds
-    if output.dtype == "int8":
+    if output.dtype in ("int8", "int16"):
         assert output.quant is not None
         low, high = (_held(bound, output.quant) for bound in bounds)
     if low == 0 and high == math.inf:

@@ -12,6 +12,7 @@ from toolkit.errors import ToolkitError
 from toolkit.program.imported import DTYPES, ImportedGraph, ImportedLayer, ImportedTensor
 from toolkit.program.tflite.converters import converters
 from toolkit.program.tflite.file import File, Operator, Tensor
+from toolkit.program.tflite.int16 import check_int16
 from toolkit.program.tflite.op import Layer, Op, Unsupported
 
 FOLDED_PER_BYTE = 8  # elements of computed constants, per byte of the file
@@ -80,6 +81,7 @@ class _Importer:
             if convert is None:
                 raise Unsupported("")
             layer = convert(op)
+            check_int16(op)
             self._check_shapes(layer)
             self.layers[operator.index] = layer
         except Unsupported as why:

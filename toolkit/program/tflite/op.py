@@ -19,6 +19,7 @@ from toolkit.program.tflite.tables import Tables
 INTEGER_FIX = (
     "quantize all of it to int8, with a representative dataset; or convert it in float and add --calibration"
 )
+INTEGERS = ("int8", "int16")  # that activations may have
 _REQUIRED: Any = object()
 
 
@@ -120,7 +121,7 @@ class Op:
         values = [*(self.input(i) for i in indices or (0,)), *self.outputs]
         for value in values:
             one, other = values[0].quant, value.quant
-            if (values[0].dtype, value.dtype) == ("int8", "int8") and not (one and one.same_as(other)):
+            if values[0].dtype in INTEGERS and not (one and one.same_as(other)):
                 raise Unsupported(f"{values[0]} and {value} have different scales")
 
     def demand_float(self) -> None:
@@ -136,13 +137,15 @@ class Op:
         """
         if 0 in tensor.shape:
             raise Unsupported(f"{tensor} is empty: shape {list(tensor.shape)}")
-        if tensor.dtype not in ("float32", "float16", "int8", "int32", "int64", "bool", "int4"):
-            raise Unsupported(f"{tensor} is {tensor.dtype}; int8 and float32 have kernels")
+        if tensor.dtype not in ("float32", "float16", *INTEGERS, "int32", "int64", "bool", "int4"):
+            raise Unsupported(f"{tensor} is {tensor.dtype}; int8, int16 and float32 have kernels")
         if tensor.dtype == "int4" and tensor.data is None:
             raise Unsupported(f"{tensor} is an activation of 4 bits")
-        if tensor.data is None and tensor.dtype == "int8":
+        if tensor.data is None and tensor.dtype in INTEGERS:
             if tensor.quant is None:
-                raise Unsupported(f"{tensor} is int8 and has no scale")
+                raise Unsupported(f"{tensor} is {tensor.dtype} and has no scale")
+            if tensor.dtype == "int16" and tensor.quant.zero_point.any():
+                raise Unsupported(f"{tensor} is int16 and has a zero point other than 0")
             if tensor.quant.axis is not None:
                 raise Unsupported(f"{tensor} is an activation quantized per channel")
         return tensor
@@ -169,11 +172,11 @@ class Op:
             if (
                 tensor.quant is not None
                 and tensor.quant.axis is not None
-                and tensor.dtype in ("int8", "int4")
+                and tensor.dtype in (*INTEGERS, "int4")
             ):
                 raise Unsupported(f"its operand {tensor} is quantized per channel")
             if tensor.data is None:
-                readers.append(_Real("", tensor.quant if tensor.dtype == "int8" else None))
+                readers.append(_Real("", tensor.quant if tensor.dtype in INTEGERS else None))
             else:
                 readers.append(
                     _store(stored, f"constant_{i}", Constant(tensor.data, _constant_quant(tensor)))
@@ -200,10 +203,10 @@ class Op:
         A layer with weights becomes one on integers only where its result is quantized at once.
         """
         tensor = self.output
-        if tensor.dtype != "int8":
+        if tensor.dtype not in INTEGERS:
             return x
         assert tensor.quant is not None
-        return dequantized(quantized(x, tensor.quant), tensor.quant)
+        return dequantized(quantized(x, tensor.quant, tensor.dtype), tensor.quant)
 
 
 @dataclass(frozen=True)
@@ -236,11 +239,11 @@ def _store(stored: dict[str, np.ndarray], name: str, constant: Constant) -> _Rea
 
 
 def _constant_quant(tensor: Tensor) -> Quantization | None:
-    return tensor.quant if tensor.dtype in ("int8", "int4") else None
+    return tensor.quant if tensor.dtype in (*INTEGERS, "int4") else None
 
 
 def _as_stored(x: torch.Tensor, tensor: Tensor) -> torch.Tensor:
-    if tensor.dtype == "int8" and x.dtype == torch.float32:
+    if tensor.dtype in INTEGERS and x.dtype == torch.float32:
         assert tensor.quant is not None
-        return quantized(x, tensor.quant)
+        return quantized(x, tensor.quant, tensor.dtype)
     return x

@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.lower.ir import Quantization
 from toolkit.program.tflite.file import Tensor
-from toolkit.program.tflite.op import INTEGER_FIX, Constant, Op, Unsupported
+from toolkit.program.tflite.op import INTEGER_FIX, INTEGERS, Constant, Op, Unsupported
 
 BIAS_TOLERANCE = 0.02  # of the output's scale, as LiteRT allows a bias's scale to be off
 INT32 = (-(2**31), 2**31 - 1)
@@ -29,7 +29,7 @@ def weight_of(op: Op, index: int, axis: int, order: tuple[int, ...]) -> Constant
         if x.dtype != "float32":
             raise Unsupported(f"its weight is {tensor.dtype} and its input {x.dtype}")
         return Constant(data)
-    if tensor.dtype not in ("int8", "int4") or x.dtype != "int8" or op.output.dtype != "int8":
+    if tensor.dtype not in ("int8", "int4") or x.dtype not in INTEGERS or op.output.dtype != x.dtype:
         raise Unsupported(
             f"its weight is {tensor.dtype}, its input {x.dtype}, its output {op.output.dtype} "
             f"(dynamic range quantization): {INTEGER_FIX}"
@@ -60,15 +60,17 @@ def bias_of(op: Op, index: int, weight: Constant) -> Constant | None:
         if tensor.dtype not in ("float32", "float16"):
             raise Unsupported(f"its bias is {tensor.dtype} and its weight float")
         return Constant(tensor.data)
-    if tensor.dtype != "int32":
-        raise Unsupported(f"its bias {tensor} is {tensor.dtype} instead of int32")
+    if tensor.dtype not in ("int32", "int64"):
+        raise Unsupported(f"its bias {tensor} is {tensor.dtype} instead of int32 or int64")
+    if np.abs(tensor.data).max() >= INT32[1]:
+        raise Unsupported(f"its bias {tensor} needs more than 32 bits")
     assert x.quant is not None
     assert y.quant is not None
     scale = x.quant.scale[0] * weight.quant.scale
     _check_scale(op, tensor, scale, float(y.quant.scale[0]))
     axis = None if weight.quant.axis is None else 0
     zeros = np.zeros(scale.shape, np.int64)
-    return Constant(tensor.data, Quantization(scale, zeros, *INT32, axis))
+    return Constant(tensor.data.astype(np.int32), Quantization(scale, zeros, *INT32, axis))
 
 
 def _check_scale(op: Op, tensor: Tensor, scale: np.ndarray, output_scale: float) -> None:

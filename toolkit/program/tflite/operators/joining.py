@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from toolkit.program.tflite.fused import bounded, fused_bounds
-from toolkit.program.tflite.op import Layer, Op, Unsupported
+from toolkit.program.tflite.op import INTEGERS, Layer, Op, Unsupported
 
 MOST_MIRRORED = 64
 
@@ -143,7 +143,7 @@ def padv2(op: Op) -> Layer:
     if tensor.data is None or tensor.data.size != 1:
         raise Unsupported("a value that is no constant number")
     value = float(tensor.data.reshape(-1)[0])
-    if tensor.dtype == "int8":
+    if tensor.dtype in INTEGERS:
         quant = op.input(0).quant
         if tensor.quant is None or quant is None or not quant.same_as(tensor.quant):
             raise Unsupported("a value at another scale than the input's")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from toolkit.program.tflite.op import Layer, Op, Unsupported
+from toolkit.program.tflite.op import INTEGERS, Layer, Op, Unsupported
 
 
 def quantize(op: Op) -> Layer:
     """Floats, or integers at another scale, to integers."""
     x, y = op.input(0), op.output
-    if y.dtype != "int8" or x.dtype not in ("float32", "int8"):
+    if y.dtype not in INTEGERS or x.dtype not in ("float32", y.dtype):
         raise Unsupported(f"{x.dtype} to {y.dtype}")
     assert y.quant is not None
     if x.dtype == "float32":
@@ -26,7 +26,7 @@ def dequantize(op: Op) -> Layer:
     x = op.input(0)
     if x.data is not None and x.dtype == "float16":
         return op.layer(lambda x: x.to(torch.float32), x)
-    if x.dtype not in ("int8", "int4"):
+    if x.dtype not in (*INTEGERS, "int4"):
         raise Unsupported(f"{x.dtype} to {op.output.dtype}")
     return op.layer(lambda x: x, x)
 
