@@ -49,63 +49,72 @@ typedef struct {
     "mov r0, " #uppers "\n" scale TK_V6M_CLAMP "mov r2, lr\n" \
     "strb r0, [r2, #" #at "]\n"
 
-#define TK_V6M_PIXEL_PAIR(name, scale)                                                                       \
-    TK_V6M_FUNCTION void name(TK_UNUSED tk_pixel_pair_v6m *pair) {                                           \
-        __asm volatile(                                                                                      \
-            TK_V6M_SAVE                                                                                      \
-            "mov r7, r0\n"                                                                                   \
-            "ldr r0, [r7, #40]\n"                                                                            \
-            "mov r12, r0\n"                                                                                  \
-            "ldr r0, [r7, #44]\n"                                                                            \
-            "mov lr, r0\n"                                                                                   \
-            "ldr r0, [r7, #32]\n" /* 38 bytes of code for 4 of weights */                                    \
-            "movs r1, #19\n"                                                                                 \
-            "muls r0, r1, r0\n"                                                                              \
-            "lsrs r0, r0, #1\n"                                                                              \
-            "adr r1, 3f\n"                                                                                   \
-            "adds r0, r0, r1\n"                                                                              \
-            "adds r0, #1\n"                                                                                  \
-            "str r0, [r7, #48]\n"                                                                            \
-            "2:\n" /* two rows */                                                                            \
-            "ldr r5, [r7, #16]\n"                                                                            \
-            "ldr r0, [r7, #32]\n"                                                                            \
-            "subs r5, r5, r0\n"                                                                              \
-            "ldr r6, [r7, #20]\n"                                                                            \
-            "ldr r0, [r7, #28]\n"                                                                            \
-            "mov r8, r0\n"                                                                                   \
-            "mov r10, r0\n"                                                                                  \
-            "movs r0, #0\n"                                                                                  \
-            "mov r9, r0\n"                                                                                   \
-            "mov r11, r0\n"                                                                                  \
-            "ldr r0, [r7, #48]\n"                                                                            \
-            "bx r0\n"                                                                                        \
-            ".balign 4\n"                                                                                    \
-            "3:\n" TK_V6M_COLUMNS(0, 1, 2, 3) TK_V6M_COLUMNS(4, 5, 6, 7) TK_V6M_COLUMNS(8, 9, 10, 11)        \
-                TK_V6M_COLUMNS(12, 13, 14, 15) TK_V6M_COLUMNS(16, 17, 18, 19) TK_V6M_COLUMNS(20, 21, 22, 23) \
-                    TK_V6M_COLUMNS(24, 25, 26, 27)                                                           \
-                        TK_V6M_COLUMNS(28, 29, 30, 31) "adds r5, #32\n"                                      \
-                                                       "ldr r0, [r7, #24]\n"                                 \
-                                                       "cmp r6, r0\n"                                        \
-                                                       "beq 5f\n" /* a condition reaches 256 bytes only */   \
-                                                       "b 3b\n"                                              \
-                                                       "5:\n" ::                                             \
-                                                           : "memory");                                      \
-        __asm volatile(".syntax unified\n" /* a string holds 4095 characters at most */                      \
-                       "str r5, [r7, #16]\n" TK_V6M_OUTPUTS(                                                 \
-                           r8, r9, 0, scale) "ldr r0, [r7, #36]\n"                                           \
-                                             "subs r0, #2\n"                                                 \
-                                             "bmi 4f\n" /* an odd row more */                                \
-                                             "str r0, [r7, #36]\n" TK_V6M_OUTPUTS(                           \
-                                                 r10, r11, 1, scale) "movs r0, #2\n"                         \
-                                                                     "add r12, r0\n"                         \
-                                                                     "add lr, r0\n"                          \
-                                                                     "ldr r0, [r7, #36]\n"                   \
-                                                                     "cmp r0, #0\n"                          \
-                                                                     "beq 4f\n"                              \
-                                                                     "b 2b\n"                                \
-                                                                     "4:\n" TK_V6M_RESTORE ::                \
-                                                                         : "memory");                        \
+/* clang-format off */
+#define TK_V6M_PIXEL_PAIR(name, scale)                                              \
+    TK_V6M_FUNCTION void name(TK_UNUSED tk_pixel_pair_v6m *pair) {                  \
+        __asm volatile(TK_V6M_SAVE                                                  \
+                       "mov r7, r0\n"                                               \
+                       "ldr r0, [r7, #40]\n"                                        \
+                       "mov r12, r0\n"                                              \
+                       "ldr r0, [r7, #44]\n"                                        \
+                       "mov lr, r0\n"                                               \
+                       "ldr r0, [r7, #32]\n" /* 38 bytes of code for 4 of weights */ \
+                       "movs r1, #19\n"                                             \
+                       "muls r0, r1, r0\n"                                          \
+                       "lsrs r0, r0, #1\n"                                          \
+                       "adr r1, 3f\n"                                               \
+                       "adds r0, r0, r1\n"                                          \
+                       "adds r0, #1\n"                                              \
+                       "str r0, [r7, #48]\n"                                        \
+                       "2:\n" /* two rows */                                        \
+                       "ldr r5, [r7, #16]\n"                                        \
+                       "ldr r0, [r7, #32]\n"                                        \
+                       "subs r5, r5, r0\n"                                          \
+                       "ldr r6, [r7, #20]\n"                                        \
+                       "ldr r0, [r7, #28]\n"                                        \
+                       "mov r8, r0\n"                                               \
+                       "mov r10, r0\n"                                              \
+                       "movs r0, #0\n"                                              \
+                       "mov r9, r0\n"                                               \
+                       "mov r11, r0\n"                                              \
+                       "ldr r0, [r7, #48]\n"                                        \
+                       "bx r0\n"                                                    \
+                       ".balign 4\n"                                                \
+                       "3:\n"                                                       \
+                       TK_V6M_COLUMNS(0, 1, 2, 3)                                   \
+                       TK_V6M_COLUMNS(4, 5, 6, 7)                                   \
+                       TK_V6M_COLUMNS(8, 9, 10, 11)                                 \
+                       TK_V6M_COLUMNS(12, 13, 14, 15)                               \
+                       TK_V6M_COLUMNS(16, 17, 18, 19)                               \
+                       TK_V6M_COLUMNS(20, 21, 22, 23)                               \
+                       TK_V6M_COLUMNS(24, 25, 26, 27)                               \
+                       TK_V6M_COLUMNS(28, 29, 30, 31)                               \
+                       "adds r5, #32\n"                                             \
+                       "ldr r0, [r7, #24]\n"                                        \
+                       "cmp r6, r0\n"                                               \
+                       "beq 5f\n" /* a condition reaches 256 bytes only */          \
+                       "b 3b\n"                                                     \
+                       "5:\n" ::: "memory");                                        \
+        /* a string holds 4095 characters at most */                                \
+        __asm volatile(".syntax unified\n"                                          \
+                       "str r5, [r7, #16]\n"                                        \
+                       TK_V6M_OUTPUTS(r8, r9, 0, scale)                             \
+                       "ldr r0, [r7, #36]\n"                                        \
+                       "subs r0, #2\n"                                              \
+                       "bmi 4f\n" /* the last row has no other */                   \
+                       "str r0, [r7, #36]\n"                                        \
+                       TK_V6M_OUTPUTS(r10, r11, 1, scale)                           \
+                       "movs r0, #2\n"                                              \
+                       "add r12, r0\n"                                              \
+                       "add lr, r0\n"                                               \
+                       "ldr r0, [r7, #36]\n"                                        \
+                       "cmp r0, #0\n"                                               \
+                       "beq 4f\n"                                                   \
+                       "b 2b\n"                                                     \
+                       "4:\n"                                                       \
+                       TK_V6M_RESTORE ::: "memory");                                \
     }
+/* clang-format on */
 TK_V6M_PIXEL_PAIR(tk_pixel_pair_once_v6m, TK_V6M_ONCE)
 TK_V6M_PIXEL_PAIR(tk_pixel_pair_twice_v6m, TK_V6M_TWICE)
 

@@ -110,6 +110,18 @@ TK_V6M_FUNCTION void tk_four_rows_twice_v6m(tk_four_rows_v6m *rows) { tk_four_ro
 
 #endif
 
+/* Write values + 128 to `to` and return their sum. */
+static TK_NOINLINE TK_UNUSED int32_t tk_bytes_v6m(const int8_t *from, int32_t count, uint8_t *to) {
+    int32_t sum = 0;
+    TK_ROLLED
+    for (int32_t k = 0; k < count; ++k) {
+        const int32_t x = from[k] + 128;
+        to[k] = (uint8_t)x;
+        sum += x;
+    }
+    return sum;
+}
+
 /* As tk_fully_connected_s8, four channels at a time, with weights packed as tk_four_rows_v6m says; the finish's table
  * holds biases, less 128 * the sum of the channel's weights, and multipliers. `scratch` holds depth bytes. */
 TK_KERNEL void tk_fully_connected_s8_v6m(const int8_t *input, const uint8_t *weight,
@@ -117,12 +129,7 @@ TK_KERNEL void tk_fully_connected_s8_v6m(const int8_t *input, const uint8_t *wei
                                          uint8_t *scratch, int8_t *output, int32_t rows, int32_t depth,
                                          int32_t channels) {
     for (int32_t row = 0; row < rows; ++row, input += depth, output += channels) {
-        int32_t sum = 0;
-        for (int32_t k = 0; k < depth; ++k) {
-            const int32_t x = input[k] + 128;
-            scratch[k] = (uint8_t)x;
-            sum += x;
-        }
+        const int32_t sum = tk_bytes_v6m(input, depth, scratch);
         tk_four_rows_v6m four = {*finish,         weight,           scratch,
                                  scratch + depth, -128 * sum,       (8 - depth % 8) % 8,
                                  output,          output + channels};

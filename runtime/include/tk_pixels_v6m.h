@@ -12,7 +12,8 @@
  * borrowing. */
 
 /* Write `count` (even) columns of pixels p and q as words to `to`; return where the next go. */
-TK_INLINE uint32_t *tk_pair_columns_v6m(const int8_t *p, const int8_t *q, int32_t count, uint32_t *to) {
+static TK_NOINLINE TK_UNUSED uint32_t *tk_pair_columns_v6m(const int8_t *p, const int8_t *q, int32_t count,
+                                                           uint32_t *to) {
     const int8_t *const end = p + count;
     for (; p != end; p += 2, q += 2, to += 3) {
         const uint32_t even = (uint32_t)p[0] + ((uint32_t)q[0] << 16);
