@@ -221,3 +221,17 @@ def test_computes_what_onnx_runtime_computes(case: Case, tmp_path: Path) -> None
         assert have.shape == want.shape
         assert have.dtype == want.dtype
         np.testing.assert_allclose(have, want, rtol=1e-5, atol=1e-5)
+
+
+def test_indices_that_come_at_run_time_look_up_a_table(tmp_path: Path) -> None:
+    path, table = tmp_path / "model.onnx", _normal(10, 4)
+    model = files.model(
+        [files.node("Gather", ["table", "x"], ["y"])],
+        {"x": [1, 5]},
+        ["y"],
+        {"table": table},
+        types={"x": files.TensorProto.INT32},
+    )
+    files.onnx.save(model, path)
+    x = np.array([[3, 0, 9, 9, 1]], np.int32)
+    np.testing.assert_array_equal(files.run_program(reader.read(path).program(), [x])[0], table[x])

@@ -21,7 +21,10 @@ def _batch_norm(node: Node) -> Computed:
     if any(c.shape != channels for c in constants):
         raise UnsupportedError(f"parameters that do not fit {channels} channels")
     gamma, beta, mean, var = constants
-    factor = gamma / np.sqrt(var + eps)
+    with np.errstate(all="ignore"):
+        factor = gamma / np.sqrt(var + eps)
+    if not np.isfinite(factor).all():
+        raise UnsupportedError("a variance that is none")
     shape = (channels[0], *[1] * (len(node.x.shape) - 2))
     scale = factor.reshape(shape).astype(np.float32)
     offset = (beta - mean * factor).reshape(shape).astype(np.float32)
