@@ -526,3 +526,69 @@ def test_damaged_models_are_read_or_refused(make: Callable[[], onnx.ModelProto],
             kept += bool(read(_mutated(data, rng), tmp_path))
     assert kept > 10  # damage to weights and names is no error
     assert time.monotonic() - started < 60
+
+
+ODD = [0, 1, -1, 2, 3, -2, 7, -100, 2**31 - 1, 2**31, -(2**31), 2**62, -(2**63), 65536]
+
+
+def _recurrent_model() -> onnx.ModelProto:
+    nodes = [
+        files.node("LSTM", ["x", "w", "r"], ["s"], hidden_size=2),
+        files.node("Slice", ["s", "start", "end"], ["t"]),
+        files.node("Pad", ["t", "pads"], ["p"], mode="edge"),
+        files.node("Resize", ["p", "", "scales"], ["z"], mode="linear"),
+        files.node("Split", ["z", "parts"], ["y", "v"], axis=3),
+    ]
+    constants = {
+        "w": _weights(1, 8, 2), "r": _weights(1, 8, 2), "start": np.array([0]), "end": np.array([2]),
+        "pads": np.array([0, 0, 1, 0, 0, 0, 0, 1]), "scales": np.array([1, 1, 2, 2], np.float32),
+        "parts": np.array([2, 4]),
+    }  # fmt: skip
+    return files.model(nodes, {"x": [3, 1, 2]}, ["y", "v"], constants)
+
+
+def _change_field(model: onnx.ModelProto, rng: random.Random) -> None:
+    """Change an attribute, a constant, a connection or a shape."""
+    graph, kind = model.graph, rng.random()
+    node = rng.choice(graph.node)
+    if kind < 0.3 and node.attribute:
+        attribute = rng.choice(node.attribute)
+        attribute.i = rng.choice(ODD)
+        attribute.f = rng.choice([0.0, -1.0, float("nan"), float("inf"), 1e38])
+        if attribute.ints:
+            attribute.ints[rng.randrange(len(attribute.ints))] = rng.choice(ODD)
+    elif kind < 0.6:
+        tensor = rng.choice(graph.initializer)
+        data = numpy_helper.to_array(tensor).copy()
+        with np.errstate(all="ignore"):
+            data.reshape(-1)[rng.randrange(data.size)] = np.array(rng.choice(ODD)).astype(data.dtype)
+        data = rng.choice(
+            [data, data, data.reshape(-1), data[None], data.astype(np.int64), data.astype(np.float32)]
+        )
+        tensor.CopyFrom(numpy_helper.from_array(data, tensor.name))
+    elif kind < 0.85:
+        names = [name for each in graph.node for name in (*each.input, *each.output)]
+        node.input[rng.randrange(len(node.input))] = rng.choice(["", *names])
+    else:
+        dims = graph.input[0].type.tensor_type.shape.dim
+        if rng.random() < 0.7:
+            rng.choice(dims).dim_value = rng.choice([1, 2, 5, 100, 2**20, 2**28])
+        else:
+            del dims[0]
+
+
+@pytest.mark.parametrize("make", [_conv_model, _quantized_model, _shapes_model, _recurrent_model])
+def test_models_with_wrong_fields_are_read_or_refused(
+    make: Callable[[], onnx.ModelProto], tmp_path: Path
+) -> None:
+    rng, kept = random.Random(3), 0
+    assert read(make(), tmp_path).layers
+    started = time.monotonic()
+    for _ in range(300):
+        model = make()
+        for _ in range(rng.choice([1, 1, 2])):
+            _change_field(model, rng)
+        with contextlib.suppress(ToolkitError):
+            kept += bool(read(model, tmp_path))
+    assert 5 < kept < 300
+    assert time.monotonic() - started < 120
