@@ -112,7 +112,7 @@ static int int8_kernels_agree(void) {
         }
     }
     tk_fully_connected_s8(input, weight[0], bias, &requant, portable, 1, DEPTH, ROWS);
-    tk_fully_connected_s8_dsp(input, words, start, &requant, packed, 1, DEPTH, ROWS);
+    tk_fully_connected_s8_dsp(input, words, start, &requant, packed, 1, DEPTH, ROWS, GROUPS);
     return outputs_agree();
 }
 
