@@ -113,7 +113,11 @@ def weight_spec(*, channel_axis: int | None, training: bool, stored: str = "int8
 
     ``stored``: a key of ``WEIGHT_RANGES``.
     """
-    observer = WeightObserver if channel_axis is None else WeightPerChannelObserver
+    observer: Any = WeightObserver if channel_axis is None else WeightPerChannelObserver
+    if (
+        training and channel_axis is not None
+    ):  # torchao hands the axis to classes called ...PerChannel... only
+        observer = observer.with_args(ch_axis=channel_axis)
     constructor = FakeQuantize.with_args(observer=observer) if training else observer
     scheme = torch.per_tensor_symmetric if channel_axis is None else torch.per_channel_symmetric
     return _spec(constructor, WEIGHT_RANGES[stored], scheme, ch_axis=channel_axis)

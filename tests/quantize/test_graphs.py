@@ -9,7 +9,10 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.fx import Node
 
+from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e
+from toolkit.program.capture import capture
 from toolkit.program.quantize import quantize_ptq
+from toolkit.program.quantizer import IntegerQuantizer
 
 Q = "quantized_decomposed.quantize_per_tensor.default"
 DQ = "quantized_decomposed.dequantize_per_tensor.default"
@@ -212,3 +215,13 @@ def test_two_layers_may_share_one_weight() -> None:
     with torch.no_grad():
         wanted = model(torch.from_numpy(x[:1]))
     torch.testing.assert_close(program.module()(torch.from_numpy(x[:1])), wanted, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_transposed_convolution_has_a_scale_per_output_channel(training: bool) -> None:
+    graph = capture(nn.ConvTranspose2d(6, 3, 2), torch.randn(1, 6, 4, 4))
+    prepare = prepare_qat_pt2e if training else prepare_pt2e
+    prepared = prepare(graph, IntegerQuantizer(training=training))
+    prepared(torch.randn(1, 6, 4, 4))
+    scales = [m.calculate_qparams()[0] for m in prepared.modules() if getattr(m, "ch_axis", -1) == 1]
+    assert {len(scale) for scale in scales} == {3}
