@@ -48,6 +48,16 @@ def test_quantizes_after_training(cli: Cli, float_program: Path, tmp_path: Path)
     assert {layer["weight_type"] for layer in done.document["manifest"]["layers"]} == {"int8"}
 
 
+def test_quantizes_activations_to_16_bits(cli: Cli, float_program: Path, tmp_path: Path) -> None:
+    samples, output = _calibration(tmp_path), tmp_path / "int16.pt2"
+    done = cli("quantize", float_program, "-c", samples, "-o", output, "--activations", "int16", "--json")
+    assert done.code == 0, done.err
+    assert done.document["activations"] == "int16"
+    done = cli("export", output, "-t", "cortex-m4", "-o", tmp_path / "bundle", "--json")
+    assert done.code == 0, done.err
+    assert done.document["manifest"]["inputs"][0]["dtype"] == "int16"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -57,6 +67,7 @@ def test_quantizes_after_training(cli: Cli, float_program: Path, tmp_path: Path)
         (["{model}", "-c", "{missing}", "-o", "{out}"], "does not exist"),
         (["{samples}", "-c", "{samples}", "-o", "{out}"], "calibration.npy"),
         (["{model}", "-c", "{samples}", "-o", "{out}", "--weights", "ternary"], "not ternary"),
+        (["{model}", "-c", "{samples}", "-o", "{out}", "--weights", "int4", "--activations", "int16"], "int8 weights"),
         (["-o", "{out}"], "MODEL.pt2"),
     ],
 )

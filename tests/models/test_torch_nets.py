@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 from tests.models.torch_nets import NETS
 from toolkit import bundle, tensors
+from toolkit.backends.c import emit
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.measure.verify import verify
@@ -49,6 +51,16 @@ def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
     result = verify(tmp_path / "out", fresh=2)
     assert result.ok, result.first_difference
     assert result.exact
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_steps_share_weights_and_tables(name: str) -> None:
+    net, data = build(name)
+    source = emit(lower(quantize_ptq(net, data.numpy())), "portable").model_c
+    arrays = [int(size) for size in re.findall(r"static const int8_t \w+\[(\d+)\]", source)]
+    weights = [p.numel() for key, p in net.named_parameters() if key.startswith("layer.weight")]
+    assert [arrays.count(size) for size in weights] == [1, 1]
+    assert arrays.count(256) <= 6  # eight steps of five or three gates would be 24 or more
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3", "tcn", "vit", "lstm", "gru"])

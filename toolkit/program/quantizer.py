@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from toolkit import ops
 from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
+from toolkit.program.recurrent import role
 
 _ANNOTATION = "quantization_annotation"  # the key under which PT2E looks
 
@@ -44,6 +45,7 @@ class IntegerQuantizer(Quantizer):
         self.training = training
         self.operators = ops.by_aten() if operators is None else operators
         self.stored = activations
+        self.roles: dict[Hashable, fx.Node] = {}
         self.activation = activation_spec(training=training, stored=activations)
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
@@ -60,12 +62,18 @@ class IntegerQuantizer(Quantizer):
                 case "weighted":
                     self._weighted(model, node, operator)
                 case "io":
-                    self._separate(node, operator, self.activation)
+                    self._separate(node, operator, self._observed(node))
                 case "fixed":
                     self._separate(node, operator, self._fixed(operator))
                 case "share":
                     self._share(node)
         return model
+
+    def _observed(self, node: fx.Node) -> QuantizationSpecBase:
+        """Return a range of the node's own, or that of the first node with its role in a recurrent layer."""
+        key = role(node)
+        first = self.roles.setdefault(key, node) if key is not None else node
+        return self.activation if first is node else SharedQuantizationSpec(first)
 
     def _fixed(self, operator: Operator) -> QuantizationSpecBase:
         if self.stored == "int16":
