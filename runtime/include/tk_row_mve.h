@@ -2,61 +2,66 @@
 #ifndef TK_ROW_MVE_H
 #define TK_ROW_MVE_H
 
-#include "tk_dot_s4_mve.h"
-#include "tk_dot_s8_mve.h"
-#include "tk_dot_t2_mve.h"
 #include "tk_requantize_mve.h"
-#include "tk_tiles_s8_mve.h"
+#include "tk_tiles_mve.h"
 
-/* A matrix of weights in tiles of four output channels: the rows as tk_dot_s8_mve.h, tk_dot_s4_mve.h or
- * tk_dot_t2_mve.h have them, then
- * the constants of tk_requantize_mve.h. toolkit/kernels/tile_mve.py packs it. */
+/* A matrix of weights in tiles of four output channels: for each, `chunks` chunks as tk_dot_mve.h has them. `scales` are
+ * the constants of tk_requantize_mve.h, a block for each tile. toolkit/kernels/tile_mve.py packs both. */
 typedef struct {
-    const int8_t *tiles;
+    const int8_t *tiles, *scales;
     int32_t chunks, channels;
     int32_t zero_point, min, max;
 } tk_matrix_mve;
 
-/* How a matrix is computed, as a sum of these. */
-enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8, TK_INT4_MVE = 16 };
-
-TK_INLINE void tk_store_channels_mve(int8_t *to, tk_s32x4 y, int32_t left, int how) {
-    if ((how & TK_RAGGED_MVE) != 0 && left < 4) {
-        tk_v_store_some_s8(to, tk_v_min(tk_v_max(y, tk_v_same(INT8_MIN)), tk_v_same(INT8_MAX)), left);
+/* Requantize and store the sums of one tile, of which `left` channels are there. */
+TK_INLINE void tk_finish_tile_mve(tk_s32x4 sum, const int8_t *scales, int32_t zero_point, int32_t left,
+                                  int how, int8_t *to) {
+    if (how & TK_LARGE_MVE) {
+        sum = tk_requantize_large_mve(sum, scales, how & TK_TWICE_MVE);
     } else {
-        tk_v_store_saturated_s8(to, y);
+        const tk_scales_mve loaded = tk_load_scales_mve(scales);
+        sum = tk_requantize_mve(sum, &loaded, how & TK_TWICE_MVE);
     }
+    sum = tk_v_add_n(sum, zero_point);
+    if (left < 4) {
+        tk_v_store_some_s8(to, tk_v_min(tk_v_max(sum, tk_v_same(INT8_MIN)), tk_v_same(INT8_MAX)), left);
+    } else {
+        tk_v_store_saturated_s8(to, sum);
+    }
+}
+
+/* How many tiles a kind of matrix takes in asm. */
+TK_INLINE int32_t tk_tiles_in_asm(const tk_matrix_mve *m, int how) {
+#ifdef TK_HAS_MVE
+    return how & TK_LARGE_MVE ? 0 : m->channels / 4;
+#else
+    (void)m, (void)how;
+    return 0;
+#endif
+}
+
+TK_INLINE int32_t tk_chunk_bytes_mve(int how) {
+    return how & TK_TERNARY_MVE ? 16 : how & TK_INT4_MVE ? 32 : 64;
 }
 
 /* The channels of one pixel, kept within int8 alone. */
 TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_t *output, int how) {
-    const int32_t chunks = m->chunks, zero_point = m->zero_point;
-    const int32_t total = how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0;
-    const int8_t *tile = m->tiles;
-    int32_t left = m->channels;
+    const int32_t chunks = m->chunks, zero_point = m->zero_point, tiles = tk_tiles_in_asm(m, how);
+    const int8_t *weight = m->tiles, *scales = m->scales;
 #ifdef TK_HAS_MVE
-    if (!(how & (TK_TERNARY_MVE | TK_INT4_MVE | TK_LARGE_MVE))) {
-        if (!(how & TK_RAGGED_MVE) || left >= 4) {
-            tk_tiles_s8_x1_mve(x, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output);
-        }
-        if (!(how & TK_RAGGED_MVE)) return;
-        output += left & ~3;
-        left &= 3;
-    }
+    if (tiles > 0) tk_tiles_x1_mve(x, chunks, tiles, zero_point, how, weight, scales, output);
+    if (!(how & (TK_RAGGED_MVE | TK_LARGE_MVE))) return;
 #endif
-    for (; left > 0; left -= 4, output += 4) {
-        tk_s32x4 y = how & TK_TERNARY_MVE ? tk_v_add_n(tk_dot_t2_x1_mve(x, chunks, &tile), -total)
-                     : how & TK_INT4_MVE  ? tk_dot_s4_x1_mve(x, chunks, &tile)
-                                          : tk_dot_s8_x1_mve(x, chunks, &tile);
-        if (how & TK_LARGE_MVE) {
-            y = tk_requantize_large_mve(y, tile, how & TK_TWICE_MVE);
-            tile += TK_LARGE_SCALES_MVE;
-        } else {
-            const tk_scales_mve scales = tk_load_scales_mve(tile);
-            y = tk_requantize_mve(y, &scales, how & TK_TWICE_MVE);
-            tile += TK_SCALES_MVE;
-        }
-        tk_store_channels_mve(output, tk_v_add_n(y, zero_point), left, how);
+    const int32_t total = how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0;
+    weight += tiles * chunks * tk_chunk_bytes_mve(how);
+    scales += tiles * TK_SCALES_MVE;
+    output += 4 * tiles;
+    for (int32_t left = m->channels - 4 * tiles; left > 0; left -= 4, output += 4) {
+        const tk_s32x4 sum = how & TK_TERNARY_MVE ? tk_dot_t2_x1_mve(x, chunks, &weight)
+                             : how & TK_INT4_MVE  ? tk_dot_s4_x1_mve(x, chunks, &weight)
+                                                  : tk_dot_s8_x1_mve(x, chunks, &weight);
+        tk_finish_tile_mve(tk_v_add_n(sum, -total), scales, zero_point, left, how, output);
+        scales += how & TK_LARGE_MVE ? TK_LARGE_SCALES_MVE : TK_SCALES_MVE;
     }
 }
 
@@ -64,44 +69,29 @@ TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_
 TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_matrix_mve *m, int8_t *output,
                                   int how) {
     const int32_t chunks = m->chunks, zero_point = m->zero_point, channels = m->channels;
+    const int32_t tiles = tk_tiles_in_asm(m, how);
+    const int8_t *weight = m->tiles, *scales = m->scales;
+#ifdef TK_HAS_MVE
+    if (tiles > 0) tk_tiles_x2_mve(x0, x1, chunks, tiles, zero_point, how, weight, scales, output, channels);
+    if (!(how & (TK_RAGGED_MVE | TK_LARGE_MVE))) return;
+#endif
     const int32_t total0 = how & TK_TERNARY_MVE ? tk_total_mve(x0, chunks) : 0;
     const int32_t total1 = how & TK_TERNARY_MVE ? tk_total_mve(x1, chunks) : 0;
-    const int8_t *tile = m->tiles;
-    int32_t left = channels;
-#ifdef TK_HAS_MVE
-    if (!(how & (TK_TERNARY_MVE | TK_INT4_MVE | TK_LARGE_MVE))) {
-        if (!(how & TK_RAGGED_MVE) || left >= 4) {
-            tk_tiles_s8_x2_mve(x0, x1, chunks, left / 4, zero_point, how & TK_TWICE_MVE, &tile, output,
-                               channels);
-        }
-        if (!(how & TK_RAGGED_MVE)) return;
-        output += left & ~3;
-        left &= 3;
-    }
-#endif
-    for (; left > 0; left -= 4, output += 4) {
-        tk_s32x4 y0, y1;
+    weight += tiles * chunks * tk_chunk_bytes_mve(how);
+    scales += tiles * TK_SCALES_MVE;
+    output += 4 * tiles;
+    for (int32_t left = channels - 4 * tiles; left > 0; left -= 4, output += 4) {
+        tk_s32x4 sum0, sum1;
         if (how & TK_TERNARY_MVE) {
-            tk_dot_t2_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
-            y0 = tk_v_add_n(y0, -total0);
-            y1 = tk_v_add_n(y1, -total1);
+            tk_dot_t2_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
         } else if (how & TK_INT4_MVE) {
-            tk_dot_s4_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
+            tk_dot_s4_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
         } else {
-            tk_dot_s8_x2_mve(x0, x1, chunks, &tile, &y0, &y1);
+            tk_dot_s8_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
         }
-        if (how & TK_LARGE_MVE) {
-            y0 = tk_requantize_large_mve(y0, tile, how & TK_TWICE_MVE);
-            y1 = tk_requantize_large_mve(y1, tile, how & TK_TWICE_MVE);
-            tile += TK_LARGE_SCALES_MVE;
-        } else {
-            const tk_scales_mve scales = tk_load_scales_mve(tile);
-            y0 = tk_requantize_mve(y0, &scales, how & TK_TWICE_MVE);
-            y1 = tk_requantize_mve(y1, &scales, how & TK_TWICE_MVE);
-            tile += TK_SCALES_MVE;
-        }
-        tk_store_channels_mve(output, tk_v_add_n(y0, zero_point), left, how);
-        tk_store_channels_mve(output + channels, tk_v_add_n(y1, zero_point), left, how);
+        tk_finish_tile_mve(tk_v_add_n(sum0, -total0), scales, zero_point, left, how, output);
+        tk_finish_tile_mve(tk_v_add_n(sum1, -total1), scales, zero_point, left, how, output + channels);
+        scales += how & TK_LARGE_MVE ? TK_LARGE_SCALES_MVE : TK_SCALES_MVE;
     }
 }
 

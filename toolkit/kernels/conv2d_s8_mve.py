@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.fine_cases import finer
-from toolkit.kernels.tile_mve import LANES, function_name, lanes_of, matrix_fields, rounded_up
+from toolkit.kernels.tile_mve import LANES, function_name, matrix_fields, rounded_up
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv_cases import conv_case
@@ -37,7 +37,7 @@ class Conv2dS8Mve(Kernel):
         return Call(self.name, arguments)
 
     def scratch_bytes(self, step: Step) -> int:
-        return columns_bytes(window_of(step), lanes_of(step))
+        return columns_bytes(window_of(step))
 
     def cases(self) -> Iterable[Case]:
         yield conv_case(self.op, self.kind, (6, 5, 20), 6, (3, 2), pads=((1, 1), (0, 1)))
@@ -52,11 +52,8 @@ class Conv2dS8Mve(Kernel):
             yield finer(conv_case(self.op, self.kind, (3, 5, 7), 6, (1, 1)), 500)
 
 
-def columns_bytes(w: Window, chunk: int) -> int:
-    """Return the bytes of the rows under one row of output, stood on end; 0 where windows are runs in the input.
-
-    Windows are read in whole chunks of ``chunk`` bytes.
-    """
+def columns_bytes(w: Window) -> int:
+    """Return the bytes of the rows under one row of output, stood on end; 0 where windows are runs in the input."""
     depth = w.kernel_h * w.kernel_w * w.in_c
     inside = (w.out_h - 1) * w.stride_h < w.in_h and (w.out_w - 1) * w.stride_w + w.kernel_w <= w.in_w
     if (
@@ -64,11 +61,11 @@ def columns_bytes(w: Window, chunk: int) -> int:
         and w.dilation_w == 1
         and not (w.pad_top or w.pad_left)
         and inside
-        and depth % chunk == 0
+        and depth % LANES == 0
     ):
         return 0
     before_last = (w.out_w - 1) * w.stride_w * w.kernel_h * w.in_c if w.dilation_w == 1 else 0
-    return rounded_up(before_last + rounded_up(depth, chunk), LANES)
+    return rounded_up(before_last + rounded_up(depth, LANES), LANES)
 
 
 KERNEL = Conv2dS8Mve()

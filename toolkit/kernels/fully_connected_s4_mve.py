@@ -8,7 +8,7 @@ from toolkit.ops.weighted import is_int4
 
 
 class FullyConnectedS4Mve(FullyConnectedS8Mve):
-    """Weights in tiles of four channels by 32 columns, packed by ``tile_mve``."""
+    """Weights in tiles of four channels, packed by ``tile_mve``."""
 
     name = "tk_fully_connected_s4_mve"
 

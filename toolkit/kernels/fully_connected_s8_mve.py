@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.tile_mve import function_name, lanes_of, matrix_fields, rounded_up
+from toolkit.kernels.tile_mve import LANES, function_name, matrix_fields, rounded_up
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.weighted import fold, is_int8
@@ -26,12 +26,12 @@ class FullyConnectedS8Mve(Kernel):
         folded = fold(step)
         matrix = matrix_fields(step, folded, folded.weight.reshape(channels, depth), emitter)
         shape = [str(step.output.size // channels), str(depth)]
-        scratch = [emitter.scratch(), str(rounded_up(depth, lanes_of(step)))]
+        scratch = [emitter.scratch(), str(rounded_up(depth, LANES))]
         return Call(self.name, [x, matrix, function_name("pixel", step), *scratch, y, *shape])
 
     def scratch_bytes(self, step: Step) -> int:
         depth = step.inputs[1].shape[1]
-        padded = rounded_up(depth, lanes_of(step))
+        padded = rounded_up(depth, LANES)
         return padded if padded != depth else 0
 
 

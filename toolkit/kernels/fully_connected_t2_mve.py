@@ -8,7 +8,7 @@ from toolkit.ops.weighted import is_ternary
 
 
 class FullyConnectedT2Mve(FullyConnectedS8Mve):
-    """Weights in tiles of four channels by 64 columns, packed by ``tile_mve``."""
+    """Weights in tiles of four channels, packed by ``tile_mve``."""
 
     name = "tk_fully_connected_t2_mve"
 

@@ -9,7 +9,6 @@ from toolkit.ops.base import Emitter
 from toolkit.ops.weighted import Folded, fold, weight_type
 
 LANES = 16  # int8 products in one VMLADAVA
-COLUMNS = {"int8": LANES, "int4": 2 * LANES, "ternary": 4 * LANES}  # of a chunk: a row of it is 16 bytes
 CHANNELS = 4  # int32 lanes
 
 
@@ -45,66 +44,36 @@ def constants(folded: Folded, large: bool) -> np.ndarray:
     return np.hstack(parts)
 
 
-def pack_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
-    """Return tiles of an int8 (channels, depth) ``matrix`` with their constants, as uint32.
+def pack_tiles(matrix: np.ndarray, weights: str) -> np.ndarray:
+    """Return a (channels, depth) ``matrix`` of "int8", "int4" or "ternary" weights as uint32, flat.
 
-    A tile: for every 16 columns four rows of 16 weights, then ``constants``. Missing rows and columns are 0.
+    Tiles of four rows; in each, for every 16 columns: int8, the four rows; int4, two rows a byte, rows 0 and 1, then
+    2 and 3, the even one in the lower half; ternary, codes (weight + 1) of four rows a byte, lowest bits first.
+    Missing rows and columns are 0.
     """
-    padded = _padded(matrix, LANES)
-    return _tiles(padded.reshape(-1, CHANNELS, padded.shape[1] // LANES, LANES), folded)
-
-
-def pack_ternary_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
-    """Return tiles of a (channels, depth) ``matrix`` in -1..1 with their constants, as uint32.
-
-    A tile: for every 64 columns four rows of 16 bytes, then ``constants``. Byte k of a row holds the codes
-    (weight + 1) of columns k, k + 16, k + 32 and k + 48, lowest bits first. Missing weights are 0, code 1.
-    """
-    codes = _padded(matrix, COLUMNS["ternary"]) + 1
-    fields = codes.reshape(-1, CHANNELS, codes.shape[1] // COLUMNS["ternary"], 4, LANES).astype(np.uint8)
-    return _tiles((fields << np.array([0, 2, 4, 6], np.uint8)[:, None]).sum(3).astype(np.uint8), folded)
-
-
-def pack_int4_tiles(folded: Folded, matrix: np.ndarray) -> np.ndarray:
-    """Return tiles of a (channels, depth) ``matrix`` in -8..7 with their constants, as uint32.
-
-    A tile: for every 32 columns four rows of 16 bytes, then ``constants``. Byte k of a row holds column k in its
-    lower half, column k + 16 in its upper half. Missing weights are 0.
-    """
-    padded = _padded(matrix, COLUMNS["int4"])
-    halves = padded.reshape(-1, CHANNELS, padded.shape[1] // COLUMNS["int4"], 2, LANES) & 15
-    return _tiles((halves[:, :, :, 0] | halves[:, :, :, 1] << 4).astype(np.uint8), folded)
-
-
-PACK = {"int8": pack_tiles, "int4": pack_int4_tiles, "ternary": pack_ternary_tiles}
-SUFFIX = {"int8": "s8", "int4": "s4", "ternary": "t2"}  # of C functions
-
-
-def _padded(matrix: np.ndarray, lanes: int) -> np.ndarray:
     rows, depth = matrix.shape
-    return np.pad(matrix, [(0, -rows % CHANNELS), (0, -depth % lanes)]).astype(np.int8)
-
-
-def _tiles(rows: np.ndarray, folded: Folded) -> np.ndarray:
-    """Join (tiles, 4, chunks, 16) bytes, chunks outermost in a tile, with the tiles' constants."""
-    weights = np.ascontiguousarray(rows.transpose(0, 2, 1, 3)).view(np.int8).reshape(len(rows), -1)
-    return (
-        np.hstack([weights, constants(folded, are_large(folded))]).view("<u4").astype(np.uint32).reshape(-1)
-    )
-
-
-def lanes_of(step: Step) -> int:
-    """Return how many columns a chunk of the step's tiles has."""
-    return COLUMNS[weight_type(step)]
+    padded = np.pad(matrix, [(0, -rows % CHANNELS), (0, -depth % LANES)]).astype(np.int8)
+    chunks = padded.reshape(-1, CHANNELS, padded.shape[1] // LANES, LANES).transpose(0, 2, 1, 3)
+    if weights == "int4":
+        chunks = (chunks[:, :, 0::2] & 15) | (chunks[:, :, 1::2] << 4)
+    elif weights == "ternary":
+        codes = (chunks + 1).astype(np.uint8) << np.array([0, 2, 4, 6], np.uint8)[:, None]
+        chunks = codes.sum(2).astype(np.uint8)
+    return np.ascontiguousarray(chunks).view(np.uint8).reshape(-1).view("<u4").astype(np.uint32)
 
 
 def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:
-    """Define the tiles and return the address of a ``tk_matrix_mve`` of them."""
+    """Define tiles and constants and return the address of a ``tk_matrix_mve`` of them."""
     rows, depth = matrix.shape
-    tiles = emitter.constant("weight", PACK[weight_type(step)](folded, matrix))
-    bounds = f"{folded.zero_point}, {folded.low}, {folded.high}"
-    fields = f"{{(const int8_t *){tiles}, {-(-depth // lanes_of(step))}, {rows}, {bounds}}}"
+    tiles = emitter.constant("weight", pack_tiles(matrix, weight_type(step)))
+    blocks = np.ascontiguousarray(constants(folded, are_large(folded)))
+    scales = emitter.constant("scales", blocks.reshape(-1).view("<u4").astype(np.uint32))
+    sizes = f"{-(-depth // LANES)}, {rows}, {folded.zero_point}, {folded.low}, {folded.high}"
+    fields = f"{{(const int8_t *){tiles}, (const int8_t *){scales}, {sizes}}}"
     return emitter.local("tk_matrix_mve", "matrix", fields)
+
+
+SUFFIX = {"int8": "s8", "int4": "s4", "ternary": "t2"}  # of C functions
 
 
 def function_name(what: str, step: Step) -> str:
