@@ -30,7 +30,12 @@ class Slice(Operator):
     """
 
     name = "slice"
-    aten: ClassVar[tuple[str, ...]] = ("aten.slice.Tensor", "aten.select.int", "aten.narrow.default", "aten.flip.default")
+    aten: ClassVar[tuple[str, ...]] = (
+        "aten.slice.Tensor",
+        "aten.select.int",
+        "aten.narrow.default",
+        "aten.flip.default",
+    )
     quantization = "share"
     moves_data = True
     layout = "axes"
