@@ -52,7 +52,9 @@ class Mean(ReductionOperator):
         y, shape = step.output, reduction_struct(step, emitter)
         if y.quant is None:
             divisor = emitter.float_literal(self.divisor(step))
-            return Call("tk_reduce_sum_f32", [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape])
+            return Call(
+                "tk_reduce_sum_f32", [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape]
+            )
         multiplier, shift = self.multiplier(step)
         names = [
             emitter.constant("multiplier", np.array([multiplier], np.int32)),
