@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit import paths
 from toolkit.backends.c import emit
-from toolkit.kernels import candidates, kernels
+from toolkit.kernels import PORTABLE, candidates, kernels
 from toolkit.lower.ir import Model, Value
 from toolkit.ops import operators
 from toolkit.ops.base import Case
@@ -52,13 +52,17 @@ class CaseProgram:
 
 
 def every_kernel(name: str, kernel_set: str) -> list[Case]:
-    """Return an operator's cases, and its kernels' own, once for each kernel of a set that computes them."""
+    """Return an operator's cases, and its kernels' own, once for each kernel of a set that computes them.
+
+    Portable kernels are the set ``portable`` alone.
+    """
     cases = list(operators()[name].cases())
     cases += [case for k in kernels().values() if k.op == name and kernel_set in k.sets for case in k.cases()]
     return [
         replace(case, id=f"{case.id}-{kernel}", step=replace(case.step, kernel=kernel))
         for case in cases
         for kernel in candidates(case.step, kernel_set)
+        if (kernel == PORTABLE) == (kernel_set == PORTABLE)
     ]
 
 
