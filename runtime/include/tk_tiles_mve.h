@@ -14,10 +14,7 @@ enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8
 /* clang-format off */
 #define TK_BEFORE_S8_X1_MVE ""
 #define TK_BEFORE_S4_X1_MVE "vshr.s32 q0, q0, #4\n"
-#define TK_BEFORE_T2_X1_MVE "ldrd r6, r8, [%[zero]]\nvsub.i32 q0, q0, r6\n"
-#define TK_ZERO_S8_MVE "%[zero]"
-#define TK_ZERO_S4_MVE "%[zero]"
-#define TK_ZERO_T2_MVE "r8" /* %[zero] is the address of total and zero point: there is no register left for two */
+#define TK_BEFORE_T2_X1_MVE "vsub.i32 q0, q0, r6\n"
 #define TK_BEFORE_S8_X2_MVE ""
 #define TK_BEFORE_S4_X2_MVE "vshr.s32 q0, q0, #4\nvshr.s32 q1, q1, #4\n"
 #define TK_BEFORE_T2_X2_MVE "vsub.i32 q0, q0, r12\nvsub.i32 q1, q1, lr\n"
@@ -34,10 +31,11 @@ enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8
     "vadd.i32 q0, q0, q2\n"      \
     "vshr.s32 q2, q1, #31\n"     \
     "vadd.i32 q1, q1, q2\n"
-#define TK_TILES_X1_MVE(KIND, ROUNDING, zero_)                            \
+#define TK_TILES_X1_MVE(KIND, ROUNDING)                                   \
     __asm volatile(TK_MASK_##KIND##_MVE                                   \
                    "0:\n"                                                 \
                    TK_CHUNKS_X1_MVE(TK_CHUNK_##KIND##_X1_MVE)             \
+                   "ldrd r6, r8, [%[pair]]\n"                            \
                    TK_BEFORE_##KIND##_X1_MVE                              \
                    "vldrw.u32 q2, [%[scales]], #16\n"                     \
                    "vadd.i32 q0, q0, q2\n"                                \
@@ -45,7 +43,7 @@ enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8
                    TK_HIGH_##ROUNDING##_X1_MVE                            \
                    "vldrb.s32 q2, [%[scales]], #4\n"                      \
                    "vrshl.s32 q0, q0, q2\n"                               \
-                   "vadd.i32 q0, q0, " TK_ZERO_##KIND##_MVE "\n"          \
+                   "vadd.i32 q0, q0, r8\n"                                 \
                    "vqmovnb.s32 q0, q0\n"                                 \
                    "vqmovnb.s16 q0, q0\n"                                 \
                    "vstrb.32 q0, [%[to]], #4\n"                           \
@@ -54,7 +52,7 @@ enum { TK_TERNARY_MVE = 1, TK_TWICE_MVE = 2, TK_RAGGED_MVE = 4, TK_LARGE_MVE = 8
                    "bne 0b\n"                                             \
                    : [x] "+r"(x), [w] "+r"(weight), [scales] "+l"(scales), \
                      [to] "+l"(output), [count] "+r"(count)               \
-                   : [chunks] "r"(chunks), [zero] "r"(zero_)              \
+                   : [chunks] "r"(chunks), [pair] "r"(total_and_zero)       \
                    : TK_USED_X1_MVE)
 
 /* In the order of the registers that the asm loads them to: r0, r2, r4, r6, r8, r10, r12, lr; then chunks. */
@@ -101,24 +99,25 @@ typedef struct {
 /* `count` tiles, at least one. */
 TK_INLINE void tk_tiles_x1_mve(const int8_t *x, int32_t chunks, int32_t count, int32_t zero_point, int how,
                                const int8_t *weight, const int8_t *scales, int8_t *output) {
+    /* By address: with a frame pointer, GCC has no register left for two. */
+    const int32_t total_and_zero[2] = {how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0, zero_point};
     if (how & TK_TERNARY_MVE) {
-        const int32_t total_and_zero[2] = {tk_total_mve(x, chunks), zero_point};
         if (how & TK_TWICE_MVE) {
-            TK_TILES_X1_MVE(T2, TWICE, total_and_zero);
+            TK_TILES_X1_MVE(T2, TWICE);
         } else {
-            TK_TILES_X1_MVE(T2, ONCE, total_and_zero);
+            TK_TILES_X1_MVE(T2, ONCE);
         }
     } else if (how & TK_INT4_MVE) {
         if (how & TK_TWICE_MVE) {
-            TK_TILES_X1_MVE(S4, TWICE, zero_point);
+            TK_TILES_X1_MVE(S4, TWICE);
         } else {
-            TK_TILES_X1_MVE(S4, ONCE, zero_point);
+            TK_TILES_X1_MVE(S4, ONCE);
         }
     } else {
         if (how & TK_TWICE_MVE) {
-            TK_TILES_X1_MVE(S8, TWICE, zero_point);
+            TK_TILES_X1_MVE(S8, TWICE);
         } else {
-            TK_TILES_X1_MVE(S8, ONCE, zero_point);
+            TK_TILES_X1_MVE(S8, ONCE);
         }
     }
 }
