@@ -91,9 +91,9 @@
     "q0", "q1", "q2", "q3", "q4", "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory"
 /* clang-format on */
 
-/* Each leaves *w behind the rows. */
+/* The sums of one pixel with one tile. Each leaves *weight behind it. */
 #define TK_DOT_MVE(kind, KIND, shift)                                                                     \
-    TK_INLINE tk_s32x4 tk_dot_##kind##_x1_mve(const int8_t *x, int32_t chunks, const int8_t **weight) {   \
+    TK_INLINE tk_s32x4 tk_dot_##kind##_mve(const int8_t *x, int32_t chunks, const int8_t **weight) {      \
         tk_s32x4 sum;                                                                                     \
         const int8_t *w = *weight;                                                                        \
         __asm volatile(TK_MASK_##KIND##_MVE TK_CHUNKS_X1_MVE(TK_CHUNK_##KIND##_X1_MVE) "vmov %q[a], q0\n" \
@@ -102,20 +102,6 @@
                        : TK_USED_X1_MVE);                                                                 \
         *weight = w;                                                                                      \
         return shift ? tk_v_shift_n(sum, -(shift)) : sum;                                                 \
-    }                                                                                                     \
-    TK_INLINE void tk_dot_##kind##_x2_mve(const int8_t *x0, const int8_t *x1, int32_t chunks,             \
-                                          const int8_t **weight, tk_s32x4 *first, tk_s32x4 *second) {     \
-        tk_s32x4 a, b;                                                                                    \
-        const int8_t *w = *weight;                                                                        \
-        __asm volatile(                                                                                   \
-            TK_MASK_##KIND##_MVE TK_CHUNKS_X2_MVE(                                                        \
-                TK_CHUNK_##KIND##_X2_MVE) "vmov %q[a], q0\nvmov %q[b], q1\n"                              \
-            : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [n] "+r"(chunks), [a] "=&w"(a), [b] "=w"(b)      \
-            :                                                                                             \
-            : TK_USED_X2_MVE);                                                                            \
-        *weight = w;                                                                                      \
-        *first = shift ? tk_v_shift_n(a, -(shift)) : a;                                                   \
-        *second = shift ? tk_v_shift_n(b, -(shift)) : b;                                                  \
     }
 TK_DOT_MVE(s8, S8, 0)
 TK_DOT_MVE(s4, S4, 4)
@@ -132,20 +118,15 @@ TK_INLINE int32_t tk_weight_s4(const int8_t *chunk, int32_t row, int32_t column)
 TK_INLINE int32_t tk_weight_t2(const int8_t *chunk, int32_t row, int32_t column) {
     return (uint8_t)chunk[column] >> (2 * row) & 3;
 }
-#define TK_DOT_MVE(kind, bytes)                                                                         \
-    TK_INLINE tk_s32x4 tk_dot_##kind##_x1_mve(const int8_t *x, int32_t chunks, const int8_t **weight) { \
-        tk_s32x4 sum = tk_v_same(0);                                                                    \
-        for (int32_t k = 0; k < chunks; ++k, x += 16, *weight += (bytes)) {                             \
-            for (int32_t i = 0; i < 64; ++i)                                                            \
-                sum.lane[i / 16] += x[i % 16] * tk_weight_##kind(*weight, i / 16, i % 16);              \
-        }                                                                                               \
-        return sum;                                                                                     \
-    }                                                                                                   \
-    TK_INLINE void tk_dot_##kind##_x2_mve(const int8_t *x0, const int8_t *x1, int32_t chunks,           \
-                                          const int8_t **weight, tk_s32x4 *first, tk_s32x4 *second) {   \
-        const int8_t *same = *weight;                                                                   \
-        *first = tk_dot_##kind##_x1_mve(x0, chunks, &same);                                             \
-        *second = tk_dot_##kind##_x1_mve(x1, chunks, weight);                                           \
+#define TK_DOT_MVE(kind, bytes)                                                                      \
+    TK_INLINE tk_s32x4 tk_dot_##kind##_mve(const int8_t *x, int32_t chunks, const int8_t **weight) { \
+        tk_s32x4 sum = tk_v_same(0);                                                                 \
+        for (int32_t k = 0; k < chunks; ++k, x += 16, *weight += (bytes)) {                          \
+            for (int32_t i = 0; i < 64; ++i) {                                                       \
+                sum.lane[i / 16] += x[i % 16] * tk_weight_##kind(*weight, i / 16, i % 16);           \
+            }                                                                                        \
+        }                                                                                            \
+        return sum;                                                                                  \
     }
 TK_DOT_MVE(s8, 64)
 TK_DOT_MVE(s4, 32)

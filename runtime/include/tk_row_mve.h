@@ -44,55 +44,44 @@ TK_INLINE int32_t tk_chunk_bytes_mve(int how) {
     return how & TK_TERNARY_MVE ? 16 : how & TK_INT4_MVE ? 32 : 64;
 }
 
-/* The channels of one pixel, kept within int8 alone. */
-TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_t *output, int how) {
-    const int32_t chunks = m->chunks, zero_point = m->zero_point, tiles = tk_tiles_in_asm(m, how);
-    const int8_t *weight = m->tiles, *scales = m->scales;
-#ifdef TK_HAS_MVE
-    if (tiles > 0) tk_tiles_x1_mve(x, chunks, tiles, zero_point, how, weight, scales, output);
-    if (!(how & (TK_RAGGED_MVE | TK_LARGE_MVE))) return;
-#endif
-    const int32_t total = how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0;
-    weight += tiles * chunks * tk_chunk_bytes_mve(how);
-    scales += tiles * TK_SCALES_MVE;
-    output += 4 * tiles;
-    for (int32_t left = m->channels - 4 * tiles; left > 0; left -= 4, output += 4) {
-        const tk_s32x4 sum = how & TK_TERNARY_MVE ? tk_dot_t2_x1_mve(x, chunks, &weight)
-                             : how & TK_INT4_MVE  ? tk_dot_s4_x1_mve(x, chunks, &weight)
-                                                  : tk_dot_s8_x1_mve(x, chunks, &weight);
-        tk_finish_tile_mve(tk_v_add_n(sum, -total), scales, zero_point, left, how, output);
+/* The channels of one pixel from tile `first` on: what the asm leaves. */
+TK_INLINE void tk_rest_mve(const int8_t *x, const tk_matrix_mve *m, int32_t first, int8_t *output, int how) {
+    const int32_t chunks = m->chunks, total = how & TK_TERNARY_MVE ? tk_total_mve(x, chunks) : 0;
+    const int8_t *weight = m->tiles + first * chunks * tk_chunk_bytes_mve(how);
+    const int8_t *scales = m->scales + first * TK_SCALES_MVE;
+    output += 4 * first;
+    for (int32_t left = m->channels - 4 * first; left > 0; left -= 4, output += 4) {
+        const tk_s32x4 sum = how & TK_TERNARY_MVE ? tk_dot_t2_mve(x, chunks, &weight)
+                             : how & TK_INT4_MVE  ? tk_dot_s4_mve(x, chunks, &weight)
+                                                  : tk_dot_s8_mve(x, chunks, &weight);
+        tk_finish_tile_mve(tk_v_add_n(sum, -total), scales, m->zero_point, left, how, output);
         scales += how & TK_LARGE_MVE ? TK_LARGE_SCALES_MVE : TK_SCALES_MVE;
     }
+}
+
+/* The channels of one pixel, kept within int8 alone. */
+TK_INLINE void tk_channels_x1_mve(const int8_t *x, const tk_matrix_mve *m, int8_t *output, int how) {
+    const int32_t tiles = tk_tiles_in_asm(m, how);
+#ifdef TK_HAS_MVE
+    if (tiles > 0) tk_tiles_x1_mve(x, m->chunks, tiles, m->zero_point, how, m->tiles, m->scales, output);
+    if (!(how & (TK_RAGGED_MVE | TK_LARGE_MVE))) return;
+#endif
+    tk_rest_mve(x, m, tiles, output, how);
 }
 
 /* The channels of two pixels, which lie one behind the other in the output. */
 TK_INLINE void tk_channels_x2_mve(const int8_t *x0, const int8_t *x1, const tk_matrix_mve *m, int8_t *output,
                                   int how) {
-    const int32_t chunks = m->chunks, zero_point = m->zero_point, channels = m->channels;
     const int32_t tiles = tk_tiles_in_asm(m, how);
-    const int8_t *weight = m->tiles, *scales = m->scales;
 #ifdef TK_HAS_MVE
-    if (tiles > 0) tk_tiles_x2_mve(x0, x1, chunks, tiles, zero_point, how, weight, scales, output, channels);
+    if (tiles > 0) {
+        tk_tiles_x2_mve(x0, x1, m->chunks, tiles, m->zero_point, how, m->tiles, m->scales, output,
+                        m->channels);
+    }
     if (!(how & (TK_RAGGED_MVE | TK_LARGE_MVE))) return;
 #endif
-    const int32_t total0 = how & TK_TERNARY_MVE ? tk_total_mve(x0, chunks) : 0;
-    const int32_t total1 = how & TK_TERNARY_MVE ? tk_total_mve(x1, chunks) : 0;
-    weight += tiles * chunks * tk_chunk_bytes_mve(how);
-    scales += tiles * TK_SCALES_MVE;
-    output += 4 * tiles;
-    for (int32_t left = channels - 4 * tiles; left > 0; left -= 4, output += 4) {
-        tk_s32x4 sum0, sum1;
-        if (how & TK_TERNARY_MVE) {
-            tk_dot_t2_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
-        } else if (how & TK_INT4_MVE) {
-            tk_dot_s4_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
-        } else {
-            tk_dot_s8_x2_mve(x0, x1, chunks, &weight, &sum0, &sum1);
-        }
-        tk_finish_tile_mve(tk_v_add_n(sum0, -total0), scales, zero_point, left, how, output);
-        tk_finish_tile_mve(tk_v_add_n(sum1, -total1), scales, zero_point, left, how, output + channels);
-        scales += how & TK_LARGE_MVE ? TK_LARGE_SCALES_MVE : TK_SCALES_MVE;
-    }
+    tk_rest_mve(x0, m, tiles, output, how);
+    tk_rest_mve(x1, m, tiles, output + m->channels, how);
 }
 
 TK_INLINE void tk_bound_row_mve(int8_t *output, int32_t pixels, const tk_matrix_mve *m) {
