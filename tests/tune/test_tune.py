@@ -95,11 +95,11 @@ def test_a_small_arena_takes_no_more_than_any_choice(model: Model) -> None:
 
 
 def test_flash_is_kept_within_its_budget(model: Model) -> None:
-    assert not tune(model, TARGET, "speed", Budget())
+    assert not tune(model, TARGET, "speed", Budget()).shared
     fast = memory_of(model, TARGET)
     limit = fast.flash_bytes - 1
-    shared = tune(model, TARGET, "speed", Budget(flash_bytes=limit))
-    assert memory_of(model, TARGET, size=shared).flash_bytes <= limit
+    choice = tune(model, TARGET, "speed", Budget(flash_bytes=limit))
+    assert memory_of(choice.model, TARGET, size=choice.shared).flash_bytes <= limit
 
 
 @pytest.mark.parametrize(
