@@ -347,6 +347,7 @@ GROWING = {
     "pad": files.node("Pad", ["x", "pads"], ["y"]),
     "resize": files.node("Resize", ["x", "", "scales"], ["y"], mode="nearest"),
     "pool": files.node("MaxPool", ["x"], ["y"], kernel_shape=[1, 1], pads=[2**40] * 4),
+    "window": files.node("MaxPool", ["x"], ["y"], kernel_shape=[2**31, 3], auto_pad="SAME_UPPER"),
     "transposed": files.node("ConvTranspose", ["x", "w"], ["y"], strides=[2**30, 2**30]),
     "lstm": files.node("LSTM", ["sequence", "w", "w"], ["y"], hidden_size=2**40),
 }

@@ -11,6 +11,8 @@ from toolkit.program.onnx.node import Computed, Node, apply
 from toolkit.program.onnx.operators.window import Window, window
 from toolkit.program.onnx.refusal import UnsupportedError
 
+_MAX_REPEATED = 16  # elements, each a part of a concatenation
+
 
 def _read(node: Node) -> tuple[Window, bool]:
     kernel = node.numbers("kernel_shape")
@@ -29,9 +31,9 @@ def _max_pool(node: Node) -> Computed:
     w, ceil = _read(node)
     # A window that reaches over the edge holds the edge's element: repeating that changes no maximum, and needs no
     # infinity, which has no integer.
-    repeat = max(w.dilations) == 1 and all(
-        max(b, e) < k for b, e, k in zip(w.begins, w.ends, w.kernel, strict=True)
-    )
+    pads = [max(begin, end) for begin, end in zip(w.begins, w.ends, strict=True)]
+    inside = all(pad < size for pad, size in zip(pads, w.kernel, strict=True)) and max(w.dilations) == 1
+    repeat = inside and max(pads) <= _MAX_REPEATED
 
     def compute(x: torch.Tensor) -> torch.Tensor:
         x, padding = w.enter(x), w.begins

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from toolkit.program.onnx.node import Node
 from toolkit.program.onnx.refusal import UnsupportedError
 
+_MAX_SIZE = 1 << 16
+
 
 @dataclass(frozen=True)
 class Window:
@@ -64,6 +66,8 @@ def window(node: Node, kernel: tuple[int, ...]) -> Window:
     if min((*kernel, *strides, *dilations)) < 1:
         raise UnsupportedError("a kernel, stride or dilation below 1")
     begins, ends = _pads(node, kernel, strides, dilations)
+    if max((*kernel, *strides, *dilations, *begins, *ends)) > _MAX_SIZE:
+        raise UnsupportedError(f"a kernel, stride, dilation or padding above {_MAX_SIZE}")
     if axes == 1:
         kernel, strides, dilations = (1, *kernel), (1, *strides), (1, *dilations)
         begins, ends = (0, *begins), (0, *ends)
