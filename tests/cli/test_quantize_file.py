@@ -67,7 +67,10 @@ def test_quantizes_activations_to_16_bits(cli: Cli, float_program: Path, tmp_pat
         (["{model}", "-c", "{missing}", "-o", "{out}"], "does not exist"),
         (["{samples}", "-c", "{samples}", "-o", "{out}"], "calibration.npy"),
         (["{model}", "-c", "{samples}", "-o", "{out}", "--weights", "ternary"], "not ternary"),
-        (["{model}", "-c", "{samples}", "-o", "{out}", "--weights", "int4", "--activations", "int16"], "int8 weights"),
+        (
+            ["{model}", "-c", "{samples}", "-o", "{out}", "--weights", "int4", "--activations", "int16"],
+            "int8 weights",
+        ),
         (["-o", "{out}"], "MODEL.pt2"),
     ],
 )

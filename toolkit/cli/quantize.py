@@ -57,7 +57,12 @@ def quantize(
 
 
 def _quantize_file(
-    session: Session, model: Path, calibration: Path | None, output: Path | None, weights: str, activations: str
+    session: Session,
+    model: Path,
+    calibration: Path | None,
+    output: Path | None,
+    weights: str,
+    activations: str,
 ) -> None:
     """Quantize the float program in the file ``model`` after training."""
     if calibration is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class Campaign:
         }
 
 
+def _fails(recipe: Recipe, backends: Sequence[str], targets: Sequence[str]) -> bool:
+    return bool(compare(recipe, backends=backends, targets=targets))
+
+
 def campaign(
     count: int,
     seed: int,
@@ -77,9 +82,7 @@ def campaign(
         findings = compare(recipe, backends=backends, targets=targets)
         if findings:
             failing = sorted({finding.backend for finding in findings})
-            small = shrink(
-                recipe, lambda r, failing=failing: bool(compare(r, backends=failing, targets=targets))
-            )  # type: ignore[misc]
+            small = shrink(recipe, partial(_fails, backends=failing, targets=targets))
             findings = compare(small, backends=failing, targets=targets) or findings
             result.failures.append(Failure(small, findings))
             if keep is not None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 from toolkit.fuzz.recipe import Layer, Recipe
 
-UNARY = {
+UNARY: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": functional.relu,
     "relu6": functional.relu6,
     "sigmoid": torch.sigmoid,
@@ -19,7 +21,7 @@ UNARY = {
     "leaky_relu": functional.leaky_relu,
     "elu": functional.elu,
 }
-BINARY = {
+BINARY: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "add": torch.add,
     "sub": torch.sub,
     "mul": torch.mul,
@@ -53,11 +55,13 @@ class RecipeModule(nn.Module):
         tensors = [x]
         for number, layer in enumerate(self.recipe.layers, 1):
             inputs = [tensors[i] for i in layer.inputs]
-            tensors.append(compute(layer, inputs, getattr(self, f"layer{number}")))
+            holder = getattr(self, f"layer{number}")
+            constants = {**dict(holder.named_parameters()), **dict(holder.named_buffers())}
+            tensors.append(compute(layer, inputs, constants))
         return tensors
 
 
-def compute(layer: Layer, inputs: list[torch.Tensor], constants: nn.Module) -> torch.Tensor:
+def compute(layer: Layer, inputs: list[torch.Tensor], constants: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return the output of one layer for a batch of one."""
     x, attrs = inputs[0], layer.attrs
     if layer.op in UNARY:
@@ -67,13 +71,13 @@ def compute(layer: Layer, inputs: list[torch.Tensor], constants: nn.Module) -> t
     match layer.op:
         case "conv":
             window = (attrs["stride"], attrs["pad"], attrs["dilation"], attrs["groups"])
-            return functional.conv2d(x, constants.weight, constants.bias, *window)
+            return functional.conv2d(x, constants["weight"], constants["bias"], *window)
         case "linear":
-            return functional.linear(x, constants.weight, constants.bias)
+            return functional.linear(x, constants["weight"], constants["bias"])
         case "add_constant":
-            return x + constants.constant
+            return x + constants["constant"]
         case "mul_constant":
-            return x * constants.constant
+            return x * constants["constant"]
         case "max_pool":
             return functional.max_pool2d(x, attrs["kernel"], attrs["stride"])
         case "avg_pool":

@@ -1,9 +1,8 @@
 """The conventions by which integer sums are rounded, by name.
 
-Frameworks disagree in the last bit.
-``single`` rounds once, half up: our own programs. ``double`` rounds the product and then
-the shift: TensorFlow Lite Micro and CMSIS-NN. ``litert`` is what the reference kernels of LiteRT 2.3 do, which differ by
-operator. A source chooses its own; ``toolkit export --rounding`` overrides it; the manifest names it.
+Frameworks disagree in the last bit. ``single`` rounds once, half up: our own programs. ``double`` rounds the product
+and then the shift: TensorFlow Lite Micro and CMSIS-NN. ``litert`` is what the reference kernels of LiteRT 2.3 do, which
+differ by operator. A source chooses its own; ``toolkit export --rounding`` overrides it; the manifest names it.
 """
 
 from __future__ import annotations

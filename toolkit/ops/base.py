@@ -79,7 +79,9 @@ class Operator(ABC):
     # "axes": has axis attributes that `transpose` can rename. "fixed": the order of elements matters.
     layout: ClassVar[Literal["channels_last", "any", "axes", "fixed"]] = "fixed"
     float_constants: ClassVar[bool] = False  # its constants stay float in an int8 step: it folds them itself
-    fuses_scale: ClassVar[bool] = False  # a following multiplication by one positive number becomes part of it
+    fuses_scale: ClassVar[bool] = (
+        False  # a following multiplication by one positive number becomes part of it
+    )
     fuses_activation: ClassVar[bool] = False  # a following relu/relu6/clamp becomes output bounds
     code_free: ClassVar[bool] = False  # the output lies in an input's memory, or an input in the output's
     integer_output: ClassVar[bool] = False  # takes int8 and gives int32 indices: no quantize follows

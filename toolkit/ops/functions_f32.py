@@ -88,7 +88,7 @@ def softplus(x: np.ndarray) -> np.ndarray:
 def sqrt(x: np.ndarray) -> np.ndarray:
     """Square root."""
     x = np.asarray(x, _F)
-    y = (np.uint32(0x1FBD1DF5) + (x.view(np.uint32) >> np.uint32(1))).view(_F)
+    y: np.ndarray = (np.uint32(0x1FBD1DF5) + (x.view(np.uint32) >> np.uint32(1))).view(_F)
     for _ in range(3):
         y = _HALF * (y + x / y)
     return np.where(x > 0, np.where(np.isinf(x), x, y), np.where(x == 0, x, _F(np.nan))).astype(_F)

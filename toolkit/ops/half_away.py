@@ -9,8 +9,8 @@ def away_multipliers(multiplier: np.ndarray, shift: np.ndarray, largest: np.ndar
     """Return multipliers with which ``(acc * multiplier + 2**(shift - 1)) >> shift`` rounds halves away from zero.
 
     A multiplier that ends in ``t`` zero bits makes products that are multiples of ``2**t``. One more on the multiplier
-    moves a product by less than that as long as ``|acc| < 2**t``: nothing changes but products of a negative ``acc`` that
-    lie half-way, at odd multiples of ``2**(shift - 1)``. They exist from ``|acc| = 2**(shift - 1 - t)`` on.
+    moves a product by less than that as long as ``|acc| < 2**t``: nothing changes but products of a negative ``acc``
+    that lie half-way, at odd multiples of ``2**(shift - 1)``. They exist from ``|acc| = 2**(shift - 1 - t)`` on.
 
     Args:
         multiplier: int64, 31 bits each; ``shift`` alike, one per channel or one for all.

@@ -60,7 +60,9 @@ def quantize_ptq(
             not; a model that cannot be exported.
     """
     if activations == "int16" and weights != "int8":
-        raise ToolkitError(f"int16 activations go with int8 weights, not {weights}", fix="leave one of the two out")
+        raise ToolkitError(
+            f"int16 activations go with int8 weights, not {weights}", fix="leave one of the two out"
+        )
     data = samples(calibration)
     with quiet():
         ready = _folded(model, data[:1]) if isinstance(model, nn.Module) else model
