@@ -154,7 +154,7 @@ def test_too_much_flash_is_refused_with_numbers_and_a_target_that_fits(
     ) as e:
         build(bundle, toolchain=name)
     assert e.value.exit_code == CHECK_FAILED
-    assert "--target stm32f4-discovery" in e.value.fix
+    assert "--target rp2040" in e.value.fix
     assert list((bundle / "build").iterdir()) == []
 
 

@@ -111,15 +111,14 @@ class Unsupported(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Linear(4, 4)
-        self.norm = nn.LayerNorm(4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cumsum(self.norm(torch.sin(self.first(x))), dim=1)
+        return torch.cumsum(torch.cummax(torch.erfinv(self.first(x)), 1).values, 1)
 
 
 def test_unsupported_operators_are_listed_together(export: Callable[..., Ran], tmp_path: Path) -> None:
     done = export(_saved(Unsupported(), torch.zeros(1, 4), file=tmp_path / "net.pt2"))
-    assert [word for word in ("sin", "layer_norm", "cumsum") if word not in done.err] == []
+    assert [word for word in ("erfinv", "cummax", "cumsum") if word not in done.err] == []
 
 
 class Flat(nn.Module):
@@ -153,7 +152,7 @@ def test_unknown_target(target: str, words: str, export: Callable[..., Ran], tin
 @pytest.mark.parametrize(
     ("kind", "wide", "nearest"),
     [
-        ("flash", 400, "stm32f4-discovery"),
+        ("flash", 400, "rp2040"),
         ("flash", 600, "rp2040"),
         ("RAM", 180, "rp2040"),
     ],

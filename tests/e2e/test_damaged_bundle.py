@@ -72,7 +72,9 @@ def test_altered_weights_are_found_and_their_layer_named(layer: int, damaged: Pa
     assert first.expected != first.got
 
 
-def test_a_kernel_that_rounds_differently_is_found(damaged: Path) -> None:
+def test_a_kernel_that_rounds_differently_is_found(three_layers: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "portable"
+    bundles.export(three_layers / "model.pt2", "cortex-m4", damaged, optimize="size")
     header = damaged / "runtime" / "tk.h"
     text = header.read_text(encoding="utf-8")
     right = "(product + ((int64_t)1 << (shift - 1))) >> shift"

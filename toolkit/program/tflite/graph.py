@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from toolkit.errors import ToolkitError
-from toolkit.program.imported import DTYPES, ImportedGraph, ImportedLayer, ImportedTensor
+from toolkit.program.imported import ImportedGraph, ImportedLayer, ImportedTensor
 from toolkit.program.tflite.converters import converters
 from toolkit.program.tflite.file import File, Operator, Tensor
 from toolkit.program.tflite.int16 import check_int16
@@ -107,9 +107,9 @@ class _Importer:
 
     def _check_shapes(self, layer: Layer) -> None:
         """Compute the layer without numbers, and compare with what the file says of its outputs."""
-        inputs = [torch.empty(t.shape, dtype=DTYPES[t.dtype], device="meta") for t in layer.inputs]
+        inputs = [torch.empty(t.shape, dtype=getattr(torch, t.dtype), device="meta") for t in layer.inputs]
         constants = {
-            name: torch.empty(data.shape, dtype=DTYPES[str(data.dtype)], device="meta")
+            name: torch.empty(data.shape, dtype=getattr(torch, str(data.dtype)), device="meta")
             for name, data in layer.constants.items()
         }
         try:
