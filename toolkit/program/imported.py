@@ -62,6 +62,12 @@ class ImportedGraph:
         Raises:
             ToolkitError: a layer cannot be computed with the shapes that the file gives.
         """
+        for tensor in self.inputs:
+            if tensor.dtype not in DTYPES:
+                raise ToolkitError(
+                    f"the input {tensor.name} is {tensor.dtype}, which nothing here computes with",
+                    fix="convert the model to float32 or int8 inputs",
+                )
         module = _Imported(self)
         sample = tuple(torch.zeros(t.shape, dtype=DTYPES[t.dtype]) for t in self.inputs)
         with quiet(), torch.no_grad():
