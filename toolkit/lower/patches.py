@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from toolkit.lower.arena import place
+from toolkit.lower.arena import ALIGNMENT, place
 from toolkit.lower.ir import Model, Step, Value
 from toolkit.ops import operators
 
 WINDOWED = ("conv2d", "depthwise_conv2d")
 BANDS = (2, 3, 4, 6, 8, 12)
 MOST_LAYERS = 16  # later ones have small activations
-ALIGNMENT = 8  # of every band in memory, so that kernels may load whole words
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
+from toolkit.errors import MISSING, ToolkitError
+from toolkit.measure.child import run_in_child
 
 # Operators whose int8 reference kernels in LiteRT 2.3 are no definition, by our names.
 UNDEFINED = {
@@ -47,27 +46,8 @@ def run_reference(
     """
     if not installed():
         raise ToolkitError("LiteRT is not installed", fix=INSTALL, exit_code=MISSING)
-    with tempfile.TemporaryDirectory(prefix="toolkit-litert-") as folder:
-        given, made = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
-        np.savez(given, *stored, *real)
-        command = [sys.executable, "-m", "toolkit.measure.litert", str(model), str(given), str(made)]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ToolkitError(
-                f"LiteRT did not end within {timeout_s:g} s", at=str(model), exit_code=CHECK_FAILED
-            ) from error
-        if done.returncode or not made.exists():
-            raise ToolkitError(
-                f"LiteRT cannot run the model: {(done.stderr.strip().splitlines() or ['no message'])[-1][:300]}",
-                at=str(model),
-                fix="use another --rounding than litert: there is nothing to compare with",
-                exit_code=CHECK_FAILED,
-            )
-        with np.load(made) as arrays:
-            return [arrays[name] for name in arrays.files]
+    fix = "use another --rounding than litert: there is nothing to compare with"
+    return run_in_child(__name__, "LiteRT", model, [*stored, *real], fix=fix, timeout_s=timeout_s)
 
 
 def _main(model: str, given: str, made: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
+from toolkit.errors import MISSING, ToolkitError
+from toolkit.measure.child import run_in_child
 
 INSTALL = 'pip install "edge-toolkit[onnx]"'
 LABEL = "ONNX Runtime"
@@ -41,28 +40,8 @@ def run_reference(
     """
     if not installed():
         raise ToolkitError("ONNX Runtime is not installed", fix=INSTALL, exit_code=MISSING)
-    with tempfile.TemporaryDirectory(prefix="toolkit-onnx-") as folder:
-        given, made = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
-        np.savez(given, *stored, *real)
-        command = [sys.executable, "-m", "toolkit.measure.onnx_runtime", str(model), str(given), str(made)]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ToolkitError(
-                f"ONNX Runtime did not end within {timeout_s:g} s", at=str(model), exit_code=CHECK_FAILED
-            ) from error
-        if done.returncode or not made.exists():
-            said = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
-            raise ToolkitError(
-                f"ONNX Runtime cannot run the model: {said}",
-                at=str(model),
-                fix="save the model as one file, and check that ONNX Runtime runs it",
-                exit_code=CHECK_FAILED,
-            )
-        with np.load(made) as arrays:
-            return [arrays[name] for name in arrays.files]
+    fix = "save the model as one file, and check that ONNX Runtime runs it"
+    return run_in_child(__name__, "ONNX Runtime", model, [*stored, *real], fix=fix, timeout_s=timeout_s)
 
 
 def _main(model: str, given: str, made: str) -> None:

@@ -14,7 +14,6 @@ from toolkit.measure.memory import Memory
 from toolkit.tune.choose import choose_fastest, choose_small_arena, count_candidates
 from toolkit.tune.image import memory_of
 
-GOALS = ("speed", "size", "ram")
 # What a byte of flash may cost in instructions of one inference, and whether layers share kernels: tried in turn until
 # the image is small enough.
 _SMALLER = (
