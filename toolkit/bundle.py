@@ -19,6 +19,7 @@ from toolkit.backends import prefix as prefixes
 from toolkit.device import firmware, fit, targets
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
+from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model, Value
 from toolkit.lower.passes import lower
 from toolkit.lower.rounding import CONVENTIONS
@@ -97,7 +98,8 @@ def export(
     if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
         choice = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
         model, shared, bands = choice.model, choice.shared, choice.patches
-    emitted = c.emit(model, chosen.kernels, share_kernels=shared)
+    choose_kernels(model, chosen.kernels, smallest=shared)
+    emitted = c.emit(model, share_kernels=shared)
     manifest = _manifest(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
     manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)

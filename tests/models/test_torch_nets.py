@@ -56,7 +56,7 @@ def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_steps_share_weights_and_tables(name: str) -> None:
     net, data = build(name)
-    source = emit(lower(quantize_ptq(net, data.numpy())), "portable").model_c
+    source = emit(lower(quantize_ptq(net, data.numpy()))).model_c
     arrays = [int(size) for size in re.findall(r"static const int8_t \w+\[(\d+)\]", source)]
     weights = [p.numel() for key, p in net.named_parameters() if key.startswith("layer.weight")]
     assert [arrays.count(size) for size in weights] == [1, 1]

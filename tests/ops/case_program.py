@@ -66,13 +66,13 @@ def every_kernel(name: str, kernel_set: str) -> list[Case]:
     ]
 
 
-def write(folder: Path, cases: list[Case], target: str, kernel_set: str) -> CaseProgram:
+def write(folder: Path, cases: list[Case], target: str) -> CaseProgram:
     """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(paths.runtime_dir() / "include", folder / "runtime", dirs_exist_ok=True)
     names = [f"case_{i}" for i in range(len(cases))]
     for name, case in zip(names, cases, strict=True):
-        source = emit(model_of(name, case), kernel_set)
+        source = emit(model_of(name, case))
         (folder / f"{name}.c").write_text(source.model_c, encoding="utf-8")
         (folder / f"{name}.h").write_text(source.model_h, encoding="utf-8")
     header = ["#ifndef MODEL_H", "#define MODEL_H", *(f'#include "{name}.h"' for name in names)]

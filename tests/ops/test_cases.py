@@ -53,7 +53,7 @@ def _call(command: list[str], environment: dict[str, str] | None = None, folder:
 
 @pytest.mark.parametrize(("name", "compiler", "kernel_set"), HERE)
 def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: str, tmp_path: Path) -> None:
-    program = case_program.write(tmp_path, case_program.every_kernel(name, kernel_set), "host", kernel_set)
+    program = case_program.write(tmp_path, case_program.every_kernel(name, kernel_set), "host")
     flags = ("-O1", *SANITIZE[compiler], f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}")
     main = paths.runtime_dir() / "harness" / "main_stdio.c"
     command, environment = _compiler(compiler, compiler)
@@ -74,7 +74,7 @@ def test_on_an_emulated_core(
     if compiler == "gcc":
         _compiler(target.compilers["gcc"].command[0], target.compilers["gcc"].package)
     cases = case_program.every_kernel(name, kernel_set)
-    program = case_program.write(tmp_path, cases, target_name, kernel_set)
+    program = case_program.write(tmp_path, cases, target_name)
     result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
     assert program.mismatches(result.outputs[0]) == []
 
@@ -98,7 +98,7 @@ def test_compiles_without_a_warning(
 ) -> None:
     kernel_set = "armv7em" if "-mcpu=cortex-m4" in flags else "portable"
     cases = [case for name in OPERATORS for case in case_program.every_kernel(name, kernel_set)]
-    case_program.write(tmp_path, cases, "host", kernel_set)
+    case_program.write(tmp_path, cases, "host")
     strict = [flag for flag in STRICT if not flag.startswith("-std")]
     include = [f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}"]
     command, environment = _compiler(compiler, package)

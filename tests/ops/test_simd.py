@@ -27,7 +27,7 @@ DOT_PRODUCT = "-march=armv8.2-a+dotprod"  # a Raspberry Pi 5 has it, one before 
 def _build(
     name: str, folder: Path, *flags: str, compiler: str = "gcc", kernel_set: str = "avx2"
 ) -> case_program.CaseProgram:
-    program = case_program.write(folder, case_program.every_kernel(name, kernel_set), "host", kernel_set)
+    program = case_program.write(folder, case_program.every_kernel(name, kernel_set), "host")
     main = paths.runtime_dir() / "harness" / "main_stdio.c"
     include = (f"-I{folder}", f"-I{folder / 'runtime'}")
     command = [compiler, "-std=c99", "-O1", *flags, *include, str(folder / "model.c"), str(main)]

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolkit.backends.shared import LayerCall, Local, share
-from toolkit.kernels import PORTABLE, implementation
+from toolkit.kernels import implementation
 from toolkit.lower.arena import Arena, place
-from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
 from toolkit.ops import operators
 from toolkit.ops.base import Call
@@ -41,12 +40,12 @@ class Source:
     headers: list[str] = field(default_factory=list)  # runtime headers that model.c includes directly
 
 
-def emit(model: Model, kernel_set: str, *, share_kernels: bool = False) -> Source:
-    """Return C for ``model`` (see ``toolkit.lower.passes.lower``) with a set of ``device.targets.KERNEL_SETS``."""
-    if share_kernels:  # the portable ones are the smallest
-        for step in model.steps:
-            step.kernel = step.kernel or PORTABLE
-    return _Writer(choose_kernels(model, kernel_set), share_kernels).write()
+def emit(model: Model, *, share_kernels: bool = False) -> Source:
+    """Return C for ``model``, lowered and with its kernels chosen (``toolkit.lower``).
+
+    ``share_kernels``: layers with the same kernel call one copy of it, which makes them smaller and slower.
+    """
+    return _Writer(model, share_kernels).write()
 
 
 def identifier(text: str) -> str:

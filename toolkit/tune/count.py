@@ -76,7 +76,7 @@ def _run(steps: list[Step], core: Target, toolchain: str | None) -> list[Cost]:
     alone = [_alone(step, i) for i, step in enumerate(steps)]
     inputs = [value for step in alone for value in step.activations]
     model = Model("model", inputs, [step.output for step in alone], alone)
-    source = c.emit(model, core.kernels)
+    source = c.emit(model)
     with tempfile.TemporaryDirectory(prefix="toolkit-count-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         image = build_alone(folder, source, model, core, toolchain=toolchain)

@@ -50,7 +50,7 @@ def memory_of(model: Model, target: Target, *, toolchain: str | None = None, siz
     Raises:
         ToolkitError: the compiler is missing, or the model does not fit the target at all.
     """
-    source = c.emit(model, target.kernels, share_kernels=size)
+    source = c.emit(model, share_kernels=size)
     with tempfile.TemporaryDirectory(prefix="toolkit-image-", ignore_cleanup_errors=True) as name:
         image = build_alone(Path(name), source, model, target, toolchain=toolchain, size=size)
         return memory.of_image(image.path, source.arena.plan.arena_bytes)
