@@ -8,19 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from toolkit.project import Project
 
-METHODS: tuple[Literal["float", "int8-ptq", "int8-qat", "bitnet158"], ...] = (
-    "float",
-    "int8-ptq",
-    "int8-qat",
-    "bitnet158",
-)
+METHODS = ("float", "int8-ptq", "int8-qat", "bitnet158")
 QAT_EPOCHS = 5
 QAT_SLOWER = 10  # int8-qat goes on from trained weights, with a tenth of their learning rate
 
@@ -46,12 +41,13 @@ def measure(recipe: str, target: str | None, folder: Path) -> Iterator[Cost]:
     settings = project.load(folder)
     if target is not None:
         settings = replace(settings, export=replace(settings.export, target=target))
+    rate = settings.train.learning_rate / QAT_SLOWER
     for method in METHODS:
-        quantize = replace(settings.quantize, method=method)
-        if method == "int8-qat":
-            rate = settings.train.learning_rate / QAT_SLOWER
-            quantize = replace(quantize, epochs=QAT_EPOCHS, learning_rate=rate)
-        yield _measure_one(replace(settings, quantize=quantize))
+        chosen = settings.quantize
+        if method != chosen.method:  # the recipe has settings for its own
+            options = {"epochs": QAT_EPOCHS, "learning_rate": rate} if method == "int8-qat" else {}
+            chosen = project.Quantize(method, project.options_type(method)(**options))
+        yield _measure_one(replace(settings, quantize=chosen))
 
 
 def _measure_one(settings: Project) -> Cost:

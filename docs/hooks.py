@@ -114,19 +114,41 @@ def settings() -> str:
 
     parts = []
     for name, kind in project._SECTIONS.items():
-        types = get_type_hints(kind)
-        rows = []
-        for item in fields(kind):
-            default = item.default_factory() if item.default_factory is not MISSING else item.default
-            shown = (
-                f"`{default!r}`".replace("'", '"').replace("`False`", "`false`").replace("`True`", "`true`")
-            )
-            rows.append((f"`{item.name}`", _kind(types[item.name], item.metadata.get("range")), shown))
-        parts.append(f"### [{name}]\n\n{table(('setting', 'what it may be', 'default'), rows)}")
+        if kind is project.Quantize:
+            parts.append(_quantize_settings())
+        else:
+            parts.append(f"### [{name}]\n\n{table(('setting', 'what it may be', 'default'), _rows(kind))}")
     return "\n\n".join(parts)
 
 
+def _quantize_settings() -> str:
+    """Return what each method's settings are."""
+    import quantize
+    from toolkit import project
+
+    names = (*quantize.slugs(), project.FLOAT)
+    rows = [("", "`method`", ", ".join(f"`{name}`" for name in names), f"`{project.DEFAULT_METHOD}`")]
+    for name in names:
+        rows += [(f"`{name}`", *row) for row in _rows(project.options_type(name))]
+    heading = "A method takes its own settings only."
+    return f"### [quantize]\n\n{heading}\n\n{table(('method', 'setting', 'what it may be', 'default'), rows)}"
+
+
+def _rows(kind: type[Any]) -> list[tuple[str, str, str]]:
+    """Return name, type and default of each field of a dataclass of settings."""
+    types = get_type_hints(kind)
+    rows = []
+    for item in fields(kind):
+        default = item.default_factory() if item.default_factory is not MISSING else item.default
+        default = list(default) if isinstance(default, tuple) else default
+        shown = f"`{default!r}`".replace("'", '"').replace("`False`", "`false`").replace("`True`", "`true`")
+        rows.append((f"`{item.name}`", _kind(types[item.name], item.metadata.get("range")), shown))
+    return rows
+
+
 def _kind(kind: Any, bounds: tuple[float, float] | None) -> str:
+    if get_origin(kind) is tuple:
+        return "list of texts"
     if get_args(kind) and get_origin(kind) is not dict:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     names = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}

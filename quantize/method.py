@@ -1,13 +1,18 @@
-"""What a method says of itself, and how methods are found."""
+"""What a method says of itself, what it is given, and how it is found."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
 
 Kind = Literal["learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill", "kernels"]
 
@@ -17,10 +22,10 @@ class Method:
     """One published method.
 
     Args:
-        slug: its name on the command line; the module is called the same with underscores.
+        slug: its name in ``toolkit.toml``; the module is called the same with underscores.
         title: what it is, in a few words.
         paper: title, authors and year or arXiv number of the source.
-        kind: the folder of methods that share its protocol.
+        kind: the family it belongs to; one of this package lies in the folder of that name.
         cost: what it costs to use, in words (training time, memory, accuracy).
     """
 
@@ -31,23 +36,99 @@ class Method:
     cost: str
 
 
-def find_methods(package: ModuleType) -> dict[str, Method]:
-    """Return the ``METHOD`` of every module below ``package``, by slug.
+class MethodError(ValueError):
+    """A method cannot do what it was asked to; ``fix`` says what would help."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what)
+        self.fix = fix
+
+
+def between(low: float, high: float, default: Any) -> Any:
+    """Return a dataclass field for a number from ``low`` to ``high``, both included."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
+@dataclass(frozen=True)
+class Training:
+    """The options of every method that trains on; what else ``[train]`` sets holds there too."""
+
+    epochs: int = between(1, 100_000, 20)
+    learning_rate: float = between(1e-9, 10.0, 1e-3)
+
+
+class Flow(Protocol):
+    """What a method may ask of the toolkit: to train, and to turn a model into a program of integers."""
+
+    def train(self, model: nn.Module, training: Training) -> None:
+        """Train ``model`` on in place; afterwards it is in evaluation mode."""
+        ...
+
+    def with_rounding(self, model: nn.Module) -> nn.Module:
+        """Return a copy of ``model`` that trains with int8 rounding, to go through ``train`` and ``program``."""
+        ...
+
+    def program(
+        self,
+        model: nn.Module,
+        *,
+        calibration: int = 512,
+        weights: Literal["int8", "int4", "ternary"] = "int8",
+        int8_layers: Collection[str] = (),
+    ) -> ExportedProgram:
+        """Return ``model`` as a program of integers.
+
+        Args:
+            model: float, or what ``with_rounding`` returned, which brings its own ranges.
+            calibration: how many training samples set the activations' ranges.
+            weights: "ternary" demands that they are ``scale * {-1, 0, 1}`` already and keeps them exactly.
+            int8_layers: layers (``features.0``) whose weights are int8 all the same.
+        """
+        ...
+
+
+class QuantizeMethod(Protocol):
+    """A module in a folder of this package."""
+
+    METHOD: Method
+    # A frozen dataclass, all fields with defaults: its fields are the settings of ``[quantize]`` in toolkit.toml.
+    Options: type[Any]
+
+    def quantize(self, model: nn.Module, flow: Flow, options: Any) -> ExportedProgram:
+        """Return the trained float ``model``, which is not changed, as a program of integers.
+
+        Raises:
+            MethodError: it cannot be done; the message is for the person.
+        """
+        ...
+
+
+def find(package: ModuleType) -> dict[str, str]:
+    """Return the methods in the folders of ``package``: slug -> module. None of them is imported.
+
+    Every module of a folder is a method, but for those whose name begins with an underscore.
 
     Raises:
-        ValueError: two modules claim one slug.
+        ValueError: two folders have the same method.
     """
-    found: dict[str, Method] = {}
-    for module in _modules(package):
-        method = getattr(module, "METHOD", None)
-        if method is None:
+    found: dict[str, str] = {}
+    for folder in pkgutil.iter_modules(package.__path__):
+        if not folder.ispkg:
             continue
-        if method.slug in found:
-            raise ValueError(f"{module.__name__} repeats the slug {method.slug!r}")
-        found[method.slug] = method
+        places = [str(Path(place) / folder.name) for place in package.__path__]
+        for module in pkgutil.iter_modules(places):
+            slug = module.name.replace("_", "-")
+            if module.name.startswith("_"):
+                continue
+            if slug in found:
+                raise ValueError(
+                    f"{package.__name__}.{folder.name}.{module.name} repeats the method {slug!r}"
+                )
+            found[slug] = f"{package.__name__}.{folder.name}.{module.name}"
     return found
 
 
-def _modules(package: ModuleType) -> Iterator[ModuleType]:
-    for entry in pkgutil.walk_packages(package.__path__, prefix=f"{package.__name__}."):
-        yield importlib.import_module(entry.name)
+def load(module: str) -> QuantizeMethod:
+    """Import one of the modules that ``find`` returns."""
+    method: Any = importlib.import_module(module)
+    return method

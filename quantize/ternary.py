@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from quantize.method import MethodError
 
-class NotTernaryError(ValueError):
+
+class NotTernaryError(MethodError):
     """A tensor that was to be ternary holds another value."""
 
 
@@ -32,7 +34,8 @@ def split(weight: Tensor) -> tuple[Tensor, Tensor]:
         magnitudes = flat[channel].abs().unique().tolist()
         shown = ", ".join(f"{m:.6g}" for m in magnitudes[:4])
         raise NotTernaryError(
-            f"channel {channel} holds {len(magnitudes)} magnitudes ({shown}, ...), not 0 and one scale"
+            f"channel {channel} holds {len(magnitudes)} magnitudes ({shown}, ...), not 0 and one scale",
+            fix="train again with a lower learning rate",
         )
     return codes.to(torch.int8).reshape(weight.shape), scale
 

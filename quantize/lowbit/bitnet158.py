@@ -7,16 +7,18 @@ Float shadow weights take the gradients straight through both roundings.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 from torch.nn.utils import parametrize
 
-from quantize.lowbit.straight_through import straight_through
-from quantize.method import Method
+from quantize.method import Flow, Method, MethodError, Training, between
+from quantize.straight_through import straight_through
 from quantize.ternary import split
 
 METHOD = Method(
@@ -31,13 +33,13 @@ _SMALLEST_SCALE = 1e-8  # a layer of zeros must not divide by zero
 
 
 @dataclass(frozen=True)
-class Options:
-    """How ``apply`` makes a model ternary.
+class Options(Training):
+    """How a model is made ternary.
 
     Args:
         scale: statistic of ``|w|`` that becomes the scale.
         per_channel: one scale per output channel; else one per layer.
-        activation_bits: width of the activations' fake quantization; 0 leaves them float.
+        activation_bits: width of the activations' fake quantization, at least 2; 0 leaves them float.
         skip: names of layers (``features.0``) whose weights stay float; int8 will do for them later.
         keep_first: leave the first layer's weights float.
         keep_last: leave the last layer's weights float.
@@ -45,7 +47,7 @@ class Options:
 
     scale: Literal["mean", "median"] = "mean"
     per_channel: bool = False
-    activation_bits: int = 8
+    activation_bits: int = between(0, 8, 8)
     skip: tuple[str, ...] = ()
     keep_first: bool = False
     keep_last: bool = False
@@ -85,6 +87,16 @@ class AbsmaxActivation:
         return straight_through(lambda t: (t / scale).round() * scale, x), *rest
 
 
+def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
+    """Return ``model`` with ternary weights; see ``quantize.method.QuantizeMethod``."""
+    trained = copy.deepcopy(model)
+    apply(trained, options)
+    flow.train(trained, options)
+    ternary = bake(trained)
+    others = sparsity(trained).keys() - set(ternary)
+    return flow.program(trained, weights="ternary", int8_layers=others)
+
+
 def apply(model: nn.Module, options: Options | None = None) -> list[str]:
     """Make ``model``'s linear and convolution layers train with ternary weights, in place.
 
@@ -92,24 +104,29 @@ def apply(model: nn.Module, options: Options | None = None) -> list[str]:
         The names of the layers whose weights are ternary, in the order of ``named_modules``.
 
     Raises:
-        ValueError: a name in ``skip`` is no such layer, or nothing is left to make ternary, or it was done
+        MethodError: a name in ``skip`` is no such layer, or nothing is left to make ternary, or it was done
             before.
     """
     options = options or Options()
     layers = dict(_layers(model))
     unknown = [name for name in options.skip if name not in layers]
     if unknown:
-        raise ValueError(
-            f"no linear or convolution layer is called {unknown[0]!r}; there are {', '.join(layers)}"
+        raise MethodError(
+            f"no linear or convolution layer is called {unknown[0]!r}",
+            fix=f"correct skip; there are {', '.join(layers)}",
         )
     kept = set(options.skip)
     kept |= set(list(layers)[:1] if options.keep_first else [])
     kept |= set(list(layers)[-1:] if options.keep_last else [])
     names = [name for name in layers if name not in kept]
     if not names:
-        raise ValueError("no linear or convolution layer is left to make ternary")
+        raise MethodError(
+            "no linear or convolution layer is left to make ternary", fix="keep or skip fewer layers"
+        )
+    if options.activation_bits == 1:
+        raise MethodError("activations of one bit would all be zero", fix="use 2 to 8 activation_bits, or 0")
     if any(parametrize.is_parametrized(layer) for layer in layers.values()):
-        raise ValueError("the layers are parametrized already")
+        raise MethodError("the layers are parametrized already", fix="start from a plain model")
     for name, layer in layers.items():
         if name in names:
             parametrize.register_parametrization(layer, "weight", Ternary(options.scale, options.per_channel))

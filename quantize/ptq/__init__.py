@@ -1,1 +1,1 @@
-"""Methods that quantize a trained model by watching it run; ``toolkit.program.quantize`` applies them."""
+"""Methods that quantize a trained model by watching it run."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from quantize.method import Method
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quantize.method import Flow, Method, between
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
 
 METHOD = Method(
     slug="int8-ptq",
@@ -12,3 +19,15 @@ METHOD = Method(
     kind="ptq",
     cost="8 bits per weight; no training, some hundred samples of real input",
 )
+
+
+@dataclass(frozen=True)
+class Options:
+    """``calibration``: how many training samples set the activations' ranges."""
+
+    calibration: int = between(1, 1_000_000, 512)
+
+
+def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
+    """Return ``model`` in int8; see ``quantize.method.QuantizeMethod``."""
+    return flow.program(model, calibration=options.calibration)

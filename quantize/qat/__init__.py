@@ -1,1 +1,1 @@
-"""Methods that train on with quantization in the forward pass; ``toolkit.program.quantize`` applies them."""
+"""Methods that train on with quantization in the forward pass."""

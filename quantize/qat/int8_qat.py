@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from quantize.method import Method
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quantize.method import Flow, Method, Training
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.export import ExportedProgram
 
 METHOD = Method(
     slug="int8-qat",
@@ -12,3 +19,15 @@ METHOD = Method(
     kind="qat",
     cost="8 bits per weight; a few epochs beyond the float training",
 )
+
+
+@dataclass(frozen=True)
+class Options(Training):
+    """How long and how fast to train on."""
+
+
+def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
+    """Return ``model`` in int8; see ``quantize.method.QuantizeMethod``."""
+    rounded = flow.with_rounding(model)
+    flow.train(rounded, options)
+    return flow.program(rounded)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import quantize
 from toolkit import project
 from toolkit.errors import ToolkitError
 
@@ -33,14 +34,8 @@ def test_default_recipe_names_every_setting(tmp_path: Path) -> None:
     """The commented file is the reference of the settings: none may be missing from it."""
     text = project.init(tmp_path, "digits-ternary").read_text(encoding="utf-8")
     rare = {"warmup", "flip", "clip_norm", "loss"}  # explained in TrainSettings
-    for section in (
-        project.Data,
-        project.Model,
-        project.Train,
-        project.Quantize,
-        project.Export,
-        project.Device,
-    ):
+    sections = [project.Data, project.Model, project.Train, project.Export, project.Device]
+    for section in (*sections, *map(project.options_type, quantize.slugs())):
         for name in section.__dataclass_fields__:
             assert name in rare or f"{name} = " in text, f"{section.__name__}.{name}"
 
@@ -49,6 +44,11 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path, "")
     assert settings.quantize.method == "bitnet158"
     assert settings.train.settings().epochs == settings.train.epochs
+
+
+def test_a_methods_settings_are_its_options(tmp_path: Path) -> None:
+    chosen = load(tmp_path, "[quantize]\nmethod = 'bitnet158'\nskip = ['features.0']\nepochs = 7\n").quantize
+    assert chosen.options == quantize.load("bitnet158").Options(skip=("features.0",), epochs=7)
 
 
 def test_a_file_may_be_named(tmp_path: Path) -> None:
@@ -89,6 +89,29 @@ def test_unknown_recipe(tmp_path: Path) -> None:
         ("[train]\nschedule = 'cosin'\n", "schedule = 'cosin'", "[train]", "did you mean cosine?"),
         ("[quantize]\nmethod = 'bitnet'\n", "method = 'bitnet'", "[quantize]", "did you mean bitnet158?"),
         ("[quantize]\nmethod = ['a']\n", "method = ['a']", "[quantize]", "one of"),
+        ("[quantize]\nepoch = 3\n", "no setting is called 'epoch'", "[quantize]", "did you mean epochs?"),
+        ("[quantize]\nepochs = 0\n", "epochs = 0", "[quantize] epochs", "from 1 to"),
+        ("[quantize]\nscale = 'men'\n", "scale = 'men'", "[quantize] scale", "did you mean mean?"),
+        ("[quantize]\nskip = 'a'\n", "skip = 'a'", "[quantize] skip", "a list of strings"),
+        ("[quantize]\nskip = [1]\n", "skip = [1]", "[quantize] skip", "a list of strings"),
+        (
+            "[quantize]\nmethod = 'int8-ptq'\nepochs = 3\n",
+            "int8-ptq has no setting 'epochs'",
+            "[quantize]",
+            "leave it out; it is a setting of bitnet158, int8-qat",
+        ),
+        (
+            "[quantize]\nmethod = 'float'\ncalibration = 9\n",
+            "float has no setting",
+            "[quantize]",
+            "it is a setting of int8-ptq",
+        ),
+        (
+            "[quantize]\nmethod = 'float'\nnone = 9\n",
+            "no setting is called 'none'",
+            "[quantize]",
+            "leave it out",
+        ),
         ("[export]\ntarget = 4\n", "target = 4", "[export] target", "a string"),
         ("[export]\ngolden = 1000000\n", "golden = 1000000", "[export]", "from 1 to 4,096"),
         ("[model]\noptions = 3\n", "options = 3", "[model]", "a table"),

@@ -62,7 +62,9 @@ def test_adding_things(tmp_path: Path) -> None:
         if "sums.pt2" not in words:  # shown to fail before the operator is there
             scratch.toolkit(words)
     assert "tk_cumsum_s8" in scratch.toolkit(["layers", "nucleo"])
-    assert "signsgd" in scratch.toolkit(["methods"])
+    listed = scratch.toolkit(["methods"])
+    assert "signsgd" in listed
+    assert "bwn" in listed
 
 
 def test_quick_start(tmp_path: Path) -> None:

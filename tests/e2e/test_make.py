@@ -34,8 +34,7 @@ learning_rate = 5e-3
 threads = 1
 [quantize]
 method = "{method}"
-epochs = 2
-calibration = 64
+{options}
 [export]
 target = "mps2-an386"
 golden = 4
@@ -49,7 +48,9 @@ STAGES = list(make.NAMES)
 def write(folder: Path, method: str = "int8-ptq", epochs: int = 2, samples: int = 50) -> project.Project:
     """Write the settings of a project that takes seconds, and load it."""
     folder.mkdir(exist_ok=True)
-    (folder / project.FILE).write_text(SETTINGS.format(method=method, epochs=epochs, samples=samples))
+    options = {"int8-ptq": "calibration = 64", "bitnet158": "epochs = 2"}[method]
+    text = SETTINGS.format(method=method, options=options, epochs=epochs, samples=samples)
+    (folder / project.FILE).write_text(text)
     return project.load(folder)
 
 
@@ -144,7 +145,7 @@ def test_wrong_names_are_said_before_training(tmp_path: Path) -> None:
         ('family = "mlp"', 'family = "mpl"', "mpl"),
         ('target = "mps2-an386"', 'target = "mps2"', "mps2"),
     ):
-        text = SETTINGS.format(method="int8-ptq", epochs=2, samples=1).replace(old, new)
+        text = SETTINGS.format(method="int8-ptq", options="", epochs=2, samples=1).replace(old, new)
         (folder / project.FILE).write_text(text)
         with pytest.raises(ToolkitError, match=what):
             make.make(project.load(folder))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +14,15 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
+from quantize.qat.int8_qat import Options
 from toolkit.data import Dataset, load
 from toolkit.errors import ToolkitError
-from toolkit.learn import TrainSettings
+from toolkit.learn import TrainResult, TrainSettings
 from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy, predict
 from toolkit.program import pt2
-from toolkit.program.quantize import quantize_ptq, quantize_qat
+from toolkit.program.flow import quantize_by
+from toolkit.program.quantize import quantize_ptq
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +77,21 @@ def test_fine_tuning_keeps_97_percent_and_counts_what_the_program_computes(
     digits: Dataset, trained: nn.Module
 ) -> None:
     before = copy.deepcopy(trained.state_dict())
-    settings = TrainSettings(epochs=3, batch_size=32, learning_rate=5e-4)
-    program, result = quantize_qat(trained, digits, settings)
+    program, result = quantize_qat(trained, digits, epochs=3, batch_size=32, learning_rate=5e-4)
     assert len(result.epochs) == 3
     assert accuracy(program, digits.x_test, digits.y_test) >= 0.97
     assert result.test_accuracy == pytest.approx(accuracy(program, digits.x_test, digits.y_test), abs=0.003)
     assert all(torch.equal(before[name], tensor) for name, tensor in trained.state_dict().items())
+
+
+def quantize_qat(
+    model: nn.Module, data: Dataset, *, epochs: int, learning_rate: float, batch_size: int, **others: Any
+) -> tuple[ExportedProgram, TrainResult]:
+    """Quantize ``model`` by int8-qat."""
+    options, settings = Options(epochs, learning_rate), TrainSettings(batch_size=batch_size)
+    program, result = quantize_by("int8-qat", model, data, options=options, settings=settings, **others)
+    assert result is not None
+    return program, result
 
 
 def small_conv() -> nn.Module:
@@ -96,11 +109,11 @@ def test_fine_tuning_resumes_to_the_same_program(
     def stop(epoch: object) -> None:
         raise Stopped
 
-    settings = TrainSettings(epochs=2, batch_size=128, learning_rate=1e-3)
-    whole, _ = quantize_qat(net(), digits, settings)
+    run = partial(quantize_qat, epochs=2, batch_size=128, learning_rate=1e-3)
+    whole, _ = run(net(), digits)
     with pytest.raises(Stopped):
-        quantize_qat(net(), digits, settings, checkpoint=tmp_path / "qat.ckpt", progress=stop)
-    resumed, _ = quantize_qat(net(), digits, settings, checkpoint=tmp_path / "qat.ckpt")
+        run(net(), digits, checkpoint=tmp_path / "qat.ckpt", progress=stop)
+    resumed, _ = run(net(), digits, checkpoint=tmp_path / "qat.ckpt")
     assert str(whole.graph) == str(resumed.graph)  # scales are literals in it
     for name, tensor in whole.state_dict.items():
         assert torch.equal(tensor, resumed.state_dict[name]), name
@@ -109,8 +122,10 @@ def test_fine_tuning_resumes_to_the_same_program(
 def test_evaluating_does_not_move_the_ranges(digits: Dataset) -> None:
     louder = copy.copy(digits)
     object.__setattr__(louder, "x_test", digits.x_test * 100)
-    settings = TrainSettings(epochs=1, batch_size=128)
-    calm, loud = (quantize_qat(mlp(), data, settings)[0] for data in (digits, louder))
+    calm, loud = (
+        quantize_qat(mlp(), data, epochs=1, batch_size=128, learning_rate=3e-3)[0]
+        for data in (digits, louder)
+    )
     assert str(calm.graph) == str(loud.graph)
 
 
@@ -124,7 +139,7 @@ def test_fine_tuning_folds_batch_norm_first(digits: Dataset) -> None:
         nn.Flatten(),
         nn.Linear(36, 10),
     )
-    program, result = quantize_qat(model, digits, TrainSettings(epochs=2, batch_size=64, learning_rate=1e-2))
+    program, result = quantize_qat(model, digits, epochs=2, batch_size=64, learning_rate=1e-2)
     names = {str(node.target) for node in program.graph.nodes}
     assert not [name for name in names if "batch_norm" in name or "dropout" in name]
     assert result.test_accuracy is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,8 @@ from toolkit.learn import TrainSettings
 from toolkit.learn.evaluate import accuracy
 from toolkit.models import build
 from toolkit.program import convert
-from toolkit.program.quantize import convert_ternary, prepare_ternary, quantize_ptq, quantize_ternary
+from toolkit.program.flow import quantize_by
+from toolkit.program.quantize import quantize_ptq
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +27,14 @@ def digits() -> Dataset:
 
 
 def ternary_net(**options: object) -> nn.Module:
-    """Return an untrained net after ``prepare_ternary`` with statistics and negative factors in its norms."""
+    """Return an untrained net after ``bitnet158.apply`` with statistics and negative factors in its norms."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
         nn.Conv2d(8, 8, 3, groups=2), nn.BatchNorm2d(8), nn.ReLU(),
         nn.Flatten(), nn.Linear(128, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4),
     )  # fmt: skip
-    prepare_ternary(model, bitnet158.Options(**options))
+    bitnet158.apply(model, bitnet158.Options(**options))
     with torch.no_grad():
         for norm in (model[1], model[4], model[8]):
             norm.weight.normal_()
@@ -39,6 +42,14 @@ def ternary_net(**options: object) -> nn.Module:
     for _ in range(20):
         model(torch.randn(32, 1, 8, 8))
     return model.eval()
+
+
+def convert_ternary(trained: nn.Module, calibration: np.ndarray) -> torch.export.ExportedProgram:
+    """Quantize a net that was trained after ``bitnet158.apply``, as a training loop of one's own would end."""
+    baked = copy.deepcopy(trained)
+    ternary = bitnet158.bake(baked)
+    others = bitnet158.sparsity(baked).keys() - set(ternary)
+    return quantize_ptq(baked, calibration, weights="ternary", int8_layers=others)
 
 
 def samples(count: int = 16) -> np.ndarray:
@@ -112,8 +123,6 @@ def test_weights_that_are_not_ternary_are_refused() -> None:
     with pytest.raises(ToolkitError, match="weights are not ternary") as error:
         quantize_ptq(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), samples(), weights="ternary")
     assert error.value.at == "1.weight"
-    with pytest.raises(ToolkitError, match="no ternary layer"):
-        convert_ternary(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), samples())
 
 
 def test_program_that_does_not_hold_the_codes_is_an_error_not_a_warning(
@@ -133,19 +142,20 @@ def test_program_that_does_not_hold_the_codes_is_an_error_not_a_warning(
     assert error.value.exit_code == CHECK_FAILED
 
 
-def test_wrong_names_of_layers_are_a_users_error() -> None:
-    with pytest.raises(ToolkitError, match="is called 'fc9'"):
-        prepare_ternary(nn.Sequential(nn.Linear(2, 2)), bitnet158.Options(skip=("fc9",)))
+def test_wrong_names_of_layers_are_a_users_error(digits: Dataset) -> None:
+    with pytest.raises(ToolkitError, match=r"bitnet158: no linear .* is called 'fc9'") as error:
+        quantize_by("bitnet158", build("mlp", "digits"), digits, options=bitnet158.Options(skip=("fc9",)))
+    assert error.value.fix.startswith("correct skip; there are ")
 
 
 def test_digits_cnn_trains_to_98_percent_with_every_weight_ternary(digits: Dataset) -> None:
     torch.manual_seed(0)
     model = build("cnn", "digits")
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    settings = TrainSettings(
-        epochs=20, batch_size=64, learning_rate=0.01, label_smoothing=0.05, weight_decay=0.02
-    )
-    program, result = quantize_ternary(model, digits, settings)
+    options = bitnet158.Options(epochs=20, learning_rate=0.01)
+    settings = TrainSettings(batch_size=64, label_smoothing=0.05, weight_decay=0.02)
+    program, result = quantize_by("bitnet158", model, digits, options=options, settings=settings)
+    assert result is not None
     assert accuracy(program, digits.x_test, digits.y_test) >= 0.98
     assert result.test_accuracy == pytest.approx(accuracy(program, digits.x_test, digits.y_test), abs=0.01)
     assert {bounds[:2] for bounds in ranges(program).values()} == {(-1, 1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from functools import cache
@@ -26,7 +27,9 @@ def rules() -> dict[str, Rule]:
 def rule(slug: str) -> Rule:
     """Return the training rule called ``slug``."""
     if slug not in rules():
+        near = difflib.get_close_matches(slug, rules(), n=1)
         raise ToolkitError(
-            f"no training rule is called {slug!r}", fix=f"choose one of {', '.join(sorted(rules()))}"
+            f"no training rule is called {slug!r}",
+            fix=f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(rules()))}",
         )
     return rules()[slug]

@@ -13,11 +13,18 @@ class FakeQuantized(nn.Module):
 
     The graph was captured in evaluation mode: it has no dropout, and its normalizations keep their
     statistics.
+
+    Args:
+        graph_module: the graph with fake quantization in it.
+        sample: the input that it was captured with, first axis 1.
+        names: its weights by node, as ``toolkit.program.quantizer.weighted`` names them.
     """
 
-    def __init__(self, graph_module: fx.GraphModule) -> None:
+    def __init__(self, graph_module: fx.GraphModule, sample: torch.Tensor, names: dict[str, str]) -> None:
         super().__init__()
         self.graph_module = graph_module
+        self.sample = sample
+        self.names = names
 
     def train(self, mode: bool = True) -> FakeQuantized:
         """Switch observing on or off; an exported graph itself has no modes."""

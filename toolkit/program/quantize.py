@@ -1,11 +1,10 @@
-"""From a float model to a quantized program: after training (PTQ), during training (QAT), and ternary."""
+"""From a float model to a quantized program: after training (PTQ), and trained with rounding (QAT)."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,21 +13,13 @@ from torch.export import ExportedProgram
 
 from quantize.fold import CannotFoldError, fold_batchnorm
 from quantize.int8 import VANISHING
-from quantize.lowbit import bitnet158
 from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e, quiet
 from quantize.ternary import NotTernaryError, drop_weak_channels, split
 from toolkit.errors import ToolkitError
-from toolkit.learn import TrainResult, TrainSettings, backprop
-from toolkit.learn.rule import Progress
 from toolkit.program.capture import capture, samples
 from toolkit.program.convert import convert
 from toolkit.program.fake_quantized import FakeQuantized
 from toolkit.program.quantizer import IntegerQuantizer, weighted
-
-if TYPE_CHECKING:
-    from toolkit.data import Dataset
-
-CALIBRATION_SAMPLES = 512
 
 
 def quantize_ptq(
@@ -79,93 +70,26 @@ def quantize_ptq(
     return convert(prepared, data[:1], names, exact)
 
 
-def quantize_qat(
-    model: nn.Module,
-    dataset: Dataset,
-    settings: TrainSettings,
-    *,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-) -> tuple[ExportedProgram, TrainResult]:
-    """Fine-tune a trained float model with int8 rounding in its forward pass, then quantize it.
+def prepare_qat(model: nn.Module, sample: np.ndarray) -> FakeQuantized:
+    """Return a copy of a float model that trains with int8 rounding in its forward pass.
 
     Args:
         model: trained, float32; batch normalization is folded before. Not changed.
-        dataset: what to fine-tune on.
-        settings: of the fine-tuning; a tenth of the first training's learning rate and a few epochs are
-            usual.
-        checkpoint: as in ``toolkit.learn.rule.Rule.train``.
-        progress: likewise.
-
-    Returns:
-        A program as ``quantize_ptq`` makes it, and the fine-tuning's curves.
+        sample: one input, first axis 1.
 
     Raises:
-        ToolkitError: as ``quantize_ptq``; besides, a model that runs at one batch size only.
+        ToolkitError: the model cannot be exported, or runs at one batch size only.
     """
-    sample = samples(dataset.x_train[:1])
+    first = samples(sample)
     with quiet():
-        graph = capture(_folded(model, sample), sample, any_batch=True)
+        graph = capture(_folded(model, first), first, any_batch=True)
         names = weighted(graph)
-        prepared = FakeQuantized(prepare_qat_pt2e(graph, IntegerQuantizer(training=True)))
-    result = backprop.train(prepared, dataset, settings=settings, checkpoint=checkpoint, progress=progress)
-    return convert(prepared.graph_module, sample, names, {}), result
+        return FakeQuantized(prepare_qat_pt2e(graph, IntegerQuantizer(training=True)), first, names)
 
 
-def quantize_ternary(
-    model: nn.Module,
-    dataset: Dataset,
-    settings: TrainSettings,
-    *,
-    options: bitnet158.Options | None = None,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-) -> tuple[ExportedProgram, TrainResult]:
-    """Train a model with ternary weights (``quantize.lowbit.bitnet158``), then quantize it.
-
-    Args:
-        model: float32, untrained or trained. Not changed.
-        dataset: what to train on; its first training samples calibrate the activations.
-        settings: of the training.
-        options: which layers, which scale.
-        checkpoint: as in ``toolkit.learn.rule.Rule.train``.
-        progress: likewise.
-
-    Returns:
-        A program as ``quantize_ptq`` makes it, and the training's curves.
-    """
-    trained = copy.deepcopy(model)
-    prepare_ternary(trained, options)
-    result = backprop.train(trained, dataset, settings=settings, checkpoint=checkpoint, progress=progress)
-    return convert_ternary(trained, dataset.x_train[:CALIBRATION_SAMPLES]), result
-
-
-def prepare_ternary(model: nn.Module, options: bitnet158.Options | None = None) -> list[str]:
-    """Make ``model`` train with ternary weights, in place; return the ternary layers' names."""
-    try:
-        return bitnet158.apply(model, options)
-    except ValueError as error:
-        raise ToolkitError(str(error), fix="correct the names of the layers to skip") from error
-
-
-def convert_ternary(trained: nn.Module, calibration: np.ndarray) -> ExportedProgram:
-    """Quantize a model that was trained after ``prepare_ternary``. It is not changed.
-
-    Batch normalization is folded into the scales, so that codes stay codes.
-    """
-    baked = copy.deepcopy(trained).eval()
-    try:
-        ternary = bitnet158.bake(baked)
-    except NotTernaryError as error:
-        raise ToolkitError(
-            f"the trained weights are not ternary: {error}", fix="train again with a lower learning rate"
-        ) from error
-    if not ternary:
-        raise ToolkitError(
-            "the model has no ternary layer", fix="call prepare_ternary(model) before training"
-        )
-    others = bitnet158.sparsity(baked).keys() - set(ternary)
-    return quantize_ptq(baked, calibration, weights="ternary", int8_layers=others)
+def convert_qat(trained: FakeQuantized) -> ExportedProgram:
+    """Return what ``prepare_qat`` made, after its training, as a program like ``quantize_ptq``'s."""
+    return convert(trained.graph_module, trained.sample, trained.names, {})
 
 
 def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.project import Project
+from toolkit.project import FLOAT, Project
 from toolkit.stages.stage import Stage, Work
 from toolkit.stages.train import curves, load_dataset, per_epoch, threads, trained_model
 
@@ -49,7 +49,8 @@ def _run(work: Work) -> list[Path]:
     }
     pt2.save(program, work.path("quantized.pt2"), info)
     report = {**info, "training": curves(result) if result else None}
-    checkpoint.unlink(missing_ok=True)
+    for file in checkpoint.parent.glob(f"{checkpoint.stem}*"):  # one for each training
+        file.unlink()
     return [work.path("quantized.pt2"), work.write("quantize.json", report)]
 
 
@@ -57,31 +58,21 @@ def _quantize(
     work: Work, model: nn.Module, dataset: Dataset, checkpoint: Path
 ) -> tuple[ExportedProgram, TrainResult | None]:
     """Apply the project's method; the curves are None when it does not train."""
-    import torch
+    from quantize.method import Training
+    from toolkit.program.flow import quantize_by
 
-    from quantize.lowbit import bitnet158
-    from toolkit.program import quantize
+    project, chosen = work.project, work.project.quantize
+    if chosen.method == FLOAT:
+        import torch
 
-    chosen = work.project.quantize
-    if chosen.method == "float":
         sample = torch.from_numpy(dataset.x_train[:1])
         return torch.export.export(model, (sample,)).run_decompositions({}), None
-    if chosen.method == "int8-ptq":
-        return quantize.quantize_ptq(model, dataset.x_train[: chosen.calibration]), None
-    settings = replace(
-        work.project.train.settings(), epochs=chosen.epochs, learning_rate=chosen.learning_rate
-    )
+    common: dict[str, Any] = {"options": chosen.options, "settings": project.train.settings()}
+    if not isinstance(chosen.options, Training):
+        return quantize_by(chosen.method, model, dataset, **common)
     with work.listener.progress("quantize") as progress:
-        common: dict[str, Any] = {"checkpoint": checkpoint, "progress": per_epoch(progress, settings.epochs)}
-        if chosen.method == "int8-qat":
-            return quantize.quantize_qat(model, dataset, settings, **common)
-        options = bitnet158.Options(
-            scale=chosen.scale,
-            per_channel=chosen.per_channel,
-            keep_first=chosen.keep_first,
-            keep_last=chosen.keep_last,
-        )
-        return quantize.quantize_ternary(model, dataset, settings, options=options, **common)
+        common |= {"checkpoint": checkpoint, "progress": per_epoch(progress, chosen.options.epochs)}
+        return quantize_by(chosen.method, model, dataset, **common)
 
 
 def _note(work: Work) -> str:

@@ -1,0 +1,99 @@
+"""Quantize a model by one of the methods of the package ``quantize``, named by its slug."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import nn
+from torch.export import ExportedProgram
+
+import quantize
+from quantize.method import MethodError, Training
+from toolkit.errors import ToolkitError
+from toolkit.learn import TrainResult, TrainSettings, backprop
+from toolkit.program.fake_quantized import FakeQuantized
+from toolkit.program.quantize import convert_qat, prepare_qat, quantize_ptq
+
+if TYPE_CHECKING:
+    from toolkit.data import Dataset
+    from toolkit.learn.rule import Progress
+
+
+def quantize_by(
+    slug: str,
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    options: Any = None,
+    settings: TrainSettings | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[ExportedProgram, TrainResult | None]:
+    """Quantize a trained model by the method ``slug``.
+
+    Args:
+        slug: one of ``quantize.slugs()``.
+        model: float32, trained. Not changed.
+        dataset: what to calibrate with and to train on.
+        options: the method's ``Options``; its defaults when left out.
+        settings: of training, but for what ``options`` says.
+        checkpoint: as in ``toolkit.learn.rule.Rule.train``.
+        progress: likewise.
+
+    Returns:
+        A program for one sample, float32 in and out, and the curves of a method that trains.
+
+    Raises:
+        ToolkitError: the method, the training or the conversion failed.
+    """
+    method = quantize.load(slug)
+    flow = _Flow(dataset, settings or TrainSettings(), checkpoint, progress)
+    try:
+        program = method.quantize(model, flow, method.Options() if options is None else options)
+    except MethodError as error:
+        raise ToolkitError(f"{slug}: {error}", fix=error.fix) from error
+    return program, flow.result
+
+
+class _Flow:
+    """Implements ``quantize.method.Flow`` with a dataset."""
+
+    def __init__(
+        self, dataset: Dataset, settings: TrainSettings, checkpoint: Path | None, progress: Progress | None
+    ) -> None:
+        self.dataset, self.settings = dataset, settings
+        self.checkpoint, self.progress = checkpoint, progress
+        self.trainings = 0
+        self.result: TrainResult | None = None  # of all trainings, one after the other
+
+    def train(self, model: nn.Module, training: Training) -> None:
+        settings = replace(self.settings, epochs=training.epochs, learning_rate=training.learning_rate)
+        before = self.result.epochs if self.result else []
+        checkpoint = self.checkpoint
+        if checkpoint is not None and self.trainings:  # each training goes on from its own
+            checkpoint = checkpoint.with_name(f"{checkpoint.stem}-{self.trainings}{checkpoint.suffix}")
+        self.trainings += 1
+        result = backprop.train(
+            model, self.dataset, settings=settings, checkpoint=checkpoint, progress=self.progress
+        )
+        epochs = [replace(epoch, epoch=len(before) + epoch.epoch) for epoch in result.epochs]
+        self.result = TrainResult(settings, [*before, *epochs])
+
+    def with_rounding(self, model: nn.Module) -> nn.Module:
+        return prepare_qat(model, self.dataset.x_train[:1])
+
+    def program(
+        self,
+        model: nn.Module,
+        *,
+        calibration: int = 512,
+        weights: Literal["int8", "int4", "ternary"] = "int8",
+        int8_layers: Collection[str] = (),
+    ) -> ExportedProgram:
+        if isinstance(model, FakeQuantized):
+            return convert_qat(model)
+        inputs = self.dataset.x_train[:calibration]
+        return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers)
