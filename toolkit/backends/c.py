@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.backends.shared import LayerCall, Local, share
 from toolkit.kernels import implementation
 from toolkit.lower.arena import Arena, place
-from toolkit.lower.ir import ITEMSIZE, Model, Step, Value
+from toolkit.lower.ir import ITEMSIZE, Model, State, Step, Value
 from toolkit.ops import operators
 from toolkit.ops.base import Call
 
@@ -85,9 +85,7 @@ class _Writer:
             self.layer.weight_bytes += data.nbytes
         ctype = CTYPES[str(data.dtype)]
         self.pointer_types[name] = f"const {ctype} *"
-        self.constants.append(
-            f"static const {ctype} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n"
-        )
+        self.constants.append(_constant(name, data))
         return name
 
     def local(self, ctype: str, name: str, initialiser: str) -> str:
@@ -194,9 +192,41 @@ void model_trace(unsigned layer, const void *data, unsigned bytes);
 {chr(10).join(bodies)}
 {accessors}
 
-void {p}_run(void) {{
-{runs}}}
+{self._reset()}void {p}_run(void) {{
+{self._started()}{runs}}}
 """
+
+    def _reset(self) -> str:
+        """Return the function that gives every state its first content."""
+        if not self.model.states:
+            return ""
+        body = "".join(self._first_content(i, state) for i, state in enumerate(self.model.states))
+        return f"static uint8_t {self.prefix}_started;\n\nvoid {self.prefix}_reset(void) {{\n{body}    {self.prefix}_started = 1;\n}}\n\n"
+
+    def _started(self) -> str:
+        p = self.prefix
+        return f"    if (!{p}_started) {{\n        {p}_reset();\n    }}\n" if self.model.states else ""
+
+    def _first_content(self, index: int, state: State) -> str:
+        data, ctype = state.initial.ravel(), CTYPES[state.before.dtype]
+        value = _numbers(data[:1]).strip(" ,")
+        if (data != data[0]).any():
+            name = f"{self.prefix}_state_{index}_initial"
+            self.constants.append(_constant(name, data))
+            value = f"{name}[i]"
+        return (
+            f"    for (int32_t i = 0; i < {data.size}; ++i) {{\n"
+            f"        ({self.pointer(state.before)})[i] = ({ctype})({value});\n    }}\n"
+        )
+
+    def _reset_declaration(self) -> str:
+        if not self.model.states:
+            return ""
+        kept = ", ".join(f"{state.name} ({state.before.nbytes} bytes)" for state in self.model.states)
+        return (
+            f"\n/* Forget what earlier runs left behind, as before the first one: {kept}. */\n"
+            f"void {self.prefix}_reset(void);\n"
+        )
 
     def _inputs(self) -> list[tuple[str, Value]]:
         return _named(f"{self.prefix}_input", self.model.inputs)
@@ -236,13 +266,17 @@ extern "C" {{
 
 /* Run the model once on what the inputs hold. Not reentrant: the arena is the model's own. */
 void {p}_run(void);
-
+{self._reset_declaration()}
 #ifdef __cplusplus
 }}
 #endif
 
 #endif
 """
+
+
+def _constant(name: str, data: np.ndarray) -> str:
+    return f"static const {CTYPES[str(data.dtype)]} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n"
 
 
 def _named(stem: str, values: list[Value]) -> list[tuple[str, Value]]:

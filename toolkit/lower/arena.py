@@ -43,7 +43,8 @@ class Arena:
 def place(model: Model) -> Arena:
     """Plan the arena of a lowered ``model`` whose kernels are chosen.
 
-    Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end.
+    Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end. States are there
+    all the time, and so share their memory with nothing but what they become.
     """
     storage: dict[int, Place] = {}
     spans: dict[str, list[int]] = {}  # bytes, first, last
@@ -58,16 +59,20 @@ def place(model: Model) -> Arena:
         if value is not owner:
             storage[id(value)] = Place(storage[id(owner)].buffer, offset, value.nbytes == owner.nbytes)
 
-    for value in model.inputs:
+    for value in [*model.inputs, *(state.before for state in model.states)]:
         define(value, 0)
     for i, step in enumerate(model.steps):
         for value in step.activations:
             spans[storage[id(value)].buffer][2] = i + 1
         define(step.output, i + 1)
     end = len(model.steps) + 1
-    for value in model.outputs:
+    for value in [*model.outputs, *(state.before for state in model.states)]:
         spans[storage[id(value)].buffer][2] = end
-    buffers = [Buffer(name, size, first, last) for name, (size, first, last) in spans.items()]
+    kept = {storage[id(state.before)].buffer for state in model.states}
+    buffers = [
+        Buffer(name, size, first, last, "state" if name in kept else "activation")
+        for name, (size, first, last) in spans.items()
+    ]
     scratch = {}
     for i, step in enumerate(model.steps):
         if size := implementation(step).scratch_bytes(step):
@@ -79,7 +84,7 @@ def place(model: Model) -> Arena:
 
 def _owners(model: Model) -> dict[int, tuple[Value, int]]:
     """Return, by id, the values that lie in another one's memory: that one, and the byte offset in it."""
-    owners: dict[int, tuple[Value, int]] = {}
+    owners = {id(state.after): (state.before, 0) for state in model.states}
 
     def owner(value: Value) -> tuple[Value, int]:
         return owners.get(id(value), (value, 0))

@@ -107,9 +107,27 @@ class Step:
         return f"{self.output!r} = {self.op}({', '.join(map(repr, self.inputs))}) {self.attrs}"
 
 
+@dataclass(eq=False)
+class State:
+    """A tensor that a model keeps from one run to the next.
+
+    ``before`` is what a run reads, ``after`` what it leaves for the next one; ``initial`` is what the first one reads.
+    Once the passes are through, all three have one shape, type and scale.
+    """
+
+    name: str  # the buffer's in the user's model
+    before: Value
+    after: Value
+    initial: np.ndarray
+
+
 @dataclass
 class Model:
-    """A straight list of steps, in the order in which they run."""
+    """A straight list of steps, in the order in which they run.
+
+    While the passes run, what ``states`` read and leave are the last of ``inputs`` and ``outputs``: they are laid out
+    and quantized like those. ``lower.states`` takes them out again.
+    """
 
     name: str
     inputs: list[Value]
@@ -118,11 +136,13 @@ class Model:
     # how the device tensor's axes come from the user's (torch) tensor's: device = user.transpose(permute)
     input_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
     output_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
 
     def values(self) -> Iterator[Value]:
         """Yield every value once: inputs first, then by step."""
         seen: set[int] = set()
-        for value in [*self.inputs, *(v for step in self.steps for v in (*step.inputs, step.output))]:
+        states = [state.before for state in self.states]
+        for value in [*self.inputs, *states, *(v for step in self.steps for v in (*step.inputs, step.output))]:
             if id(value) not in seen:
                 seen.add(id(value))
                 yield value

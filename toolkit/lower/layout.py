@@ -321,8 +321,8 @@ def layout_at_boundary(model: Model) -> Model:
         model.inputs[i] = turned
         model.input_permutes[i] = dims[0]
     for i, value in enumerate(model.outputs):
-        producer = model.producer(value)
-        if producer is not None and producer.op == "permute" and not model.consumers(value):
+        producer, once = model.producer(value), sum(value is output for output in model.outputs) == 1
+        if producer is not None and producer.op == "permute" and once and not model.consumers(value):
             model.outputs[i] = producer.inputs[0]
             model.output_permutes[i] = tuple(int(d) for d in np.argsort(producer.attrs["dims"]))
             model.steps.remove(producer)

@@ -20,6 +20,7 @@ from toolkit.lower.quantized import (
 from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
 from toolkit.lower.rounding import set_rounding
+from toolkit.lower.states import settle_states
 from toolkit.ops import operators
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ PASSES: list[Callable[[Model], Model]] = [
     layout_at_boundary,
     read_in_place,
     remove_dead,
+    settle_states,
     int16_operators,
     name_values,
 ]

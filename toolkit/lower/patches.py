@@ -37,14 +37,16 @@ class _Rows:
 
 def leading_chain(model: Model) -> int:
     """Return how many of the first steps form a chain of layers that can be computed in bands."""
+    if len(model.inputs) != 1:
+        return 0
     value, count = model.inputs[0], 0
+    ends = [*model.outputs, *(state.after for state in model.states)]
     for step in model.steps:
         if (
-            len(model.inputs) > 1
-            or not _splits(step)
+            not _splits(step)
             or step.activations != [value]
             or model.consumers(value) != [step]
-            or any(value is output for output in model.outputs)
+            or any(value is end for end in ends)
         ):
             break
         value, count = step.output, count + 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import fold
-from toolkit.lower.ir import Model, Quantization, Step, Value
+from toolkit.lower.ir import Model, Quantization, State, Step, Value
 from toolkit.ops import by_aten, operators
 from toolkit.ops.slice import SEVERAL_OUTPUTS, part_of
 
@@ -68,20 +68,29 @@ class _ProgramReader:
 
         constants = self._constants()
         user_inputs = set(self.program.graph_signature.user_inputs)
+        kept_on = self._mutated()
+        before: dict[str, Value] = {}  # what a run reads of a buffer that it changes
         for node in restored(self.program.graph).nodes:
             self.node = node
             if node.op == "placeholder":
-                if node.name in constants:
-                    self.values[node] = constants[node.name]
+                kept = constants.get(node.name)
+                if kept is not None and kept.name in kept_on:
+                    before[kept.name] = self.values[node] = self._input(node)
+                elif kept is not None:
+                    self.values[node] = kept
                 elif node.name in user_inputs:
-                    self.values[node] = self._typed(node)
-                    if self.values[node].dtype == "int64":  # indices, which the device takes as int32
-                        self.values[node].dtype = "int32"
+                    self.values[node] = self._input(node)
                     self.model.inputs.append(self.values[node])
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output" and not self.problems:
-                self.model.outputs = [self.value(arg) for arg in cast("Any", node.args[0]) if arg is not None]
+                after: dict[str, Value] = {}
+                for spec, arg in zip(self.program.graph_signature.output_specs, cast("Any", node.args[0]), strict=True):
+                    if spec.target in kept_on:
+                        after[spec.target] = self.value(arg)
+                    elif arg is not None:
+                        self.model.outputs.append(self.value(arg))
+                self._add_states(before, after, {value.name: value for value in constants.values()})
         if self.problems:
             raise _unsupported_error(self.problems)
         return self.model
@@ -115,6 +124,35 @@ class _ProgramReader:
             data = tensor.detach().cpu().contiguous().numpy()
             found[placeholder] = Value(target, tuple(data.shape), dtype, data=data)
         return found
+
+    def _mutated(self) -> set[str]:
+        """Return the names of the buffers and parameters that a run changes."""
+        names = set()
+        for spec in self.program.graph_signature.output_specs:
+            if spec.kind.name == "USER_INPUT_MUTATION":
+                raise ToolkitError(
+                    f"the program writes into its input {spec.target}",
+                    fix="let forward() return a new tensor, or keep it in a buffer (register_buffer)",
+                )
+            if spec.kind.name in ("BUFFER_MUTATION", "PARAMETER_MUTATION"):
+                names.add(str(spec.target))
+        return names
+
+    def _add_states(self, before: dict[str, Value], after: dict[str, Value], kept: dict[str, Value]) -> None:
+        """Add the buffers that one run reads and the next one finds changed; one that is never read is left out."""
+        for name, value in before.items():
+            if any(value in step.inputs for step in self.model.steps):
+                initial = kept[name].data
+                assert initial is not None
+                self.model.states.append(State(name, value, after[name], initial))
+                self.model.inputs.append(value)
+                self.model.outputs.append(after[name])
+
+    def _input(self, node: Node) -> Value:
+        value = self._typed(node)
+        if value.dtype == "int64":  # indices, which the device takes as int32
+            value.dtype = "int32"
+        return value
 
     def _typed(self, node: Node) -> Value:
         tensor = node.meta["val"]
