@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture, samples
 from toolkit.program.convert import convert
 from toolkit.program.fake_quantized import FakeQuantized
-from toolkit.program.quantizer import IntegerQuantizer, weighted
+from toolkit.program.quantizer import IntegerQuantizer, updates, weighted
 
 
 def quantize_ptq(
@@ -34,7 +35,8 @@ def quantize_ptq(
 
     Args:
         model: float32, one input; batch normalization is folded. Not changed.
-        calibration: inputs like those of real use, samples first; every one runs once.
+        calibration: inputs like those of real use, samples first; every one runs once. A model that keeps states in
+            buffers runs them in a row.
         weights: "int8" rounds the weights to 8 bits; "int4" to 4, each output channel with its own scale;
             "ternary" demands that they are ``scale * {-1, 0, 1}`` already, each channel (each layer, for linear
             layers with one scale) with its own scale, and keeps them exactly.
@@ -64,7 +66,7 @@ def quantize_ptq(
         packed = int4 if weights == "int4" else ()
         quantizer = IntegerQuantizer(ternary=exact, int4=packed, activations=activations)
         prepared = prepare_pt2e(graph, quantizer)
-        with torch.no_grad():
+        with torch.no_grad(), _states_kept(prepared):
             for sample in data.split(1):
                 prepared(sample)
     return convert(prepared, data[:1], names, exact)
@@ -90,6 +92,20 @@ def prepare_qat(model: nn.Module, sample: np.ndarray) -> FakeQuantized:
 def convert_qat(trained: FakeQuantized) -> ExportedProgram:
     """Return what ``prepare_qat`` made, after its training, as a program like ``quantize_ptq``'s."""
     return convert(trained.graph_module, trained.sample, trained.names, {})
+
+
+@contextmanager
+def _states_kept(graph: fx.GraphModule) -> Iterator[None]:
+    """Give the buffers that runs change their first content again."""
+    names = updates(graph)
+    first = {name: tensor.clone() for name, tensor in graph.named_buffers() if name in names}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, tensor in graph.named_buffers():
+                if name in first:
+                    tensor.copy_(first[name])
 
 
 def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:

@@ -46,12 +46,16 @@ class IntegerQuantizer(Quantizer):
         self.operators = ops.by_aten() if operators is None else operators
         self.stored = activations
         self.roles: dict[Hashable, fx.Node] = {}
+        self.updates: dict[str, fx.Node] = {}  # by buffer, the node that gives it its value for the next run
         self.activation = activation_spec(training=training, stored=activations)
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Annotate every node whose operator has integer kernels; others stay float."""
+        self.updates = updates(model)
         for node in model.graph.nodes:
             operator = self.operator(node)
+            if node in self.updates.values():
+                self._update(node)
             if str(node.target) in SEVERAL_OUTPUTS and _is_float(node.all_input_nodes[0]):
                 self._parts(node)
             if operator is None or _annotation(node) is not None or not _is_float(node):
@@ -89,6 +93,22 @@ class IntegerQuantizer(Quantizer):
         for part in node.users:
             if _annotation(part) is None and _is_float(part):
                 _annotate(part, {}, shared)
+
+    def _update(self, node: fx.Node) -> None:
+        """Let what a run leaves in a buffer have the range that the next one reads it with."""
+        new = node.args[1]
+        if isinstance(new, fx.Node) and _is_float(new):
+            _annotate(node, {new: self._kept_range(new) or self._input(new)}, None)
+
+    def _kept_range(self, new: fx.Node) -> QuantizationSpecBase | None:
+        """Return the range of the buffer that keeps ``new``, where something has read that before."""
+        buffers = [node.args[0] for node in self.updates.values() if node.args[1] is new]
+        for buffer in (node for node in buffers if isinstance(node, fx.Node)):
+            for user in buffer.users:
+                annotation = _annotation(user)
+                if annotation is not None and buffer in annotation.input_qspec_map:
+                    return SharedQuantizationSpec((buffer, user))
+        return None
 
     def validate(self, model: fx.GraphModule) -> None:
         """Accept any annotation: ``annotate`` made them all."""
@@ -144,6 +164,8 @@ class IntegerQuantizer(Quantizer):
     ) -> None:
         """Annotate a node with the activation that follows as one unit: nothing is quantized between them."""
         last = self._fused_activation(node, operator)
+        if output is self.activation:
+            output = self._kept_range(last or node) or output
         if last is None:
             _annotate(node, inputs, output)
         else:
@@ -163,6 +185,8 @@ class IntegerQuantizer(Quantizer):
 
     def _input(self, node: fx.Node) -> QuantizationSpecBase:
         """Return the producer's range where it has one (softmax's, say), else a range to be observed."""
+        if node.op == "get_attr" and str(node.target) in self.updates:
+            node = self.updates[str(node.target)].args[1]  # type: ignore[assignment] # one range with what comes back
         annotation = _annotation(node)
         if annotation is None or annotation.output_qspec is None:
             return self.activation
@@ -187,6 +211,15 @@ def weighted(graph: fx.GraphModule) -> dict[str, str]:
         if operator is not None and operator.quantization == "weighted" and is_constant(node.args[1]):
             found[node.name] = str(node.args[1].target)
     return found
+
+
+def updates(model: fx.GraphModule) -> dict[str, fx.Node]:
+    """Return, by name, the node that gives each buffer its value for the next run."""
+    return {
+        str(node.args[0].target): node
+        for node in model.graph.find_nodes(op="call_function", target=torch.ops.aten.copy_.default)
+        if is_constant(node.args[0])
+    }
 
 
 def is_constant(node: Any) -> bool:
