@@ -240,6 +240,7 @@ def _manifest(
         },
         "inputs": [describe(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
         "outputs": [describe(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
+        "states": [{**describe(state.before, None), "name": state.name} for state in model.states],
         "layers": layers,
         "memory_plan": {
             "arena_bytes": plan.arena_bytes,
@@ -275,6 +276,7 @@ def _layer(index: int, layer: c.Layer) -> dict[str, Any]:
         "index": index,
         "name": step.name,
         "op": step.op,
+        "step": layer.time,
         "kernel": layer.kernels[0],
         "function": layer.function,
         "weight_type": weight_type(step) if weighted else None,

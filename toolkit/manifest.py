@@ -74,7 +74,7 @@ def _layers(_: dict[str, Any], layers: Any) -> Iterator[str]:
         return
     texts = dict.fromkeys(("name", "op", "function"), _is_text)
     for index, layer in enumerate(layers):
-        yield from _fields(layer, {**texts, "macs": _is_count})
+        yield from _fields(layer, {**texts, "macs": _is_count, "step": _is_count})
         if layer.get("index") != index:
             yield f"layer {index} has index {layer.get('index')!r}"
 

@@ -80,6 +80,9 @@ void model_trace(unsigned layer, const void *data, unsigned bytes) {
 int main(void) {
     const int input = OPEN("input.bin", MODE_RB);
     const int output = OPEN("output.bin", MODE_WB);
+#ifdef MODEL_STATE_BYTES
+    model_reset();
+#endif
     for (;;) {
         MODEL_INPUTS(READ)
         model_run();

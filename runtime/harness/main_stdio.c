@@ -40,6 +40,9 @@ int main(void) {
     if (!input || !output) {
         return 1;
     }
+#ifdef MODEL_STATE_BYTES
+    model_reset();
+#endif
     for (;;) {
         MODEL_INPUTS(READ)
         model_run();

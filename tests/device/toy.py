@@ -93,7 +93,14 @@ def make(
         "inputs": [{"name": "x", "shape": [1, 8], "device_shape": [1, 8], "bytes": 8, **tensors}],
         "outputs": [{"name": "y", "shape": [1, 4], "device_shape": [1, 4], "bytes": 4, **tensors}],
         "layers": [
-            {"index": i, "name": name, "op": op, "function": f"model_layer_{i}_{name}", "macs": macs}
+            {
+                "index": i,
+                "name": name,
+                "op": op,
+                "function": f"model_layer_{i}_{name}",
+                "macs": macs,
+                "step": i + 1,
+            }
             for i, (name, op, macs) in enumerate(layers)
         ],
         "sizes": {"weight_bytes": 32, "arena_bytes": 12},

@@ -23,6 +23,7 @@ class Layer:
     """What was emitted for one step."""
 
     step: Step
+    time: int  # of the memory plan
     function: str
     kernels: list[str]
     weight_bytes: int = 0  # packed weights
@@ -116,7 +117,7 @@ class _Writer:
                 continue
             self.index, self.locals = i, []
             function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
-            self.layer = Layer(step, function, [])
+            self.layer = Layer(step, i + 1, function, [])
             emitted = implementation(step).emit(step, self)
             found = [emitted] if isinstance(emitted, Call) else list(emitted)
             self.layer.kernels = [call.kernel for call in found]
@@ -160,6 +161,7 @@ class _Writer:
 
     def _model_c(self, layers: list[Layer], bodies: list[str], headers: list[str]) -> str:
         p = self.prefix
+        reset = self._reset()
         includes = "".join(f'#include "{header}"\n' for header in sorted(set(headers)))
         runs = "".join(
             f"    {layer.function}();\n    {p.upper()}_TRACE({n}, {self.pointer(layer.step.output)}, "
@@ -192,7 +194,7 @@ void model_trace(unsigned layer, const void *data, unsigned bytes);
 {chr(10).join(bodies)}
 {accessors}
 
-{self._reset()}void {p}_run(void) {{
+{reset}void {p}_run(void) {{
 {self._started()}{runs}}}
 """
 
@@ -201,7 +203,8 @@ void model_trace(unsigned layer, const void *data, unsigned bytes);
         if not self.model.states:
             return ""
         body = "".join(self._first_content(i, state) for i, state in enumerate(self.model.states))
-        return f"static uint8_t {self.prefix}_started;\n\nvoid {self.prefix}_reset(void) {{\n{body}    {self.prefix}_started = 1;\n}}\n\n"
+        p = self.prefix
+        return f"static uint8_t {p}_started;\n\nvoid {p}_reset(void) {{\n{body}    {p}_started = 1;\n}}\n\n"
 
     def _started(self) -> str:
         p = self.prefix
@@ -222,9 +225,11 @@ void model_trace(unsigned layer, const void *data, unsigned bytes);
     def _reset_declaration(self) -> str:
         if not self.model.states:
             return ""
-        kept = ", ".join(f"{state.name} ({state.before.nbytes} bytes)" for state in self.model.states)
+        kept = ", ".join(state.name for state in self.model.states)
         return (
-            f"\n/* Forget what earlier runs left behind, as before the first one: {kept}. */\n"
+            f"\n/* Kept from one run to the next: {kept}. */\n"
+            f"#define {self.prefix.upper()}_STATE_BYTES {sum(s.before.nbytes for s in self.model.states)}\n"
+            f"/* Forget it, as before the first run. */\n"
             f"void {self.prefix}_reset(void);\n"
         )
 
@@ -276,7 +281,9 @@ void {p}_run(void);
 
 
 def _constant(name: str, data: np.ndarray) -> str:
-    return f"static const {CTYPES[str(data.dtype)]} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n"
+    return (
+        f"static const {CTYPES[str(data.dtype)]} {name}[{data.size}] TK_WEIGHTS = {{\n{_numbers(data)}\n}};\n"
+    )
 
 
 def _named(stem: str, values: list[Value]) -> list[tuple[str, Value]]:

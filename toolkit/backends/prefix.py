@@ -47,6 +47,10 @@ def alias_header(prefix: str) -> str:
 #define MODEL_INPUTS(use) {upper}_INPUTS(use)
 #define MODEL_OUTPUTS(use) {upper}_OUTPUTS(use)
 #define model_run {prefix}_run
+#ifdef {upper}_STATE_BYTES
+#define MODEL_STATE_BYTES {upper}_STATE_BYTES
+#define model_reset {prefix}_reset
+#endif
 
 #endif
 """

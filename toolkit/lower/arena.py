@@ -111,6 +111,8 @@ def _overlaps(model: Model, storage: dict[int, Place], buffers: dict[str, Buffer
         if operators()[step.op].code_free or not place.alone:
             continue
         out = buffers[place.buffer]
+        if out.first != i + 1:
+            continue  # a state's memory, in use before
         for index, value in enumerate(step.inputs):
             if value.data is not None:
                 continue

@@ -142,7 +142,11 @@ class Model:
         """Yield every value once: inputs first, then by step."""
         seen: set[int] = set()
         states = [state.before for state in self.states]
-        for value in [*self.inputs, *states, *(v for step in self.steps for v in (*step.inputs, step.output))]:
+        for value in [
+            *self.inputs,
+            *states,
+            *(v for step in self.steps for v in (*step.inputs, step.output)),
+        ]:
             if id(value) not in seen:
                 seen.add(id(value))
                 yield value

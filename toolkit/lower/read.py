@@ -85,7 +85,9 @@ class _ProgramReader:
                 self._call(node)
             elif node.op == "output" and not self.problems:
                 after: dict[str, Value] = {}
-                for spec, arg in zip(self.program.graph_signature.output_specs, cast("Any", node.args[0]), strict=True):
+                for spec, arg in zip(
+                    self.program.graph_signature.output_specs, cast("Any", node.args[0]), strict=True
+                ):
                     if spec.target in kept_on:
                         after[spec.target] = self.value(arg)
                     elif arg is not None:
@@ -140,13 +142,16 @@ class _ProgramReader:
 
     def _add_states(self, before: dict[str, Value], after: dict[str, Value], kept: dict[str, Value]) -> None:
         """Add the buffers that one run reads and the next one finds changed; one that is never read is left out."""
-        for name, value in before.items():
-            if any(value in step.inputs for step in self.model.steps):
+        read = [*self.model.outputs, *(value for step in self.model.steps for value in step.inputs)]
+        while used := [name for name, value in before.items() if value in read]:
+            for name in used:
                 initial = kept[name].data
                 assert initial is not None
-                self.model.states.append(State(name, value, after[name], initial))
-                self.model.inputs.append(value)
-                self.model.outputs.append(after[name])
+                self.model.states.append(State(name, before.pop(name), after[name], initial))
+                read.append(after[name])  # one state may become another
+        for state in self.model.states:
+            self.model.inputs.append(state.before)
+            self.model.outputs.append(state.after)
 
     def _input(self, node: Node) -> Value:
         value = self._typed(node)

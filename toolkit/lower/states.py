@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from toolkit.kernels import kernels
+from toolkit.kernels import Kernel, kernels
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
 from toolkit.lower.rescale import rescale_between_quantizations
 from toolkit.ops import operators
+from toolkit.ops.base import Operator
 
 
 def settle_states(model: Model) -> Model:
@@ -30,7 +31,12 @@ def settle_states(model: Model) -> Model:
     model = rescale_between_quantizations(model)  # looks at outputs: the states' are still among them
     for state, after in zip(model.states, model.outputs[-count:], strict=True):
         state.after = after
-    del model.inputs[-count:], model.outputs[-count:], model.input_permutes[-count:], model.output_permutes[-count:]
+    del (
+        model.inputs[-count:],
+        model.outputs[-count:],
+        model.input_permutes[-count:],
+        model.output_permutes[-count:],
+    )
     _keep_old_content(model)
     for state in model.states:
         if not _may_lie_in(model, state):
@@ -106,7 +112,9 @@ def _may_lie_in(model: Model, state: State) -> bool:
         return False
     place = model.steps.index(maker)
     old = state.before
-    readers = [i for i, step in enumerate(model.steps) if any(_root(model, v) is old for v in step.activations)]
+    readers = [
+        i for i, step in enumerate(model.steps) if any(_root(model, v) is old for v in step.activations)
+    ]
     if any(i > place for i in readers):
         return False
     return place not in readers or _in_place(maker, old)
@@ -121,7 +129,8 @@ def _root(model: Model, value: Value) -> Value:
 
 def _in_place(step: Step, value: Value) -> bool:
     """True when every kernel of ``step`` may write its output over ``value``."""
-    able = [operators()[step.op], *(k for k in kernels().values() if k.op == step.op and k.takes(step))]
+    able: list[Kernel | Operator] = [operators()[step.op]]
+    able += [kernel for kernel in kernels().values() if kernel.op == step.op and kernel.takes(step)]
     places = [i for i, own in enumerate(step.inputs) if own is value]
     return len(places) == 1 and all(maker.overlap(step, places[0]) == 0 for maker in able)
 

@@ -140,8 +140,9 @@ def verify(
         got = tensors.from_bytes(manifest["outputs"], ran.outputs)
 
         def first_layer(sample: int, device: _Device = device) -> str | None:
-            one = [array[sample : sample + 1] for array in inputs]
-            layers = _layers(model, manifest, one, device.run(bundle, one, trace=True))
+            first = 0 if model.states else sample  # what a state has become takes all runs up to here
+            some = [array[first : sample + 1] for array in inputs]
+            layers = _layers(model, manifest, some, device.run(bundle, some, trace=True))
             return next((layer for _, layer, want, have in layers if _differs(want, have).any()), None)
 
         _compare(result, name, expected, got, first_layer)
@@ -285,10 +286,13 @@ def _layers(
     model: Model, manifest: dict[str, Any], inputs: list[np.ndarray], ran: RunResult
 ) -> Iterator[_LayerPair]:
     """Yield (sample, layer, reference's output, device's output) of every layer and sample of a traced run."""
+    memory = reference.Memory(model)
     for sample, entries in enumerate(ran.trace or []):
         one = [array[sample : sample + 1] for array in inputs]
         steps = [
-            (step, out) for step, out in reference.trace(model, one) if not operators()[step.op].code_free
+            (step, out)
+            for step, out in reference.trace(model, one, memory)
+            if not operators()[step.op].code_free
         ]
         if len(entries) != len(steps):
             raise ToolkitError(

@@ -32,6 +32,7 @@ def clean(graph_module: fx.GraphModule) -> None:
         rewrite(graph_module.graph)
     restore(graph_module.graph)
     batch_norm_as_convolution(graph_module)
+    _read_before_writing(graph_module.graph)
     graph_module.graph.eliminate_dead_code()
     graph_module.recompile()
 
@@ -83,6 +84,20 @@ def _restore_convolution(graph: fx.Graph) -> None:
         elif transposed and weight.meta["val"].dim() in _TRANSPOSED:
             node.target = _TRANSPOSED[weight.meta["val"].dim()]
             node.args = (x, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _read_before_writing(graph: fx.Graph) -> None:
+    """Copy a buffer's old content that is given out or kept in another buffer: the end of the graph writes the new."""
+    updates = graph.find_nodes(op="call_function", target=_aten.copy_.default)
+    for buffer in {node.args[0] for node in updates}:
+        late = [user for user in buffer.users if user.op == "output" or user.target is _aten.copy_.default]
+        late = [user for user in late if user.args[0] is not buffer]
+        if late:
+            with graph.inserting_after(buffer):
+                old = graph.call_function(_aten.clone.default, (buffer,))
+            old.meta = dict(buffer.meta)
+            for user in late:
+                user.replace_input_with(buffer, old)
 
 
 def _is_transposed_constant(node: Any) -> bool:

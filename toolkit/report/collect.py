@@ -186,7 +186,7 @@ def _layers(manifest: dict[str, Any], bench: dict[str, Any]) -> list[Layer]:
 def _arena(manifest: dict[str, Any]) -> Arena:
     """The plan counts every step, also those that only rename memory; the picture has one column per layer."""
     plan, layers = manifest["memory_plan"], manifest["layers"]
-    begins = sorted({buffer["first"] for buffer in plan["buffers"] if buffer["kind"] == "activation"} - {0})
+    begins = [layer["step"] for layer in layers]
     end = max((buffer["last"] for buffer in plan["buffers"]), default=0)
 
     def column(time: int) -> int:

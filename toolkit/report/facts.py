@@ -68,7 +68,7 @@ class Buffer:
     bytes: int
     first: int
     last: int
-    kind: Literal["activation", "scratch"]
+    kind: Literal["activation", "scratch", "state"]
 
 
 @dataclass(frozen=True)
