@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from toolkit import bundle
-from toolkit.backends import c
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
+from toolkit.lower.arena import place
+from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.measure.verify import verify
@@ -185,7 +186,7 @@ def test_what_can_be_written_in_place_takes_no_copy() -> None:
     x = np.zeros((1, 8), np.float32)
     lowered = lower(_program(Accumulator().eval(), x))
     assert [step.op for step in lowered.steps].count("slice") == 0
-    arena = c.emit(lowered, "portable").arena
+    arena = place(choose_kernels(lowered, "portable"))
     (state,) = lowered.states
     assert arena.offset(state.before) == arena.offset(state.after)
 
