@@ -30,6 +30,7 @@ CORES = {
     "armv7em": (("cortex-m4", "zig"), ("cortex-m4", "gcc")),
     "armv6m": (("cortex-m0plus", "zig"), ("cortex-m0plus", "gcc")),
     "helium": (("cortex-m55", "zig"),),
+    "rv32im": (("rv32imc", "zig"), ("rv32imc", "gcc")),
     "neon": (("rpi", "zig"), ("rpi", "gcc")),
 }
 EMULATED = [

@@ -105,7 +105,7 @@ class Target:
 
 ARCHS = ("host", "aarch64", "armv6-m", "armv7-m", "armv7e-m", "armv8.1-m", "rv32imc")
 # Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
-KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "neon", "avx2")
+KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2")
 EMULATORS = ("unicorn", "qemu", "native")
 CYCLE_KINDS = (
     "alu",

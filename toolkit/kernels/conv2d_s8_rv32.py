@@ -1,0 +1,50 @@
+"""int8 convolution for RV32IM: three pixels in two multiplies, six pixels by four rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from toolkit.kernels.base import Kernel
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.pack_rv32 import finish, fits, pack_four_rows, part_columns
+from toolkit.ops.weighted import fold, input_zero_point, is_int8
+from toolkit.ops.window import window_of
+
+_PIXELS, _ROWS = 6, 4
+_MOST_WASTE = 2  # products made for each one needed; more, and portable C is faster
+
+
+class Conv2dS8Rv32(Kernel):
+    """Weights packed by ``pack_four_rows``; sums over ``part_columns`` at a time."""
+
+    name = "tk_conv2d_s8_rv32"
+    op = "conv2d"
+    sets = ("rv32im",)
+
+    def takes(self, step: Step) -> bool:
+        if not is_int8(step):
+            return False
+        w = window_of(step)
+        pixels = w.out_h * w.out_w
+        made = -(-pixels // _PIXELS) * _PIXELS * -(-w.out_c // _ROWS) * _ROWS
+        return w.dilation_w == 1 and made <= _MOST_WASTE * pixels * w.out_c and fits(fold(step))
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        folded = fold(step)
+        matrix = folded.weight.reshape(len(folded.bias), -1)
+        w = emitter.constant("weight", pack_four_rows(matrix))
+        part, fields = str(part_columns(matrix)), finish(folded, emitter)
+        twice, scratch = str(int(step.rounding == "double")), emitter.scratch("uint32_t")
+        return Call(self.name, [x, input_zero_point(step), w, part, fields, twice, scratch, y, window])
+
+    def scratch_bytes(self, step: Step) -> int:
+        w = window_of(step)
+        run = w.kernel_w * w.in_c
+        spare = w.out_c if w.out_h * w.out_w % _PIXELS else 0
+        return 16 * w.kernel_h * run + _PIXELS * (run + spare)
+
+
+KERNEL = Conv2dS8Rv32()
