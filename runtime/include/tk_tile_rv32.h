@@ -104,47 +104,14 @@ static TK_NOINLINE TK_UNUSED uint32_t *tk_pack_columns_rv32(const int8_t *const 
 #define TK_RV32_ADD_SUM(sum, at) "lw t6, 104+" #at "(t1)\n" TK_RV32_ADD_BIAS(sum, at)
 #define TK_RV32_KEEP_SUM(sum, at) "sw " #sum ", 104+" #at "(t1)\n"
 
-/* A sum becomes an output at a6, which moves on to the next pixel: multiplier s7, constant s8, shift s9, bounds s10 and
- * s11, stride a5. */
-#define TK_RV32_ONCE(sum, at)                       \
-    "mulh " #sum ", " #sum ", s7\n"                 \
-    TK_RV32_STORE(sum)
-#define TK_RV32_TWICE(sum, at)                      \
-    "slli " #sum ", " #sum ", 1\n"                  \
-    "mul t6, " #sum ", s7\n"                        \
-    "mulh " #sum ", " #sum ", s7\n"                 \
-    "srli t6, t6, 31\n"                             \
-    "add " #sum ", " #sum ", t6\n"                  \
-    "srai t6, " #sum ", 31\n"                       \
-    "add " #sum ", " #sum ", t6\n"                  \
-    TK_RV32_STORE(sum)
-#define TK_RV32_STORE(sum)                          \
-    "add " #sum ", " #sum ", s8\n"                  \
-    "sra " #sum ", " #sum ", s9\n"                  \
-    "bge " #sum ", s10, 1f\n"                       \
-    "mv " #sum ", s10\n"                            \
-    "1:\n"                                          \
-    "ble " #sum ", s11, 1f\n"                       \
-    "mv " #sum ", s11\n"                            \
-    "1:\n"                                          \
-    "sb " #sum ", 0(a6)\n"                          \
-    "add a6, a6, a5\n"
+/* A sum becomes an output at a6, which moves on to the next pixel, with low, high, stride in s10, s11, a5. */
+#define TK_RV32_TO_OUTPUT(sum) TK_RV32_CLAMP(sum, s10, s11) "sb " #sum ", 0(a6)\n" "add a6, a6, a5\n"
+#define TK_RV32_ONE_ONCE(sum, at) TK_RV32_ONCE(sum, s7, s8, s9) TK_RV32_TO_OUTPUT(sum)
+#define TK_RV32_ONE_TWICE(sum, at) TK_RV32_TWICE(sum, s7, s8, s9, t6) TK_RV32_TO_OUTPUT(sum)
 
 #define TK_RV32_SIX_PIXELS(name, finish)                                             \
     TK_RV32_FUNCTION void name(TK_UNUSED tk_six_pixels_rv32 *six) {                  \
-        __asm volatile("addi sp, sp, -48\n"                                          \
-                       "sw s0, 0(sp)\n"                                              \
-                       "sw s1, 4(sp)\n"                                              \
-                       "sw s2, 8(sp)\n"                                              \
-                       "sw s3, 12(sp)\n"                                             \
-                       "sw s4, 16(sp)\n"                                             \
-                       "sw s5, 20(sp)\n"                                             \
-                       "sw s6, 24(sp)\n"                                             \
-                       "sw s7, 28(sp)\n"                                             \
-                       "sw s8, 32(sp)\n"                                             \
-                       "sw s9, 36(sp)\n"                                             \
-                       "sw s10, 40(sp)\n"                                            \
-                       "sw s11, 44(sp)\n"                                            \
+        __asm volatile(TK_RV32_SAVE                                          \
                        "mv a3, a0\n"                                                 \
                        "2:\n" /* four channels */                                    \
                        "lw a0, 0(a3)\n"                                              \
@@ -266,25 +233,12 @@ static TK_NOINLINE TK_UNUSED uint32_t *tk_pack_columns_rv32(const int8_t *const 
                        "sw a3, 200(a3)\n"                                            \
                        "j 3b\n"                                                      \
                        "10:\n"                                                       \
-                       "lw s0, 0(sp)\n"                                              \
-                       "lw s1, 4(sp)\n"                                              \
-                       "lw s2, 8(sp)\n"                                              \
-                       "lw s3, 12(sp)\n"                                             \
-                       "lw s4, 16(sp)\n"                                             \
-                       "lw s5, 20(sp)\n"                                             \
-                       "lw s6, 24(sp)\n"                                             \
-                       "lw s7, 28(sp)\n"                                             \
-                       "lw s8, 32(sp)\n"                                             \
-                       "lw s9, 36(sp)\n"                                             \
-                       "lw s10, 40(sp)\n"                                            \
-                       "lw s11, 44(sp)\n"                                            \
-                       "addi sp, sp, 48\n"                                           \
-                       "ret\n"                                                       \
+                       TK_RV32_RESTORE                                               \
                        ::: "memory");                                                \
     }
 /* clang-format on */
-TK_RV32_SIX_PIXELS(tk_six_pixels_once_rv32, TK_RV32_ONCE)
-TK_RV32_SIX_PIXELS(tk_six_pixels_twice_rv32, TK_RV32_TWICE)
+TK_RV32_SIX_PIXELS(tk_six_pixels_once_rv32, TK_RV32_ONE_ONCE)
+TK_RV32_SIX_PIXELS(tk_six_pixels_twice_rv32, TK_RV32_ONE_TWICE)
 
 #else
 

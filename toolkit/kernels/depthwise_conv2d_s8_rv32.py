@@ -1,0 +1,56 @@
+"""int8 3 x 3 depthwise convolution for RV32IM: nine weights in registers, every value loaded three times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.kernels.base import Kernel
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Emitter
+from toolkit.ops.pack_rv32 import finish, fits
+from toolkit.ops.weighted import fold, input_zero_point
+from toolkit.ops.window import window_of
+
+_BLOCK_BYTES = 3072  # of padded input rows; more, where the input itself is small
+_INPUT_AND_BLOCK_BYTES = 9216
+
+
+class DepthwiseConv2dS8Rv32(Kernel):
+    """A channel at a time over a few rows; weights as nine taps per channel."""
+
+    name = "tk_depthwise_conv2d_s8_rv32"
+    op = "depthwise_conv2d"
+    sets = ("rv32im",)
+
+    def takes(self, step: Step) -> bool:
+        if step.inputs[1].quant is None:
+            return False
+        w = window_of(step)
+        plain = (w.kernel_h, w.kernel_w, w.dilation_h, w.dilation_w) == (3, 3, 1, 1) and w.in_c == w.out_c
+        return plain and w.stride_w in (1, 2) and fits(fold(step, channel_axis=2))
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        folded = fold(step, channel_axis=2)
+        w = emitter.constant("weight", np.ascontiguousarray(folded.weight).reshape(-1))
+        fields, twice = finish(folded, emitter), str(int(step.rounding == "double"))
+        rows, block_rows, _ = _block(step)
+        shape = [str(rows), str(block_rows)]
+        return Call(self.name, [x, input_zero_point(step), w, fields, twice, *shape, emitter.scratch(), y, window])
+
+    def scratch_bytes(self, step: Step) -> int:
+        _, block_rows, pitch = _block(step)
+        return block_rows * pitch
+
+
+def _block(step: Step) -> tuple[int, int, int]:
+    """Return output rows made at a time, the input rows they need, and one such row's bytes, padded."""
+    w = window_of(step)
+    pitch = ((w.out_w - 1) * w.stride_w + 3) * w.in_c
+    most = max(_BLOCK_BYTES, _INPUT_AND_BLOCK_BYTES - step.inputs[0].nbytes)
+    rows = min(max((most // pitch - 3) // w.stride_h + 1, 1), w.out_h)
+    return rows, (rows - 1) * w.stride_h + 3, pitch
+
+
+KERNEL = DepthwiseConv2dS8Rv32()
