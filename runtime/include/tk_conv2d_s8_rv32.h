@@ -27,9 +27,12 @@ static TK_NOINLINE TK_UNUSED void tk_gather_six_rv32(const int8_t *input, int32_
         const int8_t *from[TK_PIXELS_RV32];
         TK_ROLLED
         for (int32_t k = 0; k < TK_PIXELS_RV32; ++k) {
+            const int32_t row = top[k] + i * w->dilation_h;
+            if (row >= 0 && row < w->in_h && left[k] >= 0 && left[k] + w->kernel_w <= w->in_w) {
+                from[k] = input + (row * w->in_w + left[k]) * w->in_c;
+                continue;
+            }
             const tk_taps taps = tk_row_taps(input, top[k], left[k], i, w);
-            from[k] = taps.from;
-            if (taps.inside == w->kernel_w) continue;
             from[k] = edge + k * run;
             tk_copy_taps_s8(&taps, w->kernel_w, w->in_c, zero_point, edge + k * run);
         }
@@ -39,27 +42,31 @@ static TK_NOINLINE TK_UNUSED void tk_gather_six_rv32(const int8_t *input, int32_
 
 /* As tk_conv2d_s8, six pixels by four channels at a time, without horizontal dilation. `weight` holds four channels of a
  * column side by side. `scratch` holds 16 * depth bytes, then 6 * kernel_w * in_c bytes, then 6 * out_c bytes where
- * the pixels are no multiple of six. */
-TK_KERNEL void tk_conv2d_s8_rv32(const int8_t *input, int32_t zero_point, const int8_t *weight, int32_t part,
-                                 const tk_finish_rv32 *finish, int32_t double_rounding, uint32_t *scratch, int8_t *output,
-                                 const tk_window *window) {
-    const int32_t run = window->kernel_w * window->in_c, depth = window->kernel_h * run;
-    const int32_t channels = window->out_c, pixels = window->out_h * window->out_w;
-    int8_t *const edge = (int8_t *)(scratch + TK_WORDS_RV32 * depth), *const spare = edge + TK_PIXELS_RV32 * run;
+ * the pixels are no multiple of six. One copy for all layers: the loops that cost are assembly. */
+static TK_NOINLINE TK_UNUSED void tk_conv2d_s8_rv32(const int8_t *input, int32_t zero_point,
+                                                    const int8_t *weight, int32_t part,
+                                                    const tk_finish_rv32 *finish,
+                                                    tk_six_pixels_function_rv32 *six_pixels,
+                                                    uint32_t *scratch, int8_t *output, const tk_window *w) {
+    const int32_t run = w->kernel_w * w->in_c, channels = w->out_c, pixels = w->out_h * w->out_w;
+    tk_six_pixels_rv32 six;
+    six.x = scratch;
+    six.channel_end = finish->channels + channels;
+    six.depth = w->kernel_h * run;
+    six.part = part;
+    six.stride = channels;
+    six.low = finish->low;
+    six.high = finish->high;
+    int8_t *const edge = (int8_t *)(scratch + TK_WORDS_RV32 * six.depth);
     for (int32_t pixel = 0; pixel < pixels; pixel += TK_PIXELS_RV32, output += TK_PIXELS_RV32 * channels) {
         const int32_t left = pixels - pixel;
-        int8_t *const to = left < TK_PIXELS_RV32 ? spare : output;
-        tk_gather_six_rv32(input, pixel, zero_point, edge, scratch, window);
-        tk_six_pixels_rv32 six = {scratch, weight, finish->channels, finish->channels + channels, depth, part, to,
-                                  channels, finish->low, finish->high, {0}, {0}, 0};
-        if (double_rounding) {
-            tk_six_pixels_twice_rv32(&six);
-        } else {
-            tk_six_pixels_once_rv32(&six);
-        }
-        if (to != output) {
-            for (int32_t i = 0; i < left * channels; ++i) output[i] = spare[i];
-        }
+        int8_t *const to = left < TK_PIXELS_RV32 ? edge + TK_PIXELS_RV32 * run : output;
+        tk_gather_six_rv32(input, pixel, zero_point, edge, scratch, w);
+        six.weight = weight;
+        six.channel = finish->channels;
+        six.output = to;
+        six_pixels(&six);
+        if (to != output) tk_copy_rv32(output, to, left * channels);
     }
 }
 

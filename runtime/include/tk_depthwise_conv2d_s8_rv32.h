@@ -9,19 +9,20 @@
  * over the edge. `weight` holds nine taps for each channel. The assembly knows these offsets, and moves `x`, `weight`,
  * `channel` and `output` on. */
 typedef struct {
-    const int8_t *x;                          /* 0 */
-    const int8_t *weight;                     /* 4 */
-    const tk_channel_rv32 *channel;           /* 8 */
-    const tk_channel_rv32 *channel_end;       /* 12 */
-    int8_t *output;                           /* 16 */
-    int32_t stride;                           /* 20: channels */
-    int32_t low, high;                        /* 24, 28 */
-    int32_t pitch;                            /* 32: bytes from one row of the block to the next */
-    int32_t step;                             /* 36: bytes from one row's windows to the next's */
-    int32_t rows;                             /* 40: of output */
-    int32_t out_pitch;                        /* 44: bytes of one row of output */
-    uint32_t row_x, row_output, rows_left;    /* 48, 52, 56: the assembly's own */
+    const int8_t *x;                       /* 0 */
+    const int8_t *weight;                  /* 4 */
+    const tk_channel_rv32 *channel;        /* 8 */
+    const tk_channel_rv32 *channel_end;    /* 12 */
+    int8_t *output;                        /* 16 */
+    int32_t stride;                        /* 20: channels */
+    int32_t low, high;                     /* 24, 28 */
+    int32_t pitch;                         /* 32: bytes from one row of the block to the next */
+    int32_t step;                          /* 36: bytes from one row's windows to the next's */
+    int32_t rows;                          /* 40: of output */
+    int32_t out_pitch;                     /* 44: bytes of one row of output */
+    uint32_t row_x, row_output, rows_left; /* 48, 52, 56: the assembly's own */
 } tk_nine_taps_rv32;
+typedef void tk_nine_taps_function_rv32(tk_nine_taps_rv32 *taps);
 
 #ifdef TK_HAS_RV32
 
@@ -166,17 +167,26 @@ TK_INLINE void tk_nine_taps_twin_rv32(const tk_nine_taps_rv32 *taps, int32_t by,
         taps->output[i] = tk_finish_one_rv32(sum, taps->channel + c, taps->low, taps->high, twice);
     }
 }
-TK_RV32_FUNCTION void tk_nine_taps_1_once_rv32(tk_nine_taps_rv32 *taps) { tk_nine_taps_twin_rv32(taps, 1, 0); }
-TK_RV32_FUNCTION void tk_nine_taps_1_twice_rv32(tk_nine_taps_rv32 *taps) { tk_nine_taps_twin_rv32(taps, 1, 1); }
-TK_RV32_FUNCTION void tk_nine_taps_2_once_rv32(tk_nine_taps_rv32 *taps) { tk_nine_taps_twin_rv32(taps, 2, 0); }
-TK_RV32_FUNCTION void tk_nine_taps_2_twice_rv32(tk_nine_taps_rv32 *taps) { tk_nine_taps_twin_rv32(taps, 2, 1); }
+TK_RV32_FUNCTION void tk_nine_taps_1_once_rv32(tk_nine_taps_rv32 *taps) {
+    tk_nine_taps_twin_rv32(taps, 1, 0);
+}
+TK_RV32_FUNCTION void tk_nine_taps_1_twice_rv32(tk_nine_taps_rv32 *taps) {
+    tk_nine_taps_twin_rv32(taps, 1, 1);
+}
+TK_RV32_FUNCTION void tk_nine_taps_2_once_rv32(tk_nine_taps_rv32 *taps) {
+    tk_nine_taps_twin_rv32(taps, 2, 0);
+}
+TK_RV32_FUNCTION void tk_nine_taps_2_twice_rv32(tk_nine_taps_rv32 *taps) {
+    tk_nine_taps_twin_rv32(taps, 2, 1);
+}
 
 #endif
 
 /* Copy rows top .. top + rows - 1 of the input to the block `to`, whose borders left and right hold the zero point
  * already; rows outside the input become it. */
-static TK_NOINLINE TK_UNUSED void tk_copy_block_rv32(const int8_t *input, int32_t top, int32_t rows, int32_t pitch,
-                                                     int32_t zero_point, int8_t *to, const tk_window *w) {
+static TK_NOINLINE TK_UNUSED void tk_copy_block_rv32(const int8_t *input, int32_t top, int32_t rows,
+                                                     int32_t pitch, int32_t zero_point, int8_t *to,
+                                                     const tk_window *w) {
     const int32_t before = w->pad_left * w->in_c;
     const int32_t inside = tk_min(w->in_w * w->in_c, pitch - before);
     for (int32_t row = top; row < top + rows; ++row, to += pitch) {
@@ -190,33 +200,30 @@ static TK_NOINLINE TK_UNUSED void tk_copy_block_rv32(const int8_t *input, int32_
 
 /* As tk_depthwise_conv2d_s8, for 3 x 3 windows without dilation that move by one or two columns, and one output channel
  * per input channel. `rows` rows of output are made at a time from `block_rows` rows of input, which `scratch` holds
- * padded. */
-TK_KERNEL void tk_depthwise_conv2d_s8_rv32(const int8_t *input, int32_t zero_point, const int8_t *weight,
-                                           const tk_finish_rv32 *finish, int32_t double_rounding, int32_t rows,
-                                           int32_t block_rows, int8_t *scratch, int8_t *output,
-                                           const tk_window *window) {
-    const int32_t channels = window->in_c, out_pitch = window->out_w * channels;
-    const int32_t pitch = ((window->out_w - 1) * window->stride_w + 3) * channels;
-    tk_fill_s8(scratch, zero_point, block_rows * pitch);
-    for (int32_t y = 0; y < window->out_h; y += rows, output += rows * out_pitch) {
-        const int32_t now = tk_min(rows, window->out_h - y);
-        tk_copy_block_rv32(input, y * window->stride_h - window->pad_top, (now - 1) * window->stride_h + 3, pitch,
-                           zero_point, scratch, window);
-        tk_nine_taps_rv32 taps = {scratch, weight, finish->channels, finish->channels + channels, output, channels,
-                                  finish->low, finish->high, pitch, window->stride_h * pitch, now, out_pitch, 0, 0, 0};
-        if (window->stride_w == 1) {
-            if (double_rounding) {
-                tk_nine_taps_1_twice_rv32(&taps);
-            } else {
-                tk_nine_taps_1_once_rv32(&taps);
-            }
-        } else {
-            if (double_rounding) {
-                tk_nine_taps_2_twice_rv32(&taps);
-            } else {
-                tk_nine_taps_2_once_rv32(&taps);
-            }
-        }
+ * padded. One copy for all layers: the loops that cost are assembly. */
+static TK_NOINLINE TK_UNUSED void
+tk_depthwise_conv2d_s8_rv32(const int8_t *input, int32_t zero_point, const int8_t *weight,
+                            const tk_finish_rv32 *finish, tk_nine_taps_function_rv32 *nine_taps, int32_t rows,
+                            int32_t block_rows, int8_t *scratch, int8_t *output, const tk_window *w) {
+    const int32_t channels = w->in_c;
+    tk_nine_taps_rv32 taps;
+    taps.channel_end = finish->channels + channels;
+    taps.stride = channels;
+    taps.low = finish->low;
+    taps.high = finish->high;
+    taps.pitch = ((w->out_w - 1) * w->stride_w + 3) * channels;
+    taps.step = w->stride_h * taps.pitch;
+    taps.out_pitch = w->out_w * channels;
+    tk_fill_s8(scratch, zero_point, block_rows * taps.pitch);
+    for (int32_t y = 0; y < w->out_h; y += rows, output += rows * taps.out_pitch) {
+        taps.rows = tk_min(rows, w->out_h - y);
+        tk_copy_block_rv32(input, y * w->stride_h - w->pad_top, (taps.rows - 1) * w->stride_h + 3, taps.pitch,
+                           zero_point, scratch, w);
+        taps.x = scratch;
+        taps.weight = weight;
+        taps.channel = finish->channels;
+        taps.output = output;
+        nine_taps(&taps);
     }
 }
 

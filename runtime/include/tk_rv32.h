@@ -29,9 +29,9 @@ typedef struct {
 #ifdef TK_HAS_RV32
 
 /* `sum`, bias included, times the multiplier, plus the constant, shifted. */
-#define TK_RV32_ONCE(sum, multiplier, constant, shift)  \
-    "mulh " #sum ", " #sum ", " #multiplier "\n"        \
-    "add " #sum ", " #sum ", " #constant "\n"           \
+#define TK_RV32_ONCE(sum, multiplier, constant, shift) \
+    "mulh " #sum ", " #sum ", " #multiplier "\n"       \
+    "add " #sum ", " #sum ", " #constant "\n"          \
     "sra " #sum ", " #sum ", " #shift "\n"
 
 /* The same with double rounding; spoils `t`. */
@@ -46,47 +46,48 @@ typedef struct {
     "add " #sum ", " #sum ", " #constant "\n"              \
     "sra " #sum ", " #sum ", " #shift "\n"
 
-#define TK_RV32_CLAMP(value, low, high)    \
-    "bge " #value ", " #low ", 1f\n"       \
-    "mv " #value ", " #low "\n"            \
-    "1:\n"                                 \
-    "ble " #value ", " #high ", 1f\n"      \
-    "mv " #value ", " #high "\n"           \
+#define TK_RV32_CLAMP(value, low, high) \
+    "bge " #value ", " #low ", 1f\n"    \
+    "mv " #value ", " #low "\n"         \
+    "1:\n"                              \
+    "ble " #value ", " #high ", 1f\n"   \
+    "mv " #value ", " #high "\n"        \
     "1:\n"
 
-#define TK_RV32_SAVE        \
-    "addi sp, sp, -48\n"    \
-    "sw s0, 0(sp)\n"        \
-    "sw s1, 4(sp)\n"        \
-    "sw s2, 8(sp)\n"        \
-    "sw s3, 12(sp)\n"       \
-    "sw s4, 16(sp)\n"       \
-    "sw s5, 20(sp)\n"       \
-    "sw s6, 24(sp)\n"       \
-    "sw s7, 28(sp)\n"       \
-    "sw s8, 32(sp)\n"       \
-    "sw s9, 36(sp)\n"       \
-    "sw s10, 40(sp)\n"      \
+#define TK_RV32_SAVE     \
+    "addi sp, sp, -48\n" \
+    "sw s0, 0(sp)\n"     \
+    "sw s1, 4(sp)\n"     \
+    "sw s2, 8(sp)\n"     \
+    "sw s3, 12(sp)\n"    \
+    "sw s4, 16(sp)\n"    \
+    "sw s5, 20(sp)\n"    \
+    "sw s6, 24(sp)\n"    \
+    "sw s7, 28(sp)\n"    \
+    "sw s8, 32(sp)\n"    \
+    "sw s9, 36(sp)\n"    \
+    "sw s10, 40(sp)\n"   \
     "sw s11, 44(sp)\n"
 
-#define TK_RV32_RESTORE      \
-    "lw s0, 0(sp)\n"        \
-    "lw s1, 4(sp)\n"        \
-    "lw s2, 8(sp)\n"        \
-    "lw s3, 12(sp)\n"       \
-    "lw s4, 16(sp)\n"       \
-    "lw s5, 20(sp)\n"       \
-    "lw s6, 24(sp)\n"       \
-    "lw s7, 28(sp)\n"       \
-    "lw s8, 32(sp)\n"       \
-    "lw s9, 36(sp)\n"       \
-    "lw s10, 40(sp)\n"      \
-    "lw s11, 44(sp)\n"      \
-    "addi sp, sp, 48\n"     \
+#define TK_RV32_RESTORE \
+    "lw s0, 0(sp)\n"    \
+    "lw s1, 4(sp)\n"    \
+    "lw s2, 8(sp)\n"    \
+    "lw s3, 12(sp)\n"   \
+    "lw s4, 16(sp)\n"   \
+    "lw s5, 20(sp)\n"   \
+    "lw s6, 24(sp)\n"   \
+    "lw s7, 28(sp)\n"   \
+    "lw s8, 32(sp)\n"   \
+    "lw s9, 36(sp)\n"   \
+    "lw s10, 40(sp)\n"  \
+    "lw s11, 44(sp)\n"  \
+    "addi sp, sp, 48\n" \
     "ret\n"
 
 /* Copy `bytes` bytes, four words at a time where both ends are aligned. */
-TK_RV32_FUNCTION void tk_copy_rv32(TK_UNUSED int8_t *to, TK_UNUSED const int8_t *from, TK_UNUSED int32_t bytes) {
+TK_RV32_FUNCTION void tk_copy_rv32(TK_UNUSED int8_t *to, TK_UNUSED const int8_t *from,
+                                   TK_UNUSED int32_t bytes) {
     __asm volatile("add a2, a2, a1\n" /* the end */
                    "or t0, a0, a1\n"
                    "andi t0, t0, 3\n"
@@ -125,7 +126,8 @@ TK_INLINE void tk_copy_rv32(int8_t *to, const int8_t *from, int32_t bytes) {
 }
 
 /* What the assembly does with one sum, bias included. */
-TK_INLINE int8_t tk_finish_one_rv32(int32_t sum, const tk_channel_rv32 *c, int32_t low, int32_t high, int32_t twice) {
+TK_INLINE int8_t tk_finish_one_rv32(int32_t sum, const tk_channel_rv32 *c, int32_t low, int32_t high,
+                                    int32_t twice) {
     const int64_t product = (int64_t)(twice ? 2 * sum : sum) * c->multiplier;
     int32_t scaled = (int32_t)(product >> 32);
     if (twice) {

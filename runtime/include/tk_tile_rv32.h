@@ -15,18 +15,19 @@ enum { TK_ROWS_RV32 = 4, TK_PIXELS_RV32 = 6, TK_WORDS_RV32 = 4 };
  * is at output[pixel * stride + channel]. The assembly knows these offsets, and moves `weight`, `channel` and `output`
  * on. */
 typedef struct {
-    const uint32_t *x;                                        /* 0 */
-    const int8_t *weight;                                     /* 4 */
-    const tk_channel_rv32 *channel;                           /* 8 */
-    const tk_channel_rv32 *channel_end;                       /* 12 */
-    int32_t depth, part;                                      /* 16, 20 */
-    int8_t *output;                                           /* 24 */
-    int32_t stride;                                           /* 28 */
-    int32_t low, high;                                        /* 32, 36 */
-    uint32_t words[4 * 4];                                    /* 40: sums of products, rows by words */
-    int32_t sums[4 * 6];                                      /* 104: of the parts before, rows by pixels */
-    int32_t later;                                            /* 200: not the first part */
+    const uint32_t *x;                  /* 0 */
+    const int8_t *weight;               /* 4 */
+    const tk_channel_rv32 *channel;     /* 8 */
+    const tk_channel_rv32 *channel_end; /* 12 */
+    int32_t depth, part;                /* 16, 20 */
+    int8_t *output;                     /* 24 */
+    int32_t stride;                     /* 28 */
+    int32_t low, high;                  /* 32, 36 */
+    uint32_t words[4 * 4];              /* 40: sums of products, rows by words */
+    int32_t sums[4 * 6];                /* 104: of the parts before, rows by pixels */
+    int32_t later;                      /* 200: not the first part */
 } tk_six_pixels_rv32;
+typedef void tk_six_pixels_function_rv32(tk_six_pixels_rv32 *six);
 
 /* Write what of six pixels lies `at` columns behind `from` as four words to `to`. */
 TK_INLINE void tk_pack_column_rv32(const int8_t *const *from, int32_t at, uint32_t *to) {
@@ -243,8 +244,7 @@ TK_RV32_SIX_PIXELS(tk_six_pixels_twice_rv32, TK_RV32_ONE_TWICE)
 #else
 
 /* Twin of what the assembly does to one row of one part. */
-TK_INLINE void tk_add_row_rv32(const uint32_t *x, const int8_t *weight, int32_t columns,
-                               int32_t *sums) {
+TK_INLINE void tk_add_row_rv32(const uint32_t *x, const int8_t *weight, int32_t columns, int32_t *sums) {
     for (int32_t half = 0; half < 2; ++half, sums += 3) {
         uint32_t pq = 0, rq = 0;
         for (int32_t k = 0; k < columns; ++k) {

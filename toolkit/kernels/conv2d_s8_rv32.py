@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.conv_cases import conv_case
 from toolkit.ops.pack_rv32 import finish, fits, pack_four_rows, part_columns
 from toolkit.ops.weighted import fold, input_zero_point, is_int8
 from toolkit.ops.window import window_of
@@ -37,14 +38,21 @@ class Conv2dS8Rv32(Kernel):
         matrix = folded.weight.reshape(len(folded.bias), -1)
         w = emitter.constant("weight", pack_four_rows(matrix))
         part, fields = str(part_columns(matrix)), finish(folded, emitter)
-        twice, scratch = str(int(step.rounding == "double")), emitter.scratch("uint32_t")
-        return Call(self.name, [x, input_zero_point(step), w, part, fields, twice, scratch, y, window])
+        inner = f"tk_six_pixels_{'twice' if step.rounding == 'double' else 'once'}_rv32"
+        scratch = emitter.scratch("uint32_t")
+        return Call(self.name, [x, input_zero_point(step), w, part, fields, inner, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         w = window_of(step)
         run = w.kernel_w * w.in_c
         spare = w.out_c if w.out_h * w.out_w % _PIXELS else 0
         return 16 * w.kernel_h * run + _PIXELS * (run + spare)
+
+    def cases(self) -> Iterable[Case]:
+        for rounding in ("single", "double"):  # 24 * 9 columns are too many for one part
+            yield conv_case(
+                "conv2d", "int8", (5, 7, 24), 13, (3, 3), pads=((1, 1), (1, 1)), rounding=rounding
+            )
 
 
 KERNEL = Conv2dS8Rv32()

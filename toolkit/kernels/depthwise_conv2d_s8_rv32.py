@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.conv_cases import conv_case
 from toolkit.ops.pack_rv32 import finish, fits
 from toolkit.ops.weighted import fold, input_zero_point
 from toolkit.ops.window import window_of
@@ -34,10 +37,14 @@ class DepthwiseConv2dS8Rv32(Kernel):
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         folded = fold(step, channel_axis=2)
         w = emitter.constant("weight", np.ascontiguousarray(folded.weight).reshape(-1))
-        fields, twice = finish(folded, emitter), str(int(step.rounding == "double"))
+        fields = finish(folded, emitter)
+        rounding = "twice" if step.rounding == "double" else "once"
+        inner = f"tk_nine_taps_{window_of(step).stride_w}_{rounding}_rv32"
         rows, block_rows, _ = _block(step)
         shape = [str(rows), str(block_rows)]
-        return Call(self.name, [x, input_zero_point(step), w, fields, twice, *shape, emitter.scratch(), y, window])
+        return Call(
+            self.name, [x, input_zero_point(step), w, fields, inner, *shape, emitter.scratch(), y, window]
+        )
 
     def scratch_bytes(self, step: Step) -> int:
         _, block_rows, pitch = _block(step)
@@ -51,6 +58,17 @@ def _block(step: Step) -> tuple[int, int, int]:
     most = max(_BLOCK_BYTES, _INPUT_AND_BLOCK_BYTES - step.inputs[0].nbytes)
     rows = min(max((most // pitch - 3) // w.stride_h + 1, 1), w.out_h)
     return rows, (rows - 1) * w.stride_h + 3, pitch
+
+    def cases(self) -> Iterable[Case]:
+        pads = ((1, 1), (1, 1))
+        yield conv_case("depthwise_conv2d", "int8", (9, 7, 200), 200, (3, 3), pads=pads)  # in several blocks
+        yield conv_case(
+            "depthwise_conv2d", "int8", (5, 9, 6), 6, (3, 3), (2, 2), pads=pads, rounding="double"
+        )
+        yield conv_case(
+            "depthwise_conv2d", "int8", (4, 3, 3), 3, (3, 3), (1, 2), pads=((1, 0), (0, 0)), rounding="double"
+        )
+        yield conv_case("depthwise_conv2d", "int8", (4, 9, 3), 3, (3, 3), (3, 1))
 
 
 KERNEL = DepthwiseConv2dS8Rv32()

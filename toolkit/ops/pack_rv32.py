@@ -30,7 +30,7 @@ def _shifts(folded: Folded) -> np.ndarray:
 
 
 def finish(folded: Folded, emitter: Emitter) -> str:
-    """Define the table of ``tk_channel_rv32``, for whole fours of channels; return the address of a ``tk_finish_rv32``."""
+    """Define the table of channels, in whole fours; return the address of a ``tk_finish_rv32``."""
     shift = _shifts(folded)
     channels = len(folded.bias)
     table = np.zeros((-(-channels // 4) * 4, 4), np.int64)
