@@ -1,4 +1,8 @@
-"""Refuse a stranger's package under one of our two common names."""
+"""Refuse a stranger's package under the name ``quantize``, which others use too.
+
+A stranger's ``toolkit`` is not refused: where Python finds one first, nothing of ours runs but a ``quantize`` that
+somebody imports by itself, and that needs no toolkit.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from toolkit.errors import ToolkitError
@@ -16,10 +16,13 @@ from toolkit.errors import ToolkitError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it takes ``path``'s place, on failure it is removed.
 
-    The block may make a file or a folder there. An ``OSError`` becomes a ``ToolkitError`` that names the path.
+    Missing folders above ``path`` are made, and removed again on failure. The block may make a file or a folder there.
+    An ``OSError`` becomes a ``ToolkitError`` that names the path.
     """
     path = Path(path)
     scratch: Path | None = None
+    missing = [folder for folder in path.parents if not folder.exists()]  # innermost first
+    done = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -28,6 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir() and not path.is_symlink():
             os.rename(path, scratch / "old")
         os.replace(new, path)
+        done = True
     except OSError as error:
         raise ToolkitError(
             f"cannot write {path}: {error.strerror or error}",
@@ -36,6 +40,9 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+        for folder in missing if not done else ():
+            with suppress(OSError):  # never made, or in use by somebody else now
+                folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

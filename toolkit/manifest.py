@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ def read(bundle: Path, *parts: str) -> dict[str, Any]:
 
     Args:
         bundle: folder that ``toolkit export`` wrote.
-        parts: what the caller will look at beside the target and the input and output tensors: ``layers``,
-            ``golden``, ``sizes``, ``memory_plan`` or ``patches``.
+        parts: what the caller will look at beside names, target, kernels and the input and output tensors:
+            ``source``, ``layers``, ``golden``, ``sizes``, ``memory_plan``, ``patches`` or ``info``.
 
     Raises:
         ToolkitError: it is missing, or something in it is missing, of the wrong type or inconsistent.
     """
     manifest = read_manifest(bundle)
+    for name in ("name", "kernels"):
+        _demand(bundle, name, _fields(manifest, {name: _is_text}))
     for kind in ("inputs", "outputs"):
         for index, tensor in enumerate(manifest[kind]):
             _demand(bundle, f"{kind}[{index}]", _tensor(tensor))
@@ -68,15 +70,23 @@ def _tensor(tensor: dict[str, Any]) -> Iterator[str]:
             yield f"zero_point is {zero_point!r}"
 
 
+def _source(_: dict[str, Any], source: Any) -> Iterator[str]:
+    yield from _fields(source, {"file": _is_text})
+
+
 def _layers(_: dict[str, Any], layers: Any) -> Iterator[str]:
     if not isinstance(layers, list):
         yield "it is no list"
         return
-    texts = dict.fromkeys(("name", "op", "function"), _is_text)
+    texts = dict.fromkeys(("name", "op", "kernel", "function"), _is_text)
+    counts = dict.fromkeys(("macs", "step", "weight_bytes", "constant_bytes"), _is_count)
     for index, layer in enumerate(layers):
-        yield from _fields(layer, {**texts, "macs": _is_count, "step": _is_count})
+        yield from _fields(layer, {**texts, **counts, "weight_type": _is_text_or_none})
         if layer.get("index") != index:
             yield f"layer {index} has index {layer.get('index')!r}"
+        output = {"name": _is_text, "device_shape": _are_counts, "bytes": _is_count, "dtype": _is_text}
+        for fault in _fields(layer.get("output"), output):
+            yield f"layer {index}: output: {fault}"
 
 
 def _golden(manifest: dict[str, Any], golden: Any) -> Iterator[str]:
@@ -92,11 +102,11 @@ def _sizes(_: dict[str, Any], sizes: Any) -> Iterator[str]:
 
 
 def _memory_plan(_: dict[str, Any], plan: Any) -> Iterator[str]:
-    yield from _fields(plan, {"arena_bytes": _is_count, "buffers": lambda value: isinstance(value, list)})
-    texts = dict.fromkeys(("name", "kind"), _is_text)
+    sizes = dict.fromkeys(("arena_bytes", "lower_bound_bytes"), _is_count)
+    yield from _fields(plan, {**sizes, "optimal": _is_bool, "buffers": _is_list})
     counts = dict.fromkeys(("offset", "bytes", "first", "last"), _is_count)
     for buffer in plan["buffers"]:
-        yield from _fields(buffer, {**texts, **counts})
+        yield from _fields(buffer, {**counts, "name": _is_text, "kind": _is_buffer_kind})
 
 
 def _patches(_: dict[str, Any], patches: Any) -> Iterator[str]:
@@ -104,16 +114,23 @@ def _patches(_: dict[str, Any], patches: Any) -> Iterator[str]:
         yield from _fields(patches, dict.fromkeys(("layers", "bands"), _is_count))
 
 
+def _info(_: dict[str, Any], info: Any) -> Iterator[str]:
+    if info is not None:
+        yield from _fields(info, {})
+
+
 _PARTS: dict[str, Callable[[dict[str, Any], Any], Iterator[str]]] = {
+    "source": _source,
     "layers": _layers,
     "golden": _golden,
     "sizes": _sizes,
     "memory_plan": _memory_plan,
     "patches": _patches,
+    "info": _info,
 }
 
 
-def _fields(entry: Any, expected: dict[str, Callable[[Any], bool]]) -> Iterator[str]:
+def _fields(entry: Any, expected: Mapping[str, Callable[[Any], bool]]) -> Iterator[str]:
     """Yield what is missing in ``entry`` or not what its function accepts."""
     if not isinstance(entry, dict):
         yield "it is no object"
@@ -125,6 +142,22 @@ def _fields(entry: Any, expected: dict[str, Callable[[Any], bool]]) -> Iterator[
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or _is_text(value)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_buffer_kind(value: Any) -> bool:
+    return value in ("activation", "scratch", "state")
 
 
 def _are_texts(value: Any) -> bool:

@@ -16,17 +16,18 @@ TK_KERNEL void tk_depthwise_conv2d_f32(const float *input, const float *weight, 
         const int32_t row = y * window->stride_h - window->pad_top;
         for (int32_t x = 0; x < window->out_w; ++x) {
             const int32_t col = x * window->stride_w - window->pad_left;
-            const float *corner = input + (row * window->in_w + col) * window->in_c;
+            const int32_t corner = (row * window->in_w + col) * window->in_c; /* before the input at its edges */
             const int whole =
                 row >= 0 && row + extent_h < window->in_h && col >= 0 && col + extent_w < window->in_w;
             for (int32_t o = 0; o < window->out_c; ++o) {
-                const float *pixel = corner + o / multiplier, *w = weight + o;
+                const int32_t pixel = corner + o / multiplier;
+                const float *w = weight + o;
                 float acc = bias[o];
                 if (whole) {
                     for (int32_t i = 0; i < window->kernel_h; ++i) {
                         for (int32_t j = 0; j < window->kernel_w; ++j, w += window->out_c) {
                             const int32_t r = i * window->dilation_h, c = j * window->dilation_w;
-                            acc += pixel[(r * window->in_w + c) * window->in_c] * *w;
+                            acc += input[pixel + (r * window->in_w + c) * window->in_c] * *w;
                         }
                     }
                 } else {
@@ -35,7 +36,7 @@ TK_KERNEL void tk_depthwise_conv2d_f32(const float *input, const float *weight, 
                             const int32_t r = i * window->dilation_h, c = j * window->dilation_w;
                             if (row + r >= 0 && row + r < window->in_h && col + c >= 0 &&
                                 col + c < window->in_w) {
-                                acc += pixel[(r * window->in_w + c) * window->in_c] * *w;
+                                acc += input[pixel + (r * window->in_w + c) * window->in_c] * *w;
                             }
                         }
                     }

@@ -40,3 +40,10 @@ def test_foreign_quantize_module_already_imported(tmp_path: Path) -> None:
 def test_folder_without_init_hides_nothing(tmp_path: Path) -> None:
     (tmp_path / "quantize").mkdir()  # a namespace package never comes before a real one
     assert _import_in(tmp_path, "import toolkit, quantize; quantize.methods").returncode == 0
+
+
+def test_quantize_stands_alone_beside_a_foreign_toolkit(tmp_path: Path) -> None:
+    (tmp_path / "toolkit.py").write_text("x = 1\n")
+    done = _import_in(tmp_path, "import quantize, toolkit; assert toolkit.x == 1; print(*quantize.slugs())")
+    assert done.returncode == 0, done.stderr
+    assert "int8-ptq" in done.stdout

@@ -57,7 +57,7 @@ def test_a_compile_error_shows_the_compilers_text(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="this_is_not_c") as caught:
         build(bundle)
     assert caught.value.exit_code == CHECK_FAILED
-    assert list((bundle / "build").iterdir()) == []
+    assert not (bundle / "build").exists()
 
 
 def test_an_undeclared_function_is_an_error(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_too_much_flash_is_refused_with_numbers_and_a_target_that_fits(
         build(bundle, toolchain=name)
     assert e.value.exit_code == CHECK_FAILED
     assert "--target rp2040" in e.value.fix
-    assert list((bundle / "build").iterdir()) == []
+    assert not (bundle / "build").exists()
 
 
 @pytest.mark.parametrize("name", ["zig", "gcc"])
@@ -182,7 +182,7 @@ def test_what_fits_nowhere_says_so(tmp_path: Path) -> None:
     )
     with pytest.raises(ToolkitError, match="of RAM") as caught:
         build(bundle)
-    assert "no target has that much memory" in caught.value.fix
+    assert "--target host or rpi: no microcontroller here has that much memory" in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def says_so(done: subprocess.CompletedProcess[str]) -> bool:
 
 
 def test_init(tmp_path: Path) -> None:
-    done = limited("init", tmp_path / "new", "--recipe", "digits-ternary")
+    done = limited("init", tmp_path / "new" / "project", "--recipe", "digits-ternary")
     assert says_so(done), done.stderr
-    assert files(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_train(tmp_path: Path) -> None:

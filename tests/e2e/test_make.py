@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolkit import make, project
+from toolkit import data, make, project
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
@@ -90,6 +90,47 @@ def test_the_report_says_where_the_samples_ran(made: project.Project) -> None:
     assert "50 on mps2-an386 under unicorn, 150 as the same C on the host" in page
     assert "Bit-exact" in page
     assert "no energy estimate: mps2-an386" in page
+
+
+AUTOENCODER = """
+[data]
+dataset = "digits"
+limit = 200
+[model]
+family = "fc_autoencoder"
+preset = "mlperf"
+options = { input_shape = [1, 8, 8], hidden = [32, 8, 32] }
+[train]
+loss = "mse"
+epochs = 30
+learning_rate = 1e-2
+threads = 1
+[quantize]
+method = "int8-qat"
+epochs = 2
+[export]
+target = "mps2-an386"
+[device]
+samples = 20
+"""
+
+
+def test_an_autoencoder_is_scored_by_its_loss(tmp_path: Path) -> None:
+    (tmp_path / project.FILE).write_text(AUTOENCODER)
+    settings = project.load(tmp_path)
+    steps = {step.stage: step.note for step in make.make(settings)}
+    quantized = json.loads((settings.build / "quantize.json").read_text())["mean_squared_error"]
+    test = json.loads((settings.build / "test.json").read_text())
+    variance = float(data.load("digits", limit=200).x_test.var())
+    assert 0 < quantized["float"] < variance / 2  # it has learnt to rebuild its input
+    assert quantized["quantized"] == pytest.approx(quantized["float"], rel=0.1)
+    assert test["mean_squared_error"] == pytest.approx(quantized["quantized"], rel=0.01)
+    for stage in ("train", "quantize", "test"):
+        assert "mean squared error 0.0" in steps[stage], steps
+    page = (settings.build / "report.html").read_text(encoding="utf-8")
+    assert "Mean squared error of the output against the input" in page
+    assert page.count(f"{test['mean_squared_error']:.4g}") >= 2  # in large type and in the table
+    assert 'id="accuracy"' not in page
 
 
 def test_nothing_is_done_twice(made: project.Project) -> None:

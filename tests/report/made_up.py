@@ -13,6 +13,7 @@ from toolkit.report.facts import (
     Facts,
     Figure,
     Layer,
+    Loss,
 )
 
 
@@ -33,6 +34,7 @@ def facts(name: str = "model", layer: str = "conv1", classes: int = 10, checks_o
         summary=[("Data", name)],
         headline=[Figure("Latency", "2.91 ms", "estimated", name), Figure("Flash", "4,906 B", "counted")],
         accuracy=[Accuracy("Float", 0.98, 360, name), Accuracy("On the device", 0.97, 360, layer)],
+        loss=[Loss("Float", 0.0123, 360, name), Loss("On the device", 0.0125, 360, layer)],
         confusion=Confusion(labels, counts, name),
         layers=layers,
         arena=Arena(

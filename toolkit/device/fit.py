@@ -42,8 +42,11 @@ def sizes(image: Path) -> Sizes:
     )
 
 
-def nearest(needed: Sizes, kernels: str) -> Target | None:
-    """Return a target that holds ``needed`` and runs the same kernels: a board if any, with the least flash and RAM."""
+def nearest(needed: Sizes, kernels: str = "portable") -> Target | None:
+    """Return a microcontroller that holds ``needed`` and runs ``kernels``, None if there is none.
+
+    A board is taken before a family, then the least flash, then the least RAM.
+    """
 
     def size(target: Target) -> tuple[bool, int, int]:
         flash, ram = target.regions()
@@ -71,12 +74,12 @@ def refusal(target: Target, needed: Sizes, bundle: Path) -> ToolkitError:
         )
         if need > have
     ]
-    other = nearest(needed, target.kernels)
-    fix = (
-        f"use a smaller model, or --target {other.name} ({other.description})"
-        if other
-        else "use a smaller model: no target has that much memory"
-    )
+    other = nearest(needed, target.kernels) or nearest(needed)  # with other kernels it takes about as much
+    if other is not None:
+        fix = f"use a smaller model, or --target {other.name} ({other.description})"
+    else:
+        hosted = [name for name in targets.names() if not targets.load(name).bare_metal]
+        fix = f"use a smaller model, or --target {' or '.join(hosted)}: no microcontroller here has that much memory"
     return ToolkitError(
         f"the model does not fit {target.name}: it needs {' and '.join(over)}", at=str(bundle), fix=fix,
         exit_code=CHECK_FAILED,

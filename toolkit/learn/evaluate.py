@@ -35,6 +35,11 @@ def accuracy(model: nn.Module | ExportedProgram, x: np.ndarray, y: np.ndarray) -
     return float((labels == y).mean())
 
 
+def mean_squared_error(model: nn.Module | ExportedProgram, x: np.ndarray) -> float:
+    """Return how far an autoencoder's outputs are from its inputs, on average over all elements."""
+    return float(((predict(model, x) - x) ** 2).mean())
+
+
 def _static_batch(program: ExportedProgram) -> int:
     name = program.graph_signature.user_inputs[0]
     node = next(node for node in program.graph.nodes if node.op == "placeholder" and node.name == name)

@@ -7,6 +7,7 @@ input, not logits; the anomaly score is the mean squared error between the two.
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import prod
 
 import torch
 from torch import nn
@@ -26,10 +27,12 @@ class FcAutoencoder(nn.Module):
     """Fully connected layers with BatchNorm and ReLU through a narrow middle; the last one is plain."""
 
     def __init__(
-        self, input_shape: tuple[int], hidden: tuple[int, ...] = (128, 128, 128, 128, 8, 128, 128, 128, 128)
+        self,
+        input_shape: tuple[int, ...],
+        hidden: tuple[int, ...] = (128, 128, 128, 128, 8, 128, 128, 128, 128),
     ) -> None:
         super().__init__()
-        (features,) = input_shape
+        features = prod(input_shape)
         widths = (features, *hidden)
         self.blocks = nn.Sequential()
         for inputs, outputs in zip(widths, hidden, strict=False):
@@ -39,9 +42,9 @@ class FcAutoencoder(nn.Module):
         self.fc = nn.Linear(widths[-1], features)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the rebuilt input, ``(n, features)`` like the input itself."""
-        rebuilt: torch.Tensor = self.fc(self.blocks(x))
-        return rebuilt
+        """Return the rebuilt input, in the input's own shape."""
+        rebuilt: torch.Tensor = self.fc(self.blocks(x.flatten(1)))
+        return rebuilt.reshape(x.shape)
 
 
 MODEL = FcAutoencoder

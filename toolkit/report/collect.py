@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from bisect import bisect_right
 from dataclasses import replace
@@ -28,6 +29,7 @@ from toolkit.report.facts import (
     Facts,
     Figure,
     Layer,
+    Loss,
 )
 from toolkit.stages.stage import read
 
@@ -42,7 +44,7 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
         bench: ``BenchResult.to_json()``.
         verification: ``VerifyResult.to_json()``.
     """
-    manifest = manifests.read(bundle, "layers", "sizes", "memory_plan")
+    manifest = manifests.read(bundle, "source", "layers", "sizes", "memory_plan", "info")
     target = targets.load(manifest["target"])
     figures = words.cost(bench)
     return Facts(
@@ -51,7 +53,8 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
         target_description=target.description,
         summary=_summary(manifest, bench),
         headline=_headline(figures, words.memory(bench)),
-        accuracy=_info_accuracy(manifest.get("info") or {}),
+        accuracy=[Accuracy(*score) for score in _noted(manifest.get("info") or {}, "accuracy", 1.0)],
+        loss=[Loss(*score) for score in _noted(manifest.get("info") or {}, "mean_squared_error", math.inf)],
         layers=_layers(manifest, bench),
         arena=_arena(manifest),
         budgets=_budgets(bench, target),
@@ -74,12 +77,12 @@ def of_project(project: Project) -> Facts:
     bench, verification = (read(project.build / f"{name}.json") for name in ("bench", "verify"))
     facts = of_bundle(project.build / "bundle", bench, verification)
     test = documents["test"]
-    right = [_device_headline(test)] if "accuracy" in test else []
     return replace(
         facts,
         summary=[*_training_summary(project, documents["train"]), *facts.summary],
-        headline=[*right, *facts.headline],
-        accuracy=_accuracy(documents, test),
+        headline=[_device_headline(test), *facts.headline],
+        accuracy=[Accuracy(*score) for score in _scores(documents, "accuracy")],
+        loss=[Loss(*score) for score in _scores(documents, "mean_squared_error")],
         confusion=_confusion(test),
         curves=_curves(documents),
         commands=[
@@ -101,7 +104,9 @@ def _training_summary(project: Project, train: dict[str, Any]) -> list[tuple[str
 
 
 def _summary(manifest: dict[str, Any], bench: dict[str, Any]) -> list[tuple[str, str]]:
-    kinds = sorted({str(layer["weight_type"]) for layer in manifest["layers"] if layer["weight_type"]})
+    kinds = sorted(
+        {str(layer.get("weight_type")) for layer in manifest["layers"] if layer.get("weight_type")}
+    )
     return [
         ("Weights", f"{' and '.join(kinds) or 'none'}, {manifest['sizes']['weight_bytes']:,} B"),
         ("Kernels", str(manifest["kernels"])),
@@ -123,28 +128,36 @@ def _headline(figures: list[Figure], memory: list[Figure]) -> list[Figure]:
 
 
 def _device_headline(test: dict[str, Any]) -> Figure:
-    note = f"{test['right']:,} of {test['samples']:,} on the device"
-    if test["samples_on_host"]:
-        note = f"{test['right']:,} of {test['samples']:,}, {test['samples_on_core']:,} of them on the core"
-    return Figure("Accuracy", f"{test['accuracy']:.2%}".replace("%", " %"), "counted", note)
+    if "accuracy" not in test:
+        note = f"{test['samples']:,} samples"
+        label, text = "Mean squared error", f"{test['mean_squared_error']:.4g}"
+    else:
+        note = f"{test['right']:,} of {test['samples']:,}"
+        label, text = "Accuracy", f"{test['accuracy']:.2%}".replace("%", " %")
+    core = (
+        f", {test['samples_on_core']:,} of them on the core" if test["samples_on_host"] else " on the device"
+    )
+    return Figure(label, text, "counted", note + core)
 
 
-def _info_accuracy(info: dict[str, Any]) -> list[Accuracy]:
+def _noted(info: dict[str, Any], metric: str, highest: float) -> list[tuple[str, float, int, str]]:
     """What the program's own notes say; strangers' notes may say anything, so only plain numbers count."""
-    scores, samples = info.get("accuracy"), info.get("test_samples")
+    scores, samples = info.get(metric), info.get("test_samples")
     if not isinstance(scores, dict) or not isinstance(samples, int) or samples < 1:
         return []
     return [
-        Accuracy(label, float(scores[key]), samples, "as noted in the program")
+        (label, float(scores[key]), samples, "as noted in the program")
         for key, label in (("float", "Float"), ("quantized", "Quantized"))
-        if isinstance(scores.get(key), int | float) and 0 <= scores[key] <= 1
+        if isinstance(scores.get(key), int | float) and 0 <= scores[key] <= highest
     ]
 
 
-def _accuracy(documents: dict[str, dict[str, Any]], test: dict[str, Any]) -> list[Accuracy]:
-    if "accuracy" not in test:
+def _scores(documents: dict[str, dict[str, Any]], metric: str) -> list[tuple[str, float, int, str]]:
+    """Return label, value, number of samples and where they ran; empty where ``metric`` was not taken."""
+    test = documents["test"]
+    if metric not in test:
         return []
-    scores, samples = documents["quantize"]["accuracy"], test["samples"]
+    scores, samples = documents["quantize"][metric], test["samples"]
     on_core = f"{test['target']} under {test['emulator']}"
     where = f"{on_core}, every sample"
     if test["samples_on_host"]:
@@ -152,9 +165,9 @@ def _accuracy(documents: dict[str, dict[str, Any]], test: dict[str, Any]) -> lis
             f"{test['samples_on_core']:,} on {on_core}, {test['samples_on_host']:,} as the same C on the host"
         )
     return [
-        Accuracy("Float", scores["float"], samples, "PyTorch, before quantization"),
-        Accuracy("Quantized", scores["quantized"], samples, "the exported program, in PyTorch"),
-        Accuracy("On the device", test["accuracy"], samples, where),
+        ("Float", scores["float"], samples, "PyTorch, before quantization"),
+        ("Quantized", scores["quantized"], samples, "the exported program, in PyTorch"),
+        ("On the device", test[metric], samples, where),
     ]
 
 
@@ -173,7 +186,7 @@ def _layers(manifest: dict[str, Any], bench: dict[str, Any]) -> list[Layer]:
         Layer(
             name=layer["name"],
             op=layer["op"],
-            weight_type=layer["weight_type"] or "",
+            weight_type=layer.get("weight_type") or "",
             shape="×".join(str(size) for size in layer["output"]["device_shape"][1:]),
             macs=layer["macs"],
             instructions=costs[layer["index"]]["instructions"],

@@ -33,6 +33,16 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """How far one form of an autoencoder is from its input on the test set: the mean squared error."""
+
+    label: str
+    value: float
+    samples: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Confusion:
     """Counts by (true class, predicted class) and where they were taken."""
 
@@ -126,6 +136,7 @@ class Facts:
     summary: list[tuple[str, str]] = field(default_factory=list)  # dataset, model, method, ...
     headline: list[Figure] = field(default_factory=list)
     accuracy: list[Accuracy] = field(default_factory=list)
+    loss: list[Loss] = field(default_factory=list)
     confusion: Confusion | None = None
     layers: list[Layer] = field(default_factory=list)
     arena: Arena | None = None

@@ -27,24 +27,27 @@ def _settings(project: Project) -> dict[str, Any]:
 
 
 def _run(work: Work) -> list[Path]:
-    from toolkit.learn.evaluate import accuracy
+    from toolkit.learn.evaluate import accuracy, mean_squared_error
     from toolkit.program import pt2
 
     project = work.project
     dataset = load_dataset(project)
     trained = work.read("train.json")
     checkpoint = work.checkpoint("quantize")
-    score = None
     with threads(project.train.threads):
         program, result = _quantize(work, trained_model(work), dataset, checkpoint)
         if project.train.loss == "cross-entropy":
             score = accuracy(program, dataset.x_test, dataset.y_test)
+            scores = {"accuracy": {"float": trained["accuracy"], "quantized": score}}
+        else:
+            score = mean_squared_error(program, dataset.x_test)
+            scores = {"mean_squared_error": {"float": trained["epochs"][-1]["test_loss"], "quantized": score}}
     info = {
         "classes": list(dataset.classes),
         "dataset": project.data.dataset,
         "model": {"family": project.model.family, "preset": project.model.preset},
         "method": project.quantize.method,
-        "accuracy": {"float": trained["accuracy"], "quantized": score},
+        **scores,
         "test_samples": len(dataset.x_test),
     }
     pt2.save(program, work.path("quantized.pt2"), info)
@@ -77,8 +80,9 @@ def _quantize(
 
 def _note(work: Work) -> str:
     report = work.read("quantize.json")
-    score = report["accuracy"]["quantized"]
-    return f"{report['method']}{f', {score:.2%}' if score is not None else ''}"
+    if "accuracy" in report:
+        return f"{report['method']}, {report['accuracy']['quantized']:.2%}"
+    return f"{report['method']}, mean squared error {report['mean_squared_error']['quantized']:.5f}"
 
 
 STAGE = Stage(

@@ -117,8 +117,11 @@ def curves(result: TrainResult) -> dict[str, Any]:
 
 def _note(work: Work) -> str:
     report = work.read("train.json")
-    accuracy = f"{report['accuracy']:.2%} in float, " if report["accuracy"] is not None else ""
-    return f"{accuracy}{report['parameters']:,} parameters, {len(report['epochs'])} epochs"
+    if report["accuracy"] is not None:
+        score = f"{report['accuracy']:.2%}"
+    else:
+        score = f"mean squared error {report['epochs'][-1]['test_loss']:.5f}"
+    return f"{score} in float, {report['parameters']:,} parameters, {len(report['epochs'])} epochs"
 
 
 STAGE = Stage(
