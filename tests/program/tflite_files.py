@@ -32,6 +32,7 @@ class Node:
     outputs: Sequence[Value]
     options: Any = None
     version: int = 1
+    intermediates: Sequence[Value] = ()
 
 
 @dataclass
@@ -76,7 +77,10 @@ def write(
     """Return the file of a graph."""
     tweaks = tweaks or Tweaks()
     values: list[Value] = []
-    for value in (*inputs, *(v for node in nodes for v in (*node.inputs, *node.outputs))):
+    for value in (
+        *inputs,
+        *(v for node in nodes for v in (*node.inputs, *node.outputs, *node.intermediates)),
+    ):
         if value is not None and not any(value is known for known in values):
             values.append(value)
 
@@ -91,6 +95,7 @@ def write(
         code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), node.version
         table.opcodeIndex = len(model.operatorCodes)
         table.inputs, table.outputs = [index(v) for v in node.inputs], [index(v) for v in node.outputs]
+        table.intermediates = [index(v) for v in node.intermediates]
         if node.options is not None:
             table.builtinOptions = node.options
             kind = type(node.options).__name__.removesuffix("T")

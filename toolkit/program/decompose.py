@@ -42,12 +42,19 @@ def decompositions(graph: Graph) -> dict[Any, Callable[..., Any]]:
             0
         ],
     }
+    if any(_has_integers(node) for node in graph.find_nodes(op="call_function", target=_aten.lstm.input)):
+        del table[_aten.lstm.input]  # one kernel computes it
     attention = graph.find_nodes(op="call_function", target=_aten.scaled_dot_product_attention.default)
     if not any(
         _masked(node) for node in attention
     ):  # masked attention has no integer kernel: left whole, refused later
         table[_aten.scaled_dot_product_attention.default] = _attention
     return table
+
+
+def _has_integers(lstm: Any) -> bool:
+    """True where a file says the LSTM's integers: its cell state starts as a dequantized constant."""
+    return "dequantize" in str(lstm.args[1][1].target)
 
 
 def _masked(node: Any) -> bool:

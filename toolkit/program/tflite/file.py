@@ -75,6 +75,7 @@ class Operator:
     outputs: list[Tensor]
     options: Any  # accessor of the options table, None where there is none
     options_kind: str  # "Conv2DOptions"
+    intermediates: list[Tensor | None] = field(default_factory=list)  # whose scales its kernel wants to know
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,6 +261,7 @@ class _Parser:
             [tensor for tensor in outputs if tensor is not None],
             options,
             options_kind,
+            self._some(table, "Intermediates", where),
         )
 
     def _some(self, table: Any, name: str, where: str) -> list[Tensor | None]:

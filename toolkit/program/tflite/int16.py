@@ -35,6 +35,7 @@ EXACT = frozenset(
         "SUB",
         "TANH",
         "TRANSPOSE",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",  # its cell state alone is int16
         "UNPACK",
     ]
 )
