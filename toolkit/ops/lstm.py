@@ -53,8 +53,8 @@ class Lstm(Operator):
         bits = 0 if cell.quant is None else -np.log2(cell.quant.scale[0])
         if bits not in CELL_BITS:
             raise reader.unsupported("a cell state whose scale is not 2**-9 to 2**-15")
-        if any(w.quant is None or _gate_scales(w.quant) is None for w in weights[:2]):
-            raise reader.unsupported("weights with more than one scale for a gate")
+        if any(w.dtype != "int8" or w.quant is None or _gate_scales(w.quant) is None for w in weights[:2]):
+            raise reader.unsupported("weights that are not int8 with one scale for each gate")
         weight, state_weight, bias, _ = weights
         return Step(self.name, "", [x, weight, bias, state_weight], Value("", ()), {"cell_bits": int(bits)})
 
@@ -156,10 +156,10 @@ def _sums(step: Step, x: Value, weight: Value, bias: Any) -> _Sums:
 
 def _gate_scales(quant: Quantization) -> np.ndarray | None:
     """Return a weight's scale for each gate; None where a gate has several, or a zero point."""
-    scales = np.broadcast_to(quant.scale, GATES) if quant.per_tensor else quant.scale
-    by_gate = scales.reshape(GATES, -1)
-    one_each = (by_gate == by_gate[:, :1]).all() and quant.axis in (None, 0)
-    return by_gate[:, 0] if one_each and not quant.zero_point.any() else None
+    if quant.axis not in (None, 0) or quant.zero_point.any():
+        return None
+    by_gate = (np.broadcast_to(quant.scale, GATES) if quant.per_tensor else quant.scale).reshape(GATES, -1)
+    return by_gate[:, 0] if (by_gate == by_gate[:, :1]).all() else None
 
 
 def _hidden_multiplier(y: Value) -> tuple[int, int]:
