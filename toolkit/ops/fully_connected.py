@@ -90,15 +90,19 @@ class FullyConnected(Operator):
             (2, 96, 8),
         ]:
             for kind in ("int8", "int4", "ternary", "float32"):
-                yield _case(rows, depth, channels, kind)
-        yield _case(2, 70, 9, "int8", rounding="double")
-        yield _case(1, 256, 6, "int8", extreme=True)
-        yield _case(1, 256, 6, "int4", extreme=True)
-        yield _case(1, 256, 6, "ternary", extreme=True)
-        yield _case(1, 1030, 6, "int8", extreme=True)  # sums too large for two rows in one multiply
+                yield fully_connected_case(rows, depth, channels, kind)
+        yield fully_connected_case(2, 70, 9, "int8", rounding="double")
+        yield fully_connected_case(2, 70, 29, "int8", rounding="double")
+        yield fully_connected_case(1, 256, 6, "int8", extreme=True)
+        yield fully_connected_case(1, 514, 15, "int8", extreme=True)  # sums just below 2^23
+        yield fully_connected_case(1, 256, 6, "int4", extreme=True)
+        yield fully_connected_case(1, 256, 6, "ternary", extreme=True)
+        yield fully_connected_case(
+            1, 1030, 6, "int8", extreme=True
+        )  # sums too large for two rows in one multiply
 
 
-def _case(
+def fully_connected_case(
     rows: int,
     depth: int,
     channels: int,
@@ -106,6 +110,7 @@ def _case(
     extreme: bool = False,
     rounding: Literal["single", "double"] = "single",
 ) -> Case:
+    """Return a case with an input (rows, depth); ``kind`` is int8, int4, ternary or float32."""
     rng = np.random.default_rng([rows, depth, channels, ord(kind[0])])
     name = f"{rows}x{depth}x{channels}-{kind}{'-extreme' if extreme else ''}-{rounding}"
     if kind == "float32":

@@ -60,3 +60,14 @@ def part_columns(matrix: np.ndarray) -> int:
         if np.add.reduceat(weight, starts, axis=1).max() <= _MOST_WEIGHT:
             return size
         parts += 1
+
+
+def pack_words(matrix: np.ndarray) -> np.ndarray:
+    """Store (channels, depth) weights as words of four rows, 128 added to all but the highest byte's. Flat int32.
+
+    Words of sixteen rows lie side by side; missing rows are 0.
+    """
+    m = np.pad(matrix.astype(np.int64), [(0, -matrix.shape[0] % 16), (0, 0)])
+    rows = m.reshape(m.shape[0] // 16, 4, 4, -1) + np.array([128, 128, 128, 0])[:, None]
+    words = (rows << np.array([0, 8, 16, 24])[:, None]).sum(2)
+    return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.int32).reshape(-1)
