@@ -11,7 +11,7 @@ from toolkit.ops.pack_rv32 import finish, fits, pack_words
 from toolkit.ops.weighted import Folded, fold, is_int8
 
 _ROWS = 16
-_MOST_WASTE = 1.5  # products made for each one needed; more, and portable C is faster
+_MOST_WASTE = 1.25  # products made for each one needed; more, and portable C is faster
 _MOST_WEIGHT = (
     2**23 - 1
 ) // 128  # what a row's absolute weights may add up to where four sums share three words
