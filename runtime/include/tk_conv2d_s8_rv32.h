@@ -10,6 +10,14 @@
 static TK_NOINLINE TK_UNUSED void tk_gather_six_rv32(const int8_t *input, int32_t p, int32_t zero_point,
                                                      int8_t *edge, uint32_t *to, const tk_window *w) {
     const int32_t run = w->kernel_w * w->in_c;
+    if (tk_is_pointwise(w)) {
+        const int8_t *from[TK_PIXELS_RV32] = {input + p * w->in_c};
+        const int8_t *const last = input + (w->out_h * w->out_w - 1) * w->in_c;
+        for (int32_t k = 1; k < TK_PIXELS_RV32; ++k)
+            from[k] = from[k - 1] + (from[k - 1] == last ? 0 : w->in_c);
+        tk_pack_columns_rv32(from, run, to);
+        return;
+    }
     int32_t top[TK_PIXELS_RV32], left[TK_PIXELS_RV32], y = p / w->out_w, x = p - y * w->out_w;
     TK_ROLLED
     for (int32_t k = 0; k < TK_PIXELS_RV32; ++k) {

@@ -9,18 +9,17 @@
  * over the edge. `weight` holds nine taps for each channel. The assembly knows these offsets, and moves `x`, `weight`,
  * `channel` and `output` on. */
 typedef struct {
-    const int8_t *x;                       /* 0 */
-    const int8_t *weight;                  /* 4 */
-    const tk_channel_rv32 *channel;        /* 8 */
-    const tk_channel_rv32 *channel_end;    /* 12 */
-    int8_t *output;                        /* 16 */
-    int32_t stride;                        /* 20: channels */
-    int32_t low, high;                     /* 24, 28 */
-    int32_t pitch;                         /* 32: bytes from one row of the block to the next */
-    int32_t step;                          /* 36: bytes from one row's windows to the next's */
-    int32_t rows;                          /* 40: of output */
-    int32_t out_pitch;                     /* 44: bytes of one row of output */
-    uint32_t row_x, row_output, rows_left; /* 48, 52, 56: the assembly's own */
+    const int8_t *x;                    /* 0 */
+    const int8_t *weight;               /* 4 */
+    const tk_channel_rv32 *channel;     /* 8 */
+    const tk_channel_rv32 *channel_end; /* 12 */
+    int8_t *output;                     /* 16 */
+    int32_t stride;                     /* 20: channels */
+    int32_t low, high;                  /* 24, 28 */
+    int32_t pitch;                      /* 32: bytes of a row of the block, and to the next */
+    int32_t block;                      /* 36: bytes of the rows of windows' upper left taps */
+    int32_t before_last;                /* 40: bytes of a row of output without its last pixel */
+    uint32_t block_end;                 /* 44: the assembly's own */
 } tk_nine_taps_rv32;
 typedef void tk_nine_taps_function_rv32(tk_nine_taps_rv32 *taps);
 
@@ -62,13 +61,17 @@ typedef void tk_nine_taps_function_rv32(tk_nine_taps_rv32 *taps);
     TK_RV32_LOAD(a1) TK_RV32_TAP(s5, t5, t5) TK_RV32_TAP(s4, t3, t3) TK_RV32_TAP(s3, t4, t4)          \
     TK_RV32_LOAD(a2) TK_RV32_TAP(s8, t5, t5) TK_RV32_TAP(s7, t3, t3) TK_RV32_TAP(s6, t4, t4)
 
-/* What comes before a row's first whole window, what each but the last takes, and what the last takes. */
+/* What comes before a row's first whole window, what each but the last takes, what the last takes, and the way from the
+ * row's end to the next: windows move down as they move right. */
 #define TK_RV32_BY_ONE_BEFORE TK_RV32_FIRST_COLUMN(t3) TK_RV32_SECOND_COLUMN
 #define TK_RV32_BY_ONE_EACH TK_RV32_ANY_COLUMN
 #define TK_RV32_BY_ONE_LAST TK_RV32_LAST_COLUMN
+#define TK_RV32_BY_ONE_NEXT_ROW
 #define TK_RV32_BY_TWO_BEFORE TK_RV32_FIRST_COLUMN(t3)
 #define TK_RV32_BY_TWO_EACH TK_RV32_MIDDLE_COLUMN TK_RV32_LAST_AND_FIRST_COLUMN
 #define TK_RV32_BY_TWO_LAST TK_RV32_MIDDLE_COLUMN TK_RV32_LAST_COLUMN
+
+#define TK_RV32_BY_TWO_NEXT_ROW "lw t6, 32(a3)\n" "add a0, a0, t6\n" "add a1, a1, t6\n" "add a2, a2, t6\n"
 
 #define TK_RV32_NINE_ONCE TK_RV32_ONCE(t5, s10, s11, t0)
 #define TK_RV32_NINE_TWICE TK_RV32_TWICE(t5, s10, s11, t0, t6)
@@ -100,18 +103,16 @@ typedef void tk_nine_taps_function_rv32(tk_nine_taps_rv32 *taps);
                        "lw s11, 8(t6)\n"                                            \
                        "lw t0, 12(t6)\n"                                            \
                        "lw a0, 0(a3)\n"                                             \
-                       "lw a4, 16(a3)\n"                                            \
-                       "lw a7, 40(a3)\n"                                            \
-                       "3:\n" /* a row, of a7 */                                    \
-                       "sw a7, 56(a3)\n"                                            \
-                       "sw a0, 48(a3)\n"                                            \
-                       "sw a4, 52(a3)\n"                                            \
+                       "lw t6, 36(a3)\n"                                            \
+                       "add t6, t6, a0\n"                                           \
+                       "sw t6, 44(a3)\n"                                            \
                        "lw t6, 32(a3)\n"                                            \
                        "add a1, a0, t6\n"                                           \
                        "add a2, a1, t6\n"                                           \
-                       "lw a6, 44(a3)\n"                                            \
-                       "add a6, a6, a4\n"                                           \
-                       "sub a6, a6, a5\n" /* the row's last output */               \
+                       "lw a4, 16(a3)\n"                                            \
+                       "3:\n" /* a row */                                           \
+                       "lw a6, 40(a3)\n"                                            \
+                       "add a6, a6, a4\n" /* the row's last output */               \
                        by##_BEFORE                                                  \
                        "beq a4, a6, 5f\n"                                           \
                        "4:\n"                                                       \
@@ -125,15 +126,10 @@ typedef void tk_nine_taps_function_rv32(tk_nine_taps_rv32 *taps);
         __asm volatile(by##_LAST                                                    \
                        finish                                                       \
                        TK_RV32_NINE_OUTPUT                                          \
-                       "lw a7, 56(a3)\n"                                            \
-                       "addi a7, a7, -1\n"                                          \
-                       "lw a0, 48(a3)\n"                                            \
-                       "lw t6, 36(a3)\n"                                            \
-                       "add a0, a0, t6\n"                                           \
-                       "lw a4, 52(a3)\n"                                            \
+                       "add a4, a4, a5\n"                                           \
+                       by##_NEXT_ROW                                                \
                        "lw t6, 44(a3)\n"                                            \
-                       "add a4, a4, t6\n"                                           \
-                       "bnez a7, 3b\n"                                              \
+                       "bne a0, t6, 3b\n"                                           \
                        "lw t6, 0(a3)\n"                                             \
                        "addi t6, t6, 1\n"                                           \
                        "sw t6, 0(a3)\n"                                             \
@@ -156,10 +152,10 @@ TK_RV32_NINE_TAPS(tk_nine_taps_2_twice_rv32, TK_RV32_BY_TWO, TK_RV32_NINE_TWICE)
 #else
 
 TK_INLINE void tk_nine_taps_twin_rv32(const tk_nine_taps_rv32 *taps, int32_t by, int32_t twice) {
-    const int32_t channels = taps->stride, pixels = taps->out_pitch / channels;
-    for (int32_t i = 0; i < taps->rows * taps->out_pitch; ++i) {
-        const int32_t c = i % channels, x = i / channels % pixels, y = i / taps->out_pitch;
-        const int8_t *const from = taps->x + y * taps->step + x * by * channels + c;
+    const int32_t channels = taps->stride, out_pitch = taps->before_last + channels;
+    for (int32_t i = 0; i < taps->block / (by * taps->pitch) * out_pitch; ++i) {
+        const int32_t c = i % channels, x = i % out_pitch / channels, y = i / out_pitch;
+        const int8_t *const from = taps->x + by * (y * taps->pitch + x * channels) + c;
         int32_t sum = taps->channel[c].bias;
         for (int32_t k = 0; k < 9; ++k) {
             sum += from[k / 3 * taps->pitch + k % 3 * channels] * taps->weight[9 * c + k];
@@ -198,7 +194,7 @@ static TK_NOINLINE TK_UNUSED void tk_copy_block_rv32(const int8_t *input, int32_
     }
 }
 
-/* As tk_depthwise_conv2d_s8, for 3 x 3 windows without dilation that move by one or two columns, and one output channel
+/* As tk_depthwise_conv2d_s8, for 3 x 3 windows without dilation that move by one or two, and one output channel
  * per input channel. `rows` rows of output are made at a time from `block_rows` rows of input, which `scratch` holds
  * padded. One copy for all layers: the loops that cost are assembly. */
 static TK_NOINLINE TK_UNUSED void
@@ -212,13 +208,13 @@ tk_depthwise_conv2d_s8_rv32(const int8_t *input, int32_t zero_point, const int8_
     taps.low = finish->low;
     taps.high = finish->high;
     taps.pitch = ((w->out_w - 1) * w->stride_w + 3) * channels;
-    taps.step = w->stride_h * taps.pitch;
-    taps.out_pitch = w->out_w * channels;
+    taps.before_last = (w->out_w - 1) * channels;
     tk_fill_s8(scratch, zero_point, block_rows * taps.pitch);
-    for (int32_t y = 0; y < w->out_h; y += rows, output += rows * taps.out_pitch) {
-        taps.rows = tk_min(rows, w->out_h - y);
-        tk_copy_block_rv32(input, y * w->stride_h - w->pad_top, (taps.rows - 1) * w->stride_h + 3, taps.pitch,
+    for (int32_t y = 0; y < w->out_h; y += rows, output += rows * w->out_w * channels) {
+        const int32_t down = tk_min(rows, w->out_h - y) * w->stride_h; /* of rows of input */
+        tk_copy_block_rv32(input, y * w->stride_h - w->pad_top, down - w->stride_h + 3, taps.pitch,
                            zero_point, scratch, w);
+        taps.block = down * taps.pitch;
         taps.x = scratch;
         taps.weight = weight;
         taps.channel = finish->channels;
