@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.ops.functions_f32 import NAMES, evaluate_f32
@@ -129,12 +128,6 @@ def test_attention_copies_no_operand() -> None:
         "permute",
         "fully_connected",
     ]
-
-
-def test_masked_attention_is_refused() -> None:
-    causal = Net(lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True))
-    with pytest.raises(ToolkitError, match="scaled_dot_product_attention"):
-        lower(torch.export.export(causal, (torch.randn(IMAGE),)))
 
 
 @pytest.mark.parametrize("name", NAMES)

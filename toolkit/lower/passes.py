@@ -10,6 +10,7 @@ from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
+from toolkit.lower.masks import fuse_mask
 from toolkit.lower.quantized import (
     integer_boundary,
     quantize_before_reshape,
@@ -44,6 +45,7 @@ PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
     fuse_activation,
     fuse_scale,
+    fuse_mask,
     rescale_between_quantizations,
     quantize_before_reshape,
     use_integers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -30,9 +30,9 @@ class Softmax(Operator):
     """
 
     name = "softmax"
-    aten = ("aten.softmax.int", "aten._softmax.default")
+    aten: ClassVar[tuple[str, ...]] = ("aten.softmax.int", "aten._softmax.default")
     quantization = "fixed"
-    layout = "axes"
+    layout: ClassVar[Literal["axes", "fixed"]] = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
         x = real_input(node.args[0], reader)

@@ -8,6 +8,7 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 
 from toolkit.errors import ToolkitError
+from toolkit.lower.masks import hides
 from toolkit.program.clean import clean
 from toolkit.program.decompose import decompositions
 from toolkit.program.spellings import respelled
@@ -102,7 +103,7 @@ def _check_weights(program: ExportedProgram) -> None:
                 f"the weights are {tensor.dtype}, not float32", at=name, fix="call model.float()"
             )
         wrong = int((~torch.isfinite(tensor)).sum())
-        if wrong:
+        if wrong and not hides(tensor.detach().numpy()):
             raise ToolkitError(
                 f"{wrong} of {tensor.numel()} weights are NaN or infinite",
                 at=name,

@@ -29,6 +29,7 @@ def decompositions(graph: Graph) -> dict[Any, Callable[..., Any]]:
     """Return the table for ``run_decompositions`` of a program with this ``graph``."""
     from_zero = _start_at_zero(graph)
     table: dict[Any, Callable[..., Any]] = {
+        _aten.scaled_dot_product_attention.default: _attention,
         _aten.lstm.input: lambda x, state, *rest: _recurrent(_lstm, x, state, from_zero, *rest),
         _aten.gru.input: lambda x, state, *rest: _recurrent(_gru, x, [state], from_zero, *rest),
         _aten.rnn_tanh.input: lambda x, state, *rest: _recurrent(_tanh, x, [state], from_zero, *rest),
@@ -44,11 +45,6 @@ def decompositions(graph: Graph) -> dict[Any, Callable[..., Any]]:
     }
     if any(_has_integers(node) for node in graph.find_nodes(op="call_function", target=_aten.lstm.input)):
         del table[_aten.lstm.input]  # one kernel computes it
-    attention = graph.find_nodes(op="call_function", target=_aten.scaled_dot_product_attention.default)
-    if not any(
-        _masked(node) for node in attention
-    ):  # masked attention has no integer kernel: left whole, refused later
-        table[_aten.scaled_dot_product_attention.default] = _attention
     return table
 
 
@@ -57,19 +53,22 @@ def _has_integers(lstm: Any) -> bool:
     return "dequantize" in str(lstm.args[1][1].target)
 
 
-def _masked(node: Any) -> bool:
-    mask = node.args[3] if len(node.args) > 3 else node.kwargs.get("attn_mask")
-    causal = node.args[5] if len(node.args) > 5 else node.kwargs.get("is_causal", False)
-    return mask is not None or bool(causal)
-
-
 def _attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
 ) -> Tensor:  # fmt: skip
-    """``softmax(query key^T * scale) value`` (Vaswani et al. 2017)."""
+    """``softmax(query key^T * scale + mask) value`` (Vaswani et al. 2017)."""
+    if enable_gqa:
+        repeats = query.shape[-3] // key.shape[-3]
+        key, value = (t.repeat_interleave(repeats, -3) for t in (key, value))
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = torch.matmul(query, key.transpose(-2, -1)) * factor
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(attn_mask.logical_not(), -math.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
     return torch.matmul(torch.softmax(scores, -1), value)
 
 

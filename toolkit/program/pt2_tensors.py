@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import ToolkitError
+from toolkit.lower.masks import hides
 from toolkit.program.pt2_errors import dynamic, malformed, refuse
 from toolkit.program.pt2_json import boolean, integer, items, mapping, only, parse
 
@@ -169,4 +170,5 @@ def _count_not_finite(data: bytes, dtype: str) -> int:
         return int(np.count_nonzero((bits & 0x7F80) == 0x7F80))
     if not dtype.startswith("float"):
         return 0
-    return int(np.count_nonzero(~np.isfinite(np.frombuffer(data, np.dtype(dtype).newbyteorder("<")))))
+    values = np.frombuffer(data, np.dtype(dtype).newbyteorder("<"))
+    return 0 if hides(values) else int(np.count_nonzero(~np.isfinite(values)))  # a mask may be minus infinity

@@ -15,6 +15,7 @@ from toolkit import ops
 from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
+from toolkit.program.masks import is_mask
 from toolkit.program.recurrent import role
 
 _ANNOTATION = "quantization_annotation"  # the key under which PT2E looks
@@ -52,6 +53,7 @@ class IntegerQuantizer(Quantizer):
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Annotate every node whose operator has integer kernels; others stay float."""
         self.updates = updates(model)
+        self.masks = {node for node in model.graph.nodes if is_mask(model, node)}
         for node in model.graph.nodes:
             operator = self.operator(node)
             if node in self.updates.values():
@@ -60,6 +62,8 @@ class IntegerQuantizer(Quantizer):
                 self._parts(node)
             if operator is None or _annotation(node) is not None or not _is_float(node):
                 continue
+            if node in self.masks:
+                continue  # one kernel with the softmax behind it
             if self.stored == "int16" and not has_int16(operator.name):
                 continue
             match operator.quantization:
@@ -138,9 +142,9 @@ class IntegerQuantizer(Quantizer):
         inputs = {
             x: self._input(x)
             for x in _float_inputs(node)
-            if not (operator.float_constants and is_constant(x))
+            if not (operator.float_constants and is_constant(x)) and x not in self.masks
         }
-        if inputs:
+        if inputs or not self.masks.isdisjoint(node.all_input_nodes):
             self._mark(node, operator, inputs, output)
 
     def _share(self, node: fx.Node) -> None:

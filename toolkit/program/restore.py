@@ -31,9 +31,20 @@ _FUNCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {  # with torch's default pa
 _SIGNS = (_aten.sigmoid.default, _aten.clamp.default, _aten.log1p.default, _aten.expm1.default)
 
 
+_MASKS = (
+    _aten.masked_fill.Scalar,
+    _aten.masked_fill.Tensor,
+    _aten.where.self,
+    _aten.where.ScalarSelf,
+    _aten.where.ScalarOther,
+)
+_SOFTMAX = (_aten.softmax.int, _aten._softmax.default)
+
+
 def restore(graph: fx.Graph) -> None:
     """Put composite functions back into a decomposed graph, in place."""
     _softmax_of_attention(graph)
+    _masks_as_sums(graph)
     _expand_to_itself(graph)
     _prelu(graph)
     _rms_norm(graph)
@@ -47,7 +58,7 @@ def restored(graph: fx.Graph) -> fx.Graph:
     """Return a copy of ``graph`` with composite functions restored; the same graph where nothing was decomposed."""
     if not any(
         graph.find_nodes(op="call_function", target=target)
-        for target in (*_SIGNS, _aten.where.self, _aten.rsqrt.default)
+        for target in (*_SIGNS, *_MASKS, _aten.rsqrt.default)
     ):
         return graph
     copied = copy.deepcopy(graph)
@@ -91,6 +102,34 @@ def _softmax_of_attention(graph: fx.Graph) -> None:
         else:
             if last.args[1] == float("-inf") and isinstance(chances, fx.Node) and guard is chances.args[0]:
                 node.replace_all_uses_with(chances)
+
+
+def _masks_as_sums(graph: fx.Graph) -> None:
+    """Write scores that are replaced before a softmax as a sum with a mask: of zeros, and of what replaces them."""
+    for node in [n for target in _MASKS for n in graph.find_nodes(op="call_function", target=target)]:
+        if not node.users or any(user.target not in _SOFTMAX for user in node.users):
+            continue
+        if max(map(_elements, node.args)) == 1:
+            continue
+        if node.target in (_aten.masked_fill.Scalar, _aten.masked_fill.Tensor):
+            scores, chosen, *values = node.args
+            values.append(0.0)
+        else:
+            chosen, *values = node.args
+            place = next(i for i, value in enumerate(values) if _elements(value) > 1)
+            scores, values[place] = values[place], 0.0
+        first, second = (isinstance(value, fx.Node) for value in values)
+        target = (
+            _aten.where.ScalarOther if first else _aten.where.ScalarSelf if second else _aten.where.Scalar
+        )
+        with graph.inserting_before(node):
+            added = graph.call_function(target, (chosen, *values))
+        added.meta = {**node.meta, "val": torch.empty(chosen.meta["val"].shape, device="meta")}
+        _replace(node, _aten.add.Tensor, (scores, added))
+
+
+def _elements(value: Any) -> int:
+    return int(value.meta["val"].numel()) if isinstance(value, fx.Node) else 1
 
 
 def _expand_to_itself(graph: fx.Graph) -> None:
