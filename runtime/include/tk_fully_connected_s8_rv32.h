@@ -198,15 +198,6 @@ TK_RV32_FUNCTION void tk_sixteen_rows_twice_rv32(tk_sixteen_rows_rv32 *rows) {
 
 #endif
 
-TK_INLINE int32_t tk_sum_rv32(const int8_t *x, int32_t count) {
-    const int8_t *const end = x + count, *const fours = x + (count & ~3);
-    int32_t sum = 0;
-    for (; x != fours; x += 4) sum += x[0] + x[1] + x[2] + x[3];
-    TK_ROLLED
-    for (; x != end; ++x) sum += *x;
-    return sum;
-}
-
 /* As tk_fully_connected_s8, sixteen channels at a time, with words of four weights as said above, those of sixteen
  * channels side by side. One copy for all layers: the loops that cost are assembly. */
 static TK_NOINLINE TK_UNUSED void tk_fully_connected_s8_rv32(const int8_t *input, const int32_t *weight,

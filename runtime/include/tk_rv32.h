@@ -26,6 +26,27 @@ typedef struct {
     int32_t low, high;
 } tk_finish_rv32;
 
+/* What becomes of one sum, bias included; the assembly does the same. */
+TK_INLINE int8_t tk_finish_one_rv32(int32_t sum, const tk_channel_rv32 *c, int32_t low, int32_t high,
+                                    int32_t twice) {
+    const int64_t product = (int64_t)(twice ? 2 * sum : sum) * c->multiplier;
+    int32_t scaled = (int32_t)(product >> 32);
+    if (twice) {
+        scaled += (int32_t)((uint32_t)product >> 31);
+        scaled += scaled >> 31;
+    }
+    return (int8_t)tk_clamp((scaled + c->constant) >> c->shift, low, high);
+}
+
+TK_INLINE int32_t tk_sum_rv32(const int8_t *x, int32_t count) {
+    const int8_t *const end = x + count, *const fours = x + (count & ~3);
+    int32_t sum = 0;
+    for (; x != fours; x += 4) sum += x[0] + x[1] + x[2] + x[3];
+    TK_ROLLED
+    for (; x != end; ++x) sum += *x;
+    return sum;
+}
+
 #ifdef TK_HAS_RV32
 
 /* `sum`, bias included, times the multiplier, plus the constant, shifted. */
@@ -123,18 +144,6 @@ TK_RV32_FUNCTION void tk_copy_rv32(TK_UNUSED int8_t *to, TK_UNUSED const int8_t 
 
 TK_INLINE void tk_copy_rv32(int8_t *to, const int8_t *from, int32_t bytes) {
     for (int32_t i = 0; i < bytes; ++i) to[i] = from[i];
-}
-
-/* What the assembly does with one sum, bias included. */
-TK_INLINE int8_t tk_finish_one_rv32(int32_t sum, const tk_channel_rv32 *c, int32_t low, int32_t high,
-                                    int32_t twice) {
-    const int64_t product = (int64_t)(twice ? 2 * sum : sum) * c->multiplier;
-    int32_t scaled = (int32_t)(product >> 32);
-    if (twice) {
-        scaled += (int32_t)((uint32_t)product >> 31);
-        scaled += scaled >> 31;
-    }
-    return (int8_t)tk_clamp((scaled + c->constant) >> c->shift, low, high);
 }
 
 #endif

@@ -71,3 +71,13 @@ def pack_words(matrix: np.ndarray) -> np.ndarray:
     rows = m.reshape(m.shape[0] // 16, 4, 4, -1) + np.array([128, 128, 128, 0])[:, None]
     words = (rows << np.array([0, 8, 16, 24])[:, None]).sum(2)
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.int32).reshape(-1)
+
+
+def pack_ternary_columns(matrix: np.ndarray) -> np.ndarray:
+    """Store (channels, depth) weights in -1..1 as words of a column's sixteen rows, two bits each. Flat uint32.
+
+    Bits hold weights + 1, row 0 lowest; missing rows are 0.
+    """
+    m = np.pad(matrix.astype(np.int64), [(0, -matrix.shape[0] % 16), (0, 0)]) + 1
+    words = (m.reshape(m.shape[0] // 16, 16, -1) << 2 * np.arange(16)[:, None]).sum(1)
+    return words.astype(np.uint32).reshape(-1)
