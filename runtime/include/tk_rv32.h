@@ -7,7 +7,7 @@
 /* RV32IM has 31 registers, a multiply for the lower and one for the upper word, loads of signed bytes with an offset,
  * and no SIMD. What its kernels share: sums become outputs. */
 
-#if defined(__riscv) && __riscv_xlen == 32 && (defined(__riscv_mul) || defined(__riscv_m))
+#if defined(__riscv_mul) && __riscv_xlen == 32 && !defined(__riscv_32e)
 #define TK_HAS_RV32
 #define TK_RV32_FUNCTION static __attribute__((naked)) TK_NOINLINE TK_UNUSED
 #else
