@@ -12,25 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import toolkit
-from toolkit import atomic, paths, tensors
+from toolkit import atomic, tensors
 from toolkit.backends import c
 from toolkit.backends import prefix as prefixes
+from toolkit.backends.runtime import runtime_headers
+from toolkit.describe import describe_model
 from toolkit.device import firmware, fit, targets
 from toolkit.errors import ToolkitError
+from toolkit.golden import fresh_inputs
 from toolkit.lower import reference
 from toolkit.lower.choose import choose_kernels
-from toolkit.lower.ir import Model, Value
+from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.rounding import CONVENTIONS
-from toolkit.ops import operators
-from toolkit.ops.weighted import weight_type
 
 if TYPE_CHECKING:
     from toolkit.program.source import Source
     from toolkit.tune.budget import Choice
 
-SCHEMA = 1
 OPTIMIZE = ("speed", "size", "ram")
 # What start-up, harness, kernels and layers take at least, so that a hopeless model is refused before it is built.
 LEAST_CODE_BYTES = 1024
@@ -100,7 +99,7 @@ def export(
         model, shared, bands = choice.model, choice.shared, choice.patches
     choose_kernels(model, chosen.kernels, smallest=shared)
     emitted = c.emit(model, share_kernels=shared)
-    manifest = _manifest(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
+    manifest = describe_model(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
     manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
@@ -167,146 +166,6 @@ def _check_one_sample(model: Model, source: Path) -> None:
             )
 
 
-def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return a bundle's golden inputs and outputs: device arrays, one per tensor, first axis the sample."""
-    read = [[_golden(bundle, file) for file in manifest["golden"][kind]] for kind in ("inputs", "outputs")]
-    for arrays, described in zip(read, (manifest["inputs"], manifest["outputs"]), strict=True):
-        for array, tensor in zip(arrays, described, strict=True):
-            if array.shape[1:] != tuple(tensor["device_shape"][1:]) or str(array.dtype) != tensor["dtype"]:
-                raise ToolkitError(f"golden data of another shape than {tensor['name']}", at=str(bundle),
-                                   fix="export the bundle again")  # fmt: skip
-    counts = {len(array) for arrays in read for array in arrays}
-    if len(counts) != 1 or 0 in counts:
-        raise ToolkitError("golden data of no or differing numbers of samples", at=str(bundle),
-                           fix="export the bundle again")  # fmt: skip
-    return read[0], read[1]
-
-
-def _golden(bundle: Path, name: str) -> np.ndarray:
-    file = (bundle / str(name)).resolve()
-    if not file.is_relative_to(bundle.resolve()):  # a manifest may come from a stranger
-        raise ToolkitError(
-            f"golden data outside the bundle: {name}", at=str(bundle), fix="export the bundle again"
-        )
-    try:
-        return tensors.load_npy(file)
-    except ToolkitError as error:
-        raise ToolkitError(
-            f"golden data cannot be read: {error.what}",
-            at=error.at or str(bundle),
-            fix="export the bundle again",
-        ) from error
-
-
-def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.ndarray]:
-    """Return random device inputs: all integers of the type for integer tensors, normal numbers for float ones."""
-    rng = np.random.default_rng(seed)
-    made = []
-    for tensor in manifest["inputs"]:
-        shape = (count, *tensor["device_shape"][1:])
-        if tensor["dtype"] == "float32":
-            made.append(rng.normal(size=shape).astype(np.float32))
-        else:
-            limits = np.iinfo(tensor["dtype"])
-            made.append(rng.integers(limits.min, limits.max + 1, shape).astype(tensor["dtype"]))
-    return made
-
-
-def _manifest(
-    model: Model,
-    emitted: c.Source,
-    target: targets.Target,
-    name: str,
-    source: Source,
-    rounding: str,
-    optimize: str,
-) -> dict[str, Any]:
-    plan = emitted.arena.plan
-    layers = [_layer(i, layer) for i, layer in enumerate(emitted.layers)]
-    return {
-        "schema": SCHEMA,
-        "toolkit_version": toolkit.__version__,
-        "name": name,
-        "prefix": model.name,
-        "target": target.name,
-        "kernels": target.kernels,
-        "optimize": optimize,
-        "rounding": rounding,
-        "source": {
-            "file": source.path.name,
-            "format": source.kind,
-            "quantized_here": source.quantized_here,
-            "sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(),
-        },
-        "inputs": [describe(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
-        "outputs": [describe(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
-        "states": [{**describe(state.before, None), "name": state.name} for state in model.states],
-        "layers": layers,
-        "memory_plan": {
-            "arena_bytes": plan.arena_bytes,
-            "lower_bound_bytes": plan.lower_bound_bytes,
-            "optimal": plan.optimal,
-            "greedy_bytes": plan.greedy_bytes,
-            "buffers": [
-                {
-                    "name": b.name,
-                    "offset": plan.offsets[b.name],
-                    "bytes": b.bytes,
-                    "first": b.first,
-                    "last": b.last,
-                    "kind": b.kind,
-                }
-                for b in emitted.arena.buffers
-            ],
-        },
-        "sizes": {
-            "weight_bytes": sum(layer["weight_bytes"] for layer in layers),
-            "constant_bytes": sum(layer["constant_bytes"] for layer in layers),
-            "arena_bytes": plan.arena_bytes,
-            "macs": sum(layer["macs"] for layer in layers),
-        },
-        "info": source.info,
-    }
-
-
-def _layer(index: int, layer: c.Layer) -> dict[str, Any]:
-    step, operator = layer.step, operators()[layer.step.op]
-    weighted = operator.quantization == "weighted"
-    return {
-        "index": index,
-        "name": step.name,
-        "op": step.op,
-        "step": layer.time,
-        "kernel": layer.kernels[0],
-        "function": layer.function,
-        "weight_type": weight_type(step) if weighted else None,
-        "weight_bytes": layer.weight_bytes,
-        "constant_bytes": layer.constant_bytes,
-        "macs": operator.macs(step),
-        "output": {
-            "name": step.output.name,
-            "device_shape": list(step.output.shape),
-            "dtype": step.output.dtype,
-            "bytes": step.output.nbytes,
-        },
-    }
-
-
-def describe(value: Value, permute: tuple[int, ...] | None) -> dict[str, Any]:
-    """Return an input or output as the manifest describes it; ``permute`` turns the user's axes to the device's."""
-    user = list(value.shape) if permute is None else [value.shape[i] for i in np.argsort(permute)]
-    return {
-        "name": value.name,
-        "shape": user,
-        "device_shape": list(value.shape),
-        "permute": None if permute is None else [int(i) for i in permute],
-        "dtype": value.dtype,
-        "scale": None if value.quant is None else float(value.quant.scale[0]),
-        "zero_point": None if value.quant is None else int(value.quant.zero_point[0]),
-        "bytes": value.nbytes,
-    }
-
-
 def _check_fit(manifest: dict[str, Any], target: targets.Target, output: Path) -> None:
     if target.flash is None or target.ram is None:
         return
@@ -357,19 +216,6 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Sour
     (folder / "runtime").mkdir()
     for header in runtime_headers(emitted.headers):
         (folder / "runtime" / header.name).write_bytes(header.read_bytes())
-
-
-def runtime_headers(names: list[str]) -> list[Path]:
-    """Return the runtime headers ``names`` need, ``tk.h`` and what they include in turn among them."""
-    include = paths.runtime_dir() / "include"
-    found: dict[str, Path] = {}
-    todo = ["tk.h", *names]
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found[name] = include / name
-            todo += re.findall(r'#include "(tk\w*\.h)"', found[name].read_text(encoding="utf-8"))
-    return [found[name] for name in sorted(found)]
 
 
 _CMAKE = """# The model as a library for any CMake project: add_subdirectory(this folder), link to toolkit_{prefix}.

@@ -20,12 +20,14 @@ from tests.conftest import Cli
 from toolkit import bundle as bundles
 from toolkit import manifest as manifests
 from toolkit.errors import ToolkitError
+from toolkit.golden import fresh_inputs, golden_samples
 from toolkit.infer import infer
 from toolkit.measure.bench import bench
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
-from toolkit.report import collect, page
+from toolkit.report import page
+from toolkit.report.of_bundle import of_bundle
 
 MISSING = object()
 STRANGE = [MISSING, None, "x", "../../etc/passwd", -1, 1.5, 10**30, True, [], {}, [[]]]
@@ -189,9 +191,9 @@ def test_a_strange_manifest_is_refused_or_harmless(part: str, three_layers: Path
                 manifest = manifests.read(
                     tmp_path, "source", "layers", "golden", "sizes", "memory_plan", "info"
                 )
-                bundles.golden_samples(tmp_path, manifest)
-                bundles.fresh_inputs(manifest, 1, 0)
-                page.render(collect.of_bundle(tmp_path, *measured))
+                golden_samples(tmp_path, manifest)
+                fresh_inputs(manifest, 1, 0)
+                page.render(of_bundle(tmp_path, *measured))
             except ToolkitError as error:
                 errors.append(error)
     texts = sum(isinstance(value, str) for value in STRANGE)

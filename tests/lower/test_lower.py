@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.lower.nets import NETS
 from toolkit import bundle, tensors
+from toolkit.describe import describe_tensor
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.arena import _overlaps, place
@@ -70,7 +71,7 @@ def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: 
     assert all(v.dtype == "int8" for step in model.steps for v in (*step.activations, step.output))
     quant = model.outputs[0].quant
     assert quant is not None
-    tensor = bundle.describe(model.inputs[0], model.input_permutes[0])
+    tensor = describe_tensor(model.inputs[0], model.input_permutes[0])
     got = reference.run_batch(model, [tensors.to_device(tensor, data[:16].numpy())])[0]
     real = (got.astype(np.float64) - quant.zero_point[0]) * quant.scale[0]
     want = np.concatenate([program.module()(x).numpy() for x in data[:16].split(1)])

@@ -13,6 +13,7 @@ from torch import nn
 from tests.models.torch_nets import NETS
 from toolkit import bundle, tensors
 from toolkit.backends.c import emit
+from toolkit.describe import describe_tensor
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.measure.verify import verify
@@ -35,7 +36,7 @@ def test_integers_stay_close_to_the_float_model(name: str) -> None:
     assert all(value.dtype == "int8" for step in model.steps for value in (*step.activations, step.output))
     quant = model.outputs[0].quant
     assert quant is not None
-    tensor = bundle.describe(model.inputs[0], model.input_permutes[0])
+    tensor = describe_tensor(model.inputs[0], model.input_permutes[0])
     got = reference.run_batch(model, [tensors.to_device(tensor, data[:16].numpy())])[0]
     real = (got.astype(np.float64) - quant.zero_point[0]) * quant.scale[0]
     steps = np.abs(real - net(data[:16]).detach().numpy()) / quant.scale[0]

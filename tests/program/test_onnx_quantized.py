@@ -17,6 +17,7 @@ from tests.program import onnx_files as files
 from tests.program import onnx_nets as nets
 from toolkit import bundle as bundles
 from toolkit.errors import ToolkitError
+from toolkit.golden import golden_samples
 from toolkit.lower.passes import lower
 from toolkit.measure import framework
 from toolkit.measure.verify import verify
@@ -49,7 +50,7 @@ class Difference:
 def differences(path: Path, folder: Path, count: int = 20) -> Difference:
     """Compile a model for this machine, and compare the golden outputs with those of ONNX Runtime."""
     manifest = bundles.export(path, "host", folder / "bundle", golden_count=count)
-    inputs, ours = bundles.golden_samples(folder / "bundle", manifest)
+    inputs, ours = golden_samples(folder / "bundle", manifest)
     answer = framework.ask(folder / "bundle", manifest, inputs)
     assert answer is not None
     assert answer.outputs is not None, answer.note
@@ -309,7 +310,7 @@ def test_weights_in_another_file_are_left_out_of_the_comparison(tmp_path: Path) 
         nets.image_to_image(), path, save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     manifest = bundles.export(path, "host", tmp_path / "bundle", keep_float=True, golden_count=1)
-    inputs, _ = bundles.golden_samples(tmp_path / "bundle", manifest)
+    inputs, _ = golden_samples(tmp_path / "bundle", manifest)
     answer = framework.ask(tmp_path / "bundle", manifest, inputs)
     assert answer is not None
     assert answer.outputs is None
@@ -320,7 +321,7 @@ def test_a_bundle_without_its_file(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(nets.image_to_image(), path)
     manifest = bundles.export(path, "host", tmp_path / "bundle", keep_float=True, golden_count=1)
-    inputs, _ = bundles.golden_samples(tmp_path / "bundle", manifest)
+    inputs, _ = golden_samples(tmp_path / "bundle", manifest)
     (tmp_path / "bundle" / "model.onnx").unlink()
     with pytest.raises(ToolkitError, match=r"model\.onnx is missing"):
         framework.ask(tmp_path / "bundle", manifest, inputs)

@@ -11,6 +11,7 @@ from torch import nn
 
 from toolkit import bundle
 from toolkit.device import build, run, targets
+from toolkit.golden import golden_samples
 from toolkit.lower.passes import lower
 from toolkit.ops.pack import pack_int4
 from toolkit.ops.weighted import weight_type
@@ -69,7 +70,7 @@ def test_the_same_on_every_core(
     manifest = bundle.export(tmp_path / "net.pt2", target, tmp_path / "net", golden=samples, golden_count=2)
     layer = next(layer for layer in manifest["layers"] if layer["name"] == "fc")
     assert (layer["weight_type"], layer["weight_bytes"]) == ("int4", 4 * 76)  # 151 columns are 76 bytes
-    inputs, outputs = bundle.golden_samples(tmp_path / "net", manifest)
+    inputs, outputs = golden_samples(tmp_path / "net", manifest)
     result = run.run(build.build(tmp_path / "net"), targets.load(target), [x.tobytes() for x in inputs[0]])
     assert result.outputs == [y.tobytes() for y in outputs[0]]
 

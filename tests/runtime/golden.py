@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.runtime.c_compiler import call
-from toolkit import bundle as bundles
 from toolkit import tensors
 from toolkit.device.build import read_manifest
+from toolkit.golden import golden_samples
 
 FLOAT_TOLERANCE = 1e-5
 
@@ -20,7 +20,7 @@ def check(program: Path, *folders: Path) -> None:
     For each sample it reads the inputs of every bundle from ``input.bin`` and writes the outputs of every bundle
     to ``output.bin``.
     """
-    golden = [bundles.golden_samples(folder, read_manifest(folder)) for folder in folders]
+    golden = [golden_samples(folder, read_manifest(folder)) for folder in folders]
     samples = tensors.to_bytes([array for inputs, _ in golden for array in inputs])
     (program.parent / "input.bin").write_bytes(b"".join(samples))
     call([program], cwd=program.parent)

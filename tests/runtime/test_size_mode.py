@@ -12,6 +12,7 @@ from torch import nn
 from toolkit import bundle, models
 from toolkit.backends.shared import LayerCall, Local, share
 from toolkit.device import build, run, targets
+from toolkit.golden import golden_samples
 from toolkit.measure import memory
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
@@ -59,7 +60,7 @@ def test_the_network_with_most_layers(toolchain: str, program: Path, tmp_path: P
     manifest = bundle.export(program, "cortex-m4", tmp_path / "bundle", optimize="size", golden_count=1)
     image = build.build(tmp_path / "bundle", toolchain=toolchain)
     assert memory.of_image(image.path, manifest["sizes"]["arena_bytes"]).code_bytes <= MOST_CODE_BYTES
-    inputs, outputs = bundle.golden_samples(tmp_path / "bundle", manifest)
+    inputs, outputs = golden_samples(tmp_path / "bundle", manifest)
     result = run.run(image, targets.load("cortex-m4"), [inputs[0].tobytes()])
     assert result.outputs == [outputs[0].tobytes()]
 

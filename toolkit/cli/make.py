@@ -40,7 +40,7 @@ def make(session: Session, project: Path, until: str, dry_run: bool) -> None:
         return
     result: dict[str, Any] = {"steps": [asdict(step) for step in steps]}
     if until == _LAST:
-        from toolkit.report.collect import of_project
+        from toolkit.report.of_project import of_project
 
         result |= _documents(settings)
         if not session.json:

@@ -26,7 +26,8 @@ def report(ctx: click.Context, folder: Path, output: Path | None, timeout: float
     """
     from toolkit import project
     from toolkit import report as pages
-    from toolkit.report import collect
+    from toolkit.report.of_bundle import of_bundle
+    from toolkit.report.of_project import of_project
 
     session: Session = ctx.obj
     differs = False
@@ -36,7 +37,7 @@ def report(ctx: click.Context, folder: Path, output: Path | None, timeout: float
 
         verification = verify(folder, timeout_s=timeout, progress=session.detail)
         differs = not verification.ok
-        facts = collect.of_bundle(folder, bench(folder, timeout_s=timeout).to_json(), verification.to_json())
+        facts = of_bundle(folder, bench(folder, timeout_s=timeout).to_json(), verification.to_json())
         page = pages.write(output or folder / "report.html", facts)
     else:
         from toolkit.cli._recipe import walk
@@ -44,7 +45,7 @@ def report(ctx: click.Context, folder: Path, output: Path | None, timeout: float
         settings, _ = walk(session, folder, "report")
         page = settings.build / "report.html"
         if output is not None:
-            page = pages.write(output, collect.of_project(project.load(folder)))
+            page = pages.write(output, of_project(project.load(folder)))
     session.result({"report": str(page)})
     if not session.json:
         click.echo(f"wrote {page}")

@@ -14,7 +14,7 @@ from toolkit.cli._session import Session
 from toolkit.errors import CHECK_FAILED
 
 if TYPE_CHECKING:
-    from toolkit.measure.verify import VerifyResult
+    from toolkit.measure.compare import VerifyResult
 
 
 @command("Device", 3)

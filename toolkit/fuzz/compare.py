@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.describe import describe_tensor
 from toolkit.errors import ToolkitError
 from toolkit.fuzz.recipe import Recipe
 
@@ -155,21 +156,21 @@ def _onnx(recipe: Recipe, folder: Path) -> list[str]:
 
 def _outputs(model: Model, samples: np.ndarray) -> np.ndarray:
     """Return the reference's outputs as real numbers in the user's layout, for inputs in the user's layout."""
-    from toolkit import bundle, tensors
+    from toolkit import tensors
 
     (value,), (permute,) = model.inputs, model.input_permutes
-    inputs = tensors.to_device(bundle.describe(value, permute), samples, at="samples")
-    described = bundle.describe(model.outputs[0], model.output_permutes[0])
+    inputs = tensors.to_device(describe_tensor(value, permute), samples, at="samples")
+    described = describe_tensor(model.outputs[0], model.output_permutes[0])
     return tensors.to_user(described, _run(model, inputs), raw=False)
 
 
 def _device_outputs(model: Model, inputs: np.ndarray) -> np.ndarray:
     """Return the reference's integers in the user's layout, for integers in the user's layout."""
-    from toolkit import bundle, tensors
+    from toolkit import tensors
 
-    described = bundle.describe(model.inputs[0], model.input_permutes[0])
+    described = describe_tensor(model.inputs[0], model.input_permutes[0])
     result = _run(model, tensors.to_device(described, inputs, at="inputs"))
-    return tensors.to_user(bundle.describe(model.outputs[0], model.output_permutes[0]), result, raw=True)
+    return tensors.to_user(describe_tensor(model.outputs[0], model.output_permutes[0]), result, raw=True)
 
 
 def _run(model: Model, inputs: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
-from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, remove_permutes
+from toolkit.lower.layout import as_images, channels_last, layout_at_boundary
 from toolkit.lower.masks import fuse_mask
+from toolkit.lower.permutes import remove_permutes
 from toolkit.lower.quantized import (
     integer_boundary,
     quantize_before_reshape,

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toolkit import bundle as bundles
 from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import elf, targets
@@ -16,6 +15,7 @@ from toolkit.device.build import Image, build
 from toolkit.device.emulators.native import runs_here
 from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
+from toolkit.golden import golden_samples
 from toolkit.measure import cycles, energy, memory
 from toolkit.measure.memory import Memory
 from toolkit.measure.profile import FunctionCount, by_function
@@ -101,7 +101,7 @@ def bench(
     manifest = manifests.read(bundle, *parts)
     target = targets.load(manifest["target"])
     if samples is None:
-        inputs, _ = bundles.golden_samples(bundle, manifest)
+        inputs, _ = golden_samples(bundle, manifest)
         samples = tensors.to_bytes([array[:1] for array in inputs])
     image = build(bundle, toolchain=toolchain)
     ran = run(image, target, samples, emulator=emulator, profile=True, timeout_s=timeout_s)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit import bundle as bundles
 from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import targets
@@ -17,71 +16,15 @@ from toolkit.device.build import build
 from toolkit.device.run import RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import DEVICE, ToolkitError
+from toolkit.golden import fresh_inputs, golden_samples
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
 from toolkit.lower.rounding import CONVENTIONS
 from toolkit.measure import framework
+from toolkit.measure.compare import Piece, VerifyResult, beyond_one_step, by_sample, compare, differs
 from toolkit.ops import operators
 
-SCHEMA = 1
 HOST_LABEL = "host C"
-_LayerPair = tuple[
-    int, str, np.ndarray, np.ndarray
-]  # sample, layer, what the reference says, what the device says
-FLOAT_TOLERANCE = 1e-4  # float32 sums are taken in another order; integers must be equal
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first value that is not what the reference says. ``layer`` is None when no layer differs in a traced run."""
-
-    device: str
-    sample: int
-    index: int
-    expected: float
-    got: float
-    layer: str | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One device's outputs held against the reference's."""
-
-    device: str
-    samples: int
-    values: int
-    differing: int
-    largest: float
-
-
-@dataclass
-class VerifyResult:
-    """What was compared, and the first difference if there is one."""
-
-    comparisons: list[Comparison] = field(default_factory=list)
-    first_difference: Difference | None = None
-    exact: bool = True  # False for float32 outputs, compared within FLOAT_TOLERANCE
-    # how far the model's own framework is from the reference, where another convention of rounding was asked for
-    information: list[Comparison] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was left out, and how to get it
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing differs."""
-        return self.first_difference is None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-ready data."""
-        return {
-            "schema": SCHEMA,
-            "ok": self.ok,
-            "exact": self.exact,
-            "tolerance": 0 if self.exact else FLOAT_TOLERANCE,
-            "comparisons": [asdict(c) for c in self.comparisons],
-            "information": [asdict(c) for c in self.information],
-            "notes": self.notes,
-            "first_difference": None if self.ok else asdict(self.first_difference),  # type: ignore[arg-type]
-        }
 
 
 @dataclass(frozen=True)
@@ -124,14 +67,14 @@ def verify(
     bundle = Path(bundle)
     manifest = manifests.read(bundle, "layers", "golden", "patches")
     model = _model(bundle, manifest)
-    golden_in, golden_out = bundles.golden_samples(bundle, manifest)
-    random = bundles.fresh_inputs(manifest, fresh, seed)
+    golden_in, golden_out = golden_samples(bundle, manifest)
+    random = fresh_inputs(manifest, fresh, seed)
     inputs = [np.concatenate(pair) for pair in zip(golden_in, random, strict=True)]
     progress(f"reference: {len(inputs[0])} samples")
     expected = reference.run_batch(model, inputs)
     result = VerifyResult(exact=all(v.dtype != "float32" for v in model.outputs))
     golden = [array[: len(stored)] for array, stored in zip(expected, golden_out, strict=True)]
-    _compare(result, "golden data in the bundle", golden, golden_out, lambda _: None)
+    compare(result, "golden data in the bundle", len(golden[0]), by_sample(golden, golden_out))
     _compare_framework(result, framework.ask(bundle, manifest, inputs), expected)
     for device in _devices(manifest, toolchain, emulator, host, timeout_s):
         progress(f"{device.label}: build and run")
@@ -143,13 +86,13 @@ def verify(
             first = 0 if model.states else sample  # what a state has become takes all runs up to here
             some = [array[first : sample + 1] for array in inputs]
             layers = _layers(model, manifest, some, device.run(bundle, some, trace=True))
-            return next((layer for _, layer, want, have in layers if _differs(want, have).any()), None)
+            return next((layer for _, layer, want, have in layers if differs(want, have).any()), None)
 
-        _compare(result, name, expected, got, first_layer)
+        compare(result, name, len(expected[0]), by_sample(expected, got), first_layer)
         if few := min(layer_samples, len(golden_in[0])):
             some = [array[:few] for array in inputs]
             layers = _layers(model, manifest, some, device.run(bundle, some, trace=True))
-            _compare_layers(result, f"{name}, every layer", few, layers)
+            compare(result, f"{name}, every layer", few, layers)
     return result
 
 
@@ -206,12 +149,12 @@ def _compare_framework(
     if answer.outputs is None:
         return
     if answer.defines:
-        _compare(result, answer.label, expected, answer.outputs, lambda _: None)
+        compare(result, answer.label, len(expected[0]), by_sample(expected, answer.outputs))
     else:
         told = VerifyResult()
-        _compare(told, answer.label, expected, answer.outputs, lambda _: None)
+        compare(told, answer.label, len(expected[0]), by_sample(expected, answer.outputs))
         result.information += told.comparisons
-        share = _beyond_one_step(expected, answer.outputs)
+        share = beyond_one_step(expected, answer.outputs)
         if answer.beyond_one_step is not None and share > answer.beyond_one_step:
             result.first_difference = result.first_difference or told.first_difference
             result.notes.append(
@@ -220,71 +163,9 @@ def _compare_framework(
             )
 
 
-def _beyond_one_step(expected: list[np.ndarray], got: list[np.ndarray]) -> float:
-    """Return the share of values further than one step apart; a step of float32 is a hundredth of their range."""
-    beyond = values = 0
-    for want, have in zip(expected, got, strict=True):
-        step = 1.0 if want.dtype != np.float32 else 0.01 * float(np.ptp(want)) + FLOAT_TOLERANCE
-        beyond += int(
-            (np.abs(want.astype(np.float64) - have.astype(np.float64).reshape(want.shape)) > step).sum()
-        )
-        values += want.size
-    return beyond / max(values, 1)
-
-
-def _compare(
-    result: VerifyResult,
-    device: str,
-    expected: list[np.ndarray],
-    got: list[np.ndarray],
-    first_layer: Callable[[int], str | None],
-) -> None:
-    values = differing = 0
-    largest = 0.0
-    for want, have in zip(expected, got, strict=True):
-        want, have = want.reshape(len(want), -1), have.reshape(len(have), -1)
-        wrong = _differs(want, have)
-        values += want.size
-        differing += int(wrong.sum())
-        if wrong.any():
-            largest = max(largest, _largest(want, have, wrong))
-            if result.first_difference is None:
-                sample, index = (int(i) for i in np.argwhere(wrong)[0])
-                numbers = float(want[sample, index]), float(have[sample, index])
-                result.first_difference = Difference(device, sample, index, *numbers, first_layer(sample))
-    result.comparisons.append(Comparison(device, len(expected[0]), values, differing, largest))
-
-
-def _compare_layers(result: VerifyResult, device: str, samples: int, layers: Iterable[_LayerPair]) -> None:
-    values = differing = 0
-    largest = 0.0
-    for sample, layer, want, have in layers:
-        wrong = _differs(want, have)
-        values += want.size
-        differing += int(wrong.sum())
-        if wrong.any():
-            largest = max(largest, _largest(want, have, wrong))
-            if result.first_difference is None:
-                index = int(np.argmax(wrong))
-                result.first_difference = Difference(
-                    device, sample, index, float(want[index]), float(have[index]), layer
-                )
-    result.comparisons.append(Comparison(device, samples, values, differing, largest))
-
-
-def _largest(want: np.ndarray, have: np.ndarray, wrong: np.ndarray) -> float:
-    return float(np.abs(want.astype(np.float64) - have.astype(np.float64))[wrong].max())
-
-
-def _differs(want: np.ndarray, have: np.ndarray) -> np.ndarray:
-    if want.dtype != np.float32:
-        return want != have
-    return ~(np.abs(want - have) <= FLOAT_TOLERANCE * np.maximum(1, np.abs(want)))  # NaN differs
-
-
 def _layers(
     model: Model, manifest: dict[str, Any], inputs: list[np.ndarray], ran: RunResult
-) -> Iterator[_LayerPair]:
+) -> Iterator[Piece]:
     """Yield (sample, layer, reference's output, device's output) of every layer and sample of a traced run."""
     memory = reference.Memory(model)
     for sample, entries in enumerate(ran.trace or []):

@@ -42,7 +42,7 @@ class Add(Operator):
     name = "add"
     aten: ClassVar[tuple[str, ...]] = ("aten.add.Tensor", "aten.add_.Tensor", "aten.add.Scalar")
     quantization = "io"
-    layout = "axes"  # operands have axes; lower.layout turns them together
+    layout = "axes"  # operands have axes; lower.permutes turns them together
     fuses_activation = True
     sign: ClassVar[int] = 1  # of b
 

@@ -25,7 +25,7 @@ class BinaryOperator(Operator):
     """An operator of two activations, or of an activation and a constant on either side."""
 
     quantization = "io"
-    layout = "axes"  # operands have axes; lower.layout turns them together
+    layout = "axes"  # operands have axes; lower.permutes turns them together
     fuses_activation = True
     float_kernel: ClassVar[str]
     float_function: ClassVar[np.ufunc]

@@ -9,7 +9,7 @@ from toolkit.stages.stage import Stage, Work
 
 def _run(work: Work) -> list[Path]:
     from toolkit import report
-    from toolkit.report.collect import of_project
+    from toolkit.report.of_project import of_project
 
     return [report.write(work.path("report.html"), of_project(work.project))]
 
