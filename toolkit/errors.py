@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 CHECK_FAILED = 1  # accuracy, size or numeric mismatch
 USAGE = 2  # wrong input, model or option
 MISSING = 3  # a device or a tool is not there
@@ -32,3 +35,11 @@ class ToolkitError(Exception):
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """Return the ``fix`` for a name that is not ``known``: the nearest one that is, or all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"use one of: {', '.join(known)}" if known else "leave it out"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ import quantize as methods
 from quantize.method import between
 from toolkit import atomic, strict
 from toolkit.device import toml
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.settings import TrainSettings
 
 FILE = "toolkit.toml"
@@ -167,11 +166,7 @@ def init(folder: Path, recipe: str) -> Path:
     """
     known = recipes()
     if recipe not in known:
-        near = difflib.get_close_matches(recipe, known, n=1)
-        raise ToolkitError(
-            f"no recipe is called {recipe!r}",
-            fix=f"did you mean {near[0]}?" if near else f"use {' or '.join(known)}",
-        )
+        raise ToolkitError(f"no recipe is called {recipe!r}", fix=suggestion(recipe, known))
     file = folder / FILE
     if file.exists() or file.is_symlink():
         raise ToolkitError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import Field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, suggestion
 
 _TYPE_NAMES = {
     str: "a string",
@@ -20,15 +20,11 @@ _TYPE_NAMES = {
 }
 
 
-def check_keys(table: dict[str, Any], names: Iterable[str], what: str, at: str) -> None:
+def check_keys(table: dict[str, Any], names: Collection[str], what: str, at: str) -> None:
     """Refuse the first key of ``table`` that is not in ``names``; ``what`` is a key's kind, ``at`` its place."""
-    names = list(names)
     for key in table:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            others = f"use one of: {', '.join(names)}" if names else "leave it out"
-            fix = f"did you mean {near[0]}?" if near else others
-            raise ToolkitError(f"no {what} is called {key!r}", at=at, fix=fix)
+            raise ToolkitError(f"no {what} is called {key!r}", at=at, fix=suggestion(key, names))
 
 
 def check_choice(key: str, value: Any, choices: Sequence[str], at: str) -> None:

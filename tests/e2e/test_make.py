@@ -170,6 +170,12 @@ def test_until_does_no_more(tmp_path: Path) -> None:
         make.make(settings, until="repot")
 
 
+def test_help_names_every_stage(cli: Cli) -> None:
+    assert "Stop after " + ", ".join(STAGES[:-1]) + f" or {STAGES[-1]}." in " ".join(
+        cli("make", "--help").out.split()
+    )
+
+
 def test_dry_run_writes_nothing(cli: Cli, tmp_path: Path) -> None:
     write(tmp_path / "p")
     steps = cli("make", "--dry-run", "--json", "--project", tmp_path / "p").document["steps"]

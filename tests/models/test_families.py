@@ -102,7 +102,7 @@ def test_presets_are_the_readers_own_copy():
     [
         (("resnet",), {}, "no model family called 'resnet'", "did you mean resnet8?"),
         (("_preset",), {}, "no model family called '_preset'", ""),
-        (("transformer",), {}, "no model family called 'transformer'", "use one of cnn, ds_cnn"),
+        (("transformer",), {}, "no model family called 'transformer'", "use one of: cnn, ds_cnn"),
         (("cnn", "mnst"), {}, "cnn has no preset called 'mnst'", "did you mean mnist?"),
         (("cnn",), {"class": 3}, "cnn has no setting called 'class'", "did you mean classes?"),
         (("cnn", "mnist"), {"input_shape": (1, 4, 4)}, "nothing is left of a (1, 4, 4) image", ""),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def bench(
     session: Session, bundle: Path, emulator: str | None, toolchain: str | None, timeout: float
 ) -> None:
-    """Count instructions by layer, flash and RAM; estimate cycles, time and energy."""
+    """Count what the bundle DIR takes: instructions by layer, flash, RAM; estimate cycles, time, energy."""
     from toolkit.measure import bench as measure
 
     result = measure.bench(bundle, emulator=emulator, toolchain=toolchain, timeout_s=timeout)

@@ -24,9 +24,14 @@ from toolkit.errors import ToolkitError
         help="Kernels specialised for each layer, shared by all, or with the smallest arena.")  # fmt: skip
 @option("--tune", is_flag=True, help="Choose each layer's kernel by counting on the emulated core.")
 @option(
-    "--max-flash", type=ByteCount(), metavar="BYTES", help="What the image may take of flash: 65536, 64k."
+    "--max-flash",
+    type=ByteCount(),
+    metavar="BYTES",
+    help="Most bytes of flash that the image may take: 65536, 64k.",
 )
-@option("--max-ram", type=ByteCount(), metavar="BYTES", help="What it may take of RAM, stack included.")
+@option(
+    "--max-ram", type=ByteCount(), metavar="BYTES", help="Most bytes of RAM that it may take, stack included."
+)
 @option("--calibration", type=PATH, metavar="FILE.npy",
         help="Samples to quantize a float model with, in the layout of its input.")  # fmt: skip
 @option("--float", "keep_float", is_flag=True, help="Compile a float .tflite or .onnx as float32 C.")
@@ -36,7 +41,11 @@ from toolkit.errors import ToolkitError
     "--golden", type=PATH, metavar="FILE.npy", help="Real samples to keep as golden inputs; random ones else."
 )
 @option(
-    "--golden-count", type=click.IntRange(1, 4096), default=16, show_default=True, help="How many to keep."
+    "--golden-count",
+    type=click.IntRange(1, 4096),
+    default=16,
+    show_default=True,
+    help="How many golden inputs to keep.",
 )
 @common
 @click.pass_obj

@@ -13,13 +13,31 @@ from toolkit.errors import CHECK_FAILED
 
 
 @command("Knowledge", 3)
-@option("-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="How many models.")
-@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first; the next follow.")
-@option("--layers", type=click.IntRange(1, 64), default=8, show_default=True, help="Of each model, at most.")
+@option(
+    "-n", "--count", type=click.IntRange(1), default=20, show_default=True, help="How many models to make."
+)
+@option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the first model; the others count on from it.",
+)
+@option(
+    "--layers",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="Most layers that a model may have.",
+)
 @option("--backend", multiple=True, type=click.Choice(["eager", "devices", "litert", "onnx"]),
         help="Compare with this one; may be repeated.  [default: all]")  # fmt: skip
 @option(
-    "-t", "--target", multiple=True, metavar="NAME", help="Where devices run.  [default: host, cortex-m4]"
+    "-t",
+    "--target",
+    multiple=True,
+    metavar="NAME",
+    help="Target that the backend `devices` runs on; may be repeated.  [default: host, cortex-m4]",
 )
 @option("--keep", type=PATH, metavar="DIR", help="Write models that fail there, as small as they get.")
 @common
@@ -35,7 +53,7 @@ def fuzz(
 ) -> None:
     """Compare random models across torch, LiteRT, ONNX Runtime, host C and emulated cores.
 
-    For who adds operators or kernels. Any disagreement is exit code 1.
+    For people who add operators or kernels. Any disagreement is exit code 1.
     """
     from toolkit.fuzz.campaign import campaign
     from toolkit.fuzz.compare import BACKENDS

@@ -20,7 +20,13 @@ _LAST = "report"
 
 @command("Project", 2)
 @project_option
-@option("--until", default=_LAST, show_default=True, metavar="STAGE", help="The last stage to do.")
+@option(
+    "--until",
+    default=_LAST,
+    show_default=True,
+    metavar="STAGE",
+    help="Stop after train, quantize, export, build, verify, test, bench or report.",
+)
 @option("--dry-run", is_flag=True, help="Only say which stages would be done.")
 @common
 @click.pass_obj

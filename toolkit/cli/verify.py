@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 @option("--fresh", type=click.IntRange(0), default=16, show_default=True, metavar="N",
         help="Random samples beside the golden ones.")  # fmt: skip
 @option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N", help="Of the random samples."
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Seed of the random samples.",
 )
-@option("--no-host", is_flag=True, help="Leave out the same C on this machine.")
+@option("--no-host", is_flag=True, help="Do not run the same C on this machine as well.")
 @emulator_option
 @toolchain_option
 @timeout_option(120)

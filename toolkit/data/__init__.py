@@ -8,7 +8,6 @@ missing.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import pkgutil
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from toolkit.data import sets
 from toolkit.data.cache import cache_dir
 from toolkit.data.dataset import AudioDataset, Dataset, GraphDataset
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, suggestion
 
 __all__ = ["AudioDataset", "Dataset", "GraphDataset", "cache_dir", "describe", "load", "names"]
 
@@ -55,6 +54,4 @@ def _known(name: str) -> str:
     known = names()
     if name in known:
         return name
-    close = difflib.get_close_matches(name, known, n=1)
-    fix = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}"
-    raise ToolkitError(f"there is no dataset called {name!r}", fix=fix)
+    raise ToolkitError(f"there is no dataset called {name!r}", fix=suggestion(name, known))

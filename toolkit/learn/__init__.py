@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 from typing import Any
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.rule import Rule
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
 
@@ -27,9 +26,5 @@ def rules() -> dict[str, Rule]:
 def rule(slug: str) -> Rule:
     """Return the training rule called ``slug``."""
     if slug not in rules():
-        near = difflib.get_close_matches(slug, rules(), n=1)
-        raise ToolkitError(
-            f"no training rule is called {slug!r}",
-            fix=f"did you mean {near[0]}?" if near else f"choose one of {', '.join(sorted(rules()))}",
-        )
+        raise ToolkitError(f"no training rule is called {slug!r}", fix=suggestion(slug, sorted(rules())))
     return rules()[slug]

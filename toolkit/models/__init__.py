@@ -8,7 +8,6 @@ return logits: no softmax at the end. Importing this package does not import tor
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, suggestion
 from toolkit.models._preset import Preset
 
 if TYPE_CHECKING:
@@ -86,6 +85,4 @@ def _family(name: str) -> ModuleType:
 
 
 def _unknown(what: str, name: str, known: list[str]) -> ToolkitError:
-    close = difflib.get_close_matches(name, known, n=1)
-    fix = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}"
-    return ToolkitError(f"{what} {name!r}", fix=fix)
+    return ToolkitError(f"{what} {name!r}", fix=suggestion(name, known))
