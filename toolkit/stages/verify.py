@@ -41,7 +41,15 @@ def _note(work: Work) -> str:
 STAGE = Stage(
     name="verify",
     needs=("export", "build"),
-    sources=("golden.py", "measure/compare.py", "measure/verify.py", "device", "lower", "ops", "stages/verify.py"),
+    sources=(
+        "golden.py",
+        "measure/compare.py",
+        "measure/verify.py",
+        "device",
+        "lower",
+        "ops",
+        "stages/verify.py",
+    ),
     packages=("unicorn", "numpy"),
     settings=_settings,
     run=_run,
