@@ -43,20 +43,18 @@ class Softmax(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         x = np.moveaxis(inputs[0], step.attrs["axis"], -1)
-        out = (
-            _softmax_f32(x)
-            if step.output.quant is None
-            else _softmax_s8(x, *softmax_scaling(step, self.fixed_output))
-        )
+        integer = step.output.quant is not None
+        out = self.integers(x, *_scaling(step, self.fixed_output)) if integer else self.floats(x)
         return np.ascontiguousarray(np.moveaxis(out, -1, step.attrs["axis"])).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         rows = [str(n) for n in rows_of(step)]
         if step.output.quant is None:
-            return Call("tk_softmax_f32", [x, y, *rows])
-        scaling = [str(n) for n in softmax_scaling(step, self.fixed_output)]
-        return Call("tk_softmax_s8", [x, *scaling, emitter.scratch("int32_t"), y, *rows])
+            return Call(f"tk_{self.name}_f32", [x, y, *rows])
+        scaling = [str(n) for n in _scaling(step, self.fixed_output)]
+        scratch = [emitter.scratch("int32_t")] if self.scratch_bytes(step) else []
+        return Call(f"tk_{self.name}_s8", [x, *scaling, *scratch, y, *rows])
 
     def scratch_bytes(self, step: Step) -> int:
         return 0 if step.output.quant is None else 4 * rows_of(step)[1]
@@ -67,18 +65,37 @@ class Softmax(Operator):
     def cases(self) -> Iterable[Case]:
         for kind in KINDS:
             for shape, axis in (((1, 10), 1), ((3, 2), 1), ((1, 1), 1), ((1, 3, 2, 5), 3), ((2, 4, 3), 1)):
-                yield _case(shape, axis, kind)
-            yield _case((4, 12), 1, kind, 0.2, extreme=True)
+                yield self.case(shape, axis, kind)
+            yield self.case((4, 12), 1, kind, 0.2, extreme=True)
         for scale in (1e-9, 0.001, 0.1, 0.4, 3.0, 50.0):
-            yield _case((8, 20), 1, "int8", scale)
-        equal = activation("x", (1, 600), "int8")
-        step = Step(
-            "softmax", "softmax", [equal], activation("y", (1, 600), "int8", 1 / 256, -128), {"axis": 1}
-        )
-        yield Case("equal-600", step, [np.zeros((1, 600), np.int8)])
+            yield self.case((8, 20), 1, "int8", scale)
+        equal = self.case((1, 600), 1, "int8")
+        yield Case("equal-600", equal.step, [np.zeros((1, 600), np.int8)])
+
+    def case(
+        self, shape: tuple[int, ...], axis: int, kind: str, scale: float = 0.05, extreme: bool = False
+    ) -> Case:
+        """Return a case at an input scale; ``extreme``: of no other values than the smallest and the largest."""
+        x, y = activation("x", shape, kind, scale, -20), activation("y", shape, kind, *self.fixed_output)
+        step = Step(self.name, self.name, [x], y, {"axis": axis})
+        name = case_id(shape, axis, scale, kind, *(["extreme"] if extreme else []))
+        return Case(name, step, [sample(x, 8, extreme=extreme)])
+
+    def floats(self, x: np.ndarray) -> np.ndarray:
+        """Return the output along the last axis in float32, the sum in order."""
+        exponential = exp_f32(x - x.max(-1, keepdims=True))
+        return exponential / np.cumsum(exponential, -1, dtype=np.float32)[..., -1:]
+
+    def integers(self, x: np.ndarray, multiplier: int, left: int, smallest: int) -> np.ndarray:
+        """Return the int8 output along the last axis, every rounding as in the kernel."""
+        _, exponential, total = exponentials(x, multiplier, left, smallest)
+        headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
+        reciprocal = reciprocal_q31((total << headroom) - 2**31)
+        chance = shift_away(multiply_high(exponential, reciprocal), 35 - headroom)
+        return np.minimum(chance - 128, 127).astype(np.int8)
 
 
-def softmax_scaling(step: Step, output: tuple[float, int]) -> tuple[int, int, int]:
+def _scaling(step: Step, output: tuple[float, int]) -> tuple[int, int, int]:
     """Return multiplier, left shift, and the smallest difference to the maximum that counts.
 
     As TensorFlow Lite's ``PreprocessSoftmaxScaling`` and ``CalculateInputRadius`` for 5 integer bits. ``output`` is the
@@ -113,28 +130,6 @@ def exponentials(
     scaled = multiply_high(np.where(counts, difference, 0) << left, multiplier)
     exponential = np.where(counts, exp_q26(scaled), 0)
     return scaled, exponential, shift_away(exponential, 12).sum(-1, keepdims=True)
-
-
-def _softmax_s8(x: np.ndarray, multiplier: int, left: int, smallest: int) -> np.ndarray:
-    """Softmax along the last axis, every rounding as in ``tk_softmax_s8.h``."""
-    _, exponential, total = exponentials(x, multiplier, left, smallest)
-    headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
-    reciprocal = reciprocal_q31((total << headroom) - 2**31)
-    chance = shift_away(multiply_high(exponential, reciprocal), 35 - headroom)
-    return np.minimum(chance - 128, 127).astype(np.int8)
-
-
-def _softmax_f32(x: np.ndarray) -> np.ndarray:
-    """Softmax along the last axis in float32, the sum in order."""
-    exponential = exp_f32(x - x.max(-1, keepdims=True))
-    return exponential / np.cumsum(exponential, -1, dtype=np.float32)[..., -1:]
-
-
-def _case(shape: tuple[int, ...], axis: int, kind: str, scale: float = 0.05, extreme: bool = False) -> Case:
-    x, y = activation("x", shape, kind, scale, -20), activation("y", shape, kind, 1 / 256, -128)
-    step = Step("softmax", "softmax", [x], y, {"axis": axis})
-    name = case_id(shape, axis, scale, kind, *(["extreme"] if extreme else []))
-    return Case(name, step, [sample(x, 8, extreme=extreme)])
 
 
 OPERATOR = Softmax()
