@@ -21,17 +21,18 @@ TK_INLINE int32_t tk_widen_addend(int32_t x, const tk_addend_s8 *s) {
     return tk_shift_away(tk_multiply_high((x - s->zero_point) * 1048576, s->multiplier), s->shift);
 }
 
-/* output[row][i] = a[row][i] + b[i], `size` values in each of `rows`. As TensorFlow Lite's reference, which
- * rounds each product and each shift. `output` may be `a` or, with one row, `b`. */
+/* a + sign * b, sign 1 or -1. As TensorFlow Lite's reference, which rounds each product and each shift. */
+TK_INLINE int8_t tk_sum_s8(int32_t a, int32_t b, int32_t sign, const tk_add_scales *s) {
+    const int32_t total = tk_widen_addend(a, &s->a) + sign * tk_widen_addend(b, &s->b);
+    const int32_t scaled = tk_shift_away(tk_multiply_high(total, s->sum.multiplier), s->sum.shift);
+    return (int8_t)tk_clamp(scaled + s->sum.zero_point, s->min, s->max);
+}
+
+/* output[row][i] = a[row][i] + b[i], `size` values in each of `rows`. `output` may be `a` or, with one row, `b`. */
 TK_KERNEL void tk_add_s8(const int8_t *a, const int8_t *b, const tk_add_scales *scales, int8_t *output,
                          int32_t rows, int32_t size) {
     for (int32_t row = 0; row < rows; ++row) {
-        for (int32_t i = 0; i < size; ++i) {
-            const int32_t sum = tk_widen_addend(a[i], &scales->a) + tk_widen_addend(b[i], &scales->b);
-            const int32_t scaled =
-                tk_shift_away(tk_multiply_high(sum, scales->sum.multiplier), scales->sum.shift);
-            output[i] = (int8_t)tk_clamp(scaled + scales->sum.zero_point, scales->min, scales->max);
-        }
+        for (int32_t i = 0; i < size; ++i) output[i] = tk_sum_s8(a[i], b[i], 1, scales);
         a += size;
         output += size;
     }

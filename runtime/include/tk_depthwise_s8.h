@@ -34,6 +34,24 @@ TK_INLINE tk_pixels tk_next_pixels(int32_t done, int32_t all) {
     return pixels;
 }
 
+/* A run, eight channels at a time, by the tk_pixels_<isa> of an instruction set. */
+#define TK_DEPTHWISE_BLOCKS(isa)                                                                        \
+    const int32_t step = run->pixels > 1 ? run->step : 0, out_step = run->pixels > 1 ? d->channels : 0; \
+    for (int32_t o = 0; o < d->channels; o += 8) {                                                      \
+        const tk_requant_##isa q = tk_load_requant_##isa(d->requant, o);                                \
+        for (int32_t done = 0; done < run->pixels;) {                                                   \
+            const tk_pixels next = tk_next_pixels(done, run->pixels);                                   \
+            const int8_t *const x = run->first + next.first * step;                                     \
+            int8_t *const to = output + next.first * out_step + o;                                      \
+            if (next.count == 4) {                                                                      \
+                tk_pixels_##isa(d, &q, x, run->offset, step, to, out_step, 4);                          \
+            } else {                                                                                    \
+                tk_pixels_##isa(d, &q, x, run->offset, step, to, out_step, 2);                          \
+            }                                                                                           \
+            done = next.first + next.count;                                                             \
+        }                                                                                               \
+    }
+
 static TK_NOINLINE TK_UNUSED void tk_depthwise_s8_c(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
                                                     int8_t *output) {
     const int32_t stride = (d->channels + 7) & ~7;

@@ -41,21 +41,7 @@ TK_AVX2_INLINE void tk_pixels_avx2(const tk_depthwise_s8 *d, const tk_requant_av
 
 TK_AVX2_FUNCTION void tk_depthwise_s8_avx2(const tk_depthwise_s8 *d, const tk_depthwise_run *run,
                                            int8_t *output) {
-    const int32_t step = run->pixels > 1 ? run->step : 0, out_step = run->pixels > 1 ? d->channels : 0;
-    for (int32_t o = 0; o < d->channels; o += 8) {
-        const tk_requant_avx2 q = tk_load_requant_avx2(d->requant, o);
-        for (int32_t done = 0; done < run->pixels;) {
-            const tk_pixels next = tk_next_pixels(done, run->pixels);
-            const int8_t *const x = run->first + next.first * step;
-            int8_t *const to = output + next.first * out_step + o;
-            if (next.count == 4) {
-                tk_pixels_avx2(d, &q, x, run->offset, step, to, out_step, 4);
-            } else {
-                tk_pixels_avx2(d, &q, x, run->offset, step, to, out_step, 2);
-            }
-            done = next.first + next.count;
-        }
-    }
+    TK_DEPTHWISE_BLOCKS(avx2);
 }
 #endif
 

@@ -34,17 +34,7 @@ TK_INLINE int8_t tk_divide(int32_t a, int32_t b, const tk_quotient *q) {
 /* output = a / b. A division by 0 gives the bound on a's side. `output` may be an operand that does not repeat. */
 TK_KERNEL void tk_div_s8(const int8_t *a, const int8_t *b, const tk_quotient *quotient, int8_t *output,
                          const tk_broadcast *s) {
-    for (int32_t i = 0; i < s->size[0]; ++i) {
-        for (int32_t j = 0; j < s->size[1]; ++j) {
-            for (int32_t k = 0; k < s->size[2]; ++k) {
-                const int8_t *x = a + tk_row_of(s->a, i, j, k);
-                const int8_t *y = b + tk_row_of(s->b, i, j, k);
-                for (int32_t l = 0; l < s->size[3]; ++l) {
-                    *output++ = tk_divide(x[l * s->a[3]], y[l * s->b[3]], quotient);
-                }
-            }
-        }
-    }
+    TK_BROADCAST(int8_t, tk_divide(p, q, quotient));
 }
 
 #endif

@@ -13,4 +13,23 @@ typedef struct {
     int32_t b_offset, b[4];
 } tk_matmul;
 
+/* Make each output of a product: `sum` is that of `product`, an expression of one value p of a and one value q of b. */
+#define TK_MATMUL(type, accumulator, product, result)                                           \
+    for (int32_t i = 0; i < m->batch[0]; ++i) {                                                 \
+        for (int32_t j = 0; j < m->batch[1]; ++j) {                                             \
+            for (int32_t row = 0; row < m->rows; ++row) {                                       \
+                const type *left = a + m->a_offset + i * m->a[0] + j * m->a[1] + row * m->a[2]; \
+                const type *right = b + m->b_offset + i * m->b[0] + j * m->b[1];                \
+                for (int32_t column = 0; column < m->columns; ++column, right += m->b[2]) {     \
+                    accumulator sum = 0;                                                        \
+                    for (int32_t k = 0; k < m->depth; ++k) {                                    \
+                        const type p = left[k * m->a[3]], q = right[k * m->b[3]];               \
+                        sum += product;                                                         \
+                    }                                                                           \
+                    *output++ = result;                                                         \
+                }                                                                               \
+            }                                                                                   \
+        }                                                                                       \
+    }
+
 #endif

@@ -8,18 +8,7 @@
  * `output` may be an operand that does not repeat. */
 TK_KERNEL void tk_mul_s8(const int8_t *a, int32_t zero_a, const int8_t *b, int32_t zero_b,
                          const tk_requant_s8 *requant, int8_t *output, const tk_broadcast *s) {
-    for (int32_t i = 0; i < s->size[0]; ++i) {
-        for (int32_t j = 0; j < s->size[1]; ++j) {
-            for (int32_t k = 0; k < s->size[2]; ++k) {
-                const int8_t *x = a + tk_row_of(s->a, i, j, k);
-                const int8_t *y = b + tk_row_of(s->b, i, j, k);
-                for (int32_t l = 0; l < s->size[3]; ++l) {
-                    const int32_t product = (x[l * s->a[3]] - zero_a) * (y[l * s->b[3]] - zero_b);
-                    *output++ = tk_requantize_s8(product, 0, requant);
-                }
-            }
-        }
-    }
+    TK_BROADCAST(int8_t, tk_requantize_s8((p - zero_a) * (q - zero_b), 0, requant));
 }
 
 #endif

@@ -18,4 +18,23 @@ TK_INLINE int32_t tk_first_of(const tk_reduction *s, int32_t i, int32_t j, int32
     return (i * s->reduced[0] * s->kept[1] + j) * s->reduced[1] * s->kept[2] + k;
 }
 
+/* Make each output of the values that become it: `total` begins as `first`, an expression of `from`, where they lie,
+ * and becomes `next` with each `value`; the output is `result`. */
+#define TK_REDUCE(type, accumulator, first, next, result)                                         \
+    for (int32_t i = 0; i < s->kept[0]; ++i) {                                                    \
+        for (int32_t j = 0; j < s->kept[1]; ++j) {                                                \
+            for (int32_t k = 0; k < s->kept[2]; ++k) {                                            \
+                const type *from = input + tk_first_of(s, i, j, k);                               \
+                accumulator total = first;                                                        \
+                for (int32_t m = 0; m < s->reduced[0]; ++m) {                                     \
+                    for (int32_t n = 0; n < s->reduced[1]; ++n) {                                 \
+                        const type value = from[m * tk_outer_stride(s) + n * tk_inner_stride(s)]; \
+                        total = next;                                                             \
+                    }                                                                             \
+                }                                                                                 \
+                *output++ = result;                                                               \
+            }                                                                                     \
+        }                                                                                         \
+    }
+
 #endif

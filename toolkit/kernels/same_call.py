@@ -25,7 +25,7 @@ class SameCall(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         call = operators()[self.op].emit(step, emitter)
         assert isinstance(call, Call), self.op
-        return replace(call, kernel=self.name)
+        return replace(call, kernel=self.name, family="")
 
     def scratch_bytes(self, step: Step) -> int:
         return operators()[self.op].scratch_bytes(step)

@@ -7,8 +7,8 @@ from toolkit.ops import operators
 
 
 def has_int16(op: str) -> bool:
-    """True when an operator computes on int16 activations, or moves nothing."""
-    return f"{op}_s16" in operators() or operators()[op].code_free
+    """True when an operator computes on int16 activations, or only moves values."""
+    return f"{op}_s16" in operators() or operators()[op].code_free or operators()[op].takes_int16
 
 
 def int16_operators(model: Model) -> Model:

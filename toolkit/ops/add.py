@@ -93,7 +93,7 @@ class Add(Operator):
             return Call("tk_add_broadcast_s8", [*pointers, *rest])
         bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
         kernel = "tk_sub_f32" if self.sign < 0 else "tk_add_broadcast_f32"
-        return Call(kernel, [*pointers, *bounds, emitter.pointer(step.output), shape])
+        return Call(kernel, [*pointers, *bounds, emitter.pointer(step.output), shape], "tk_binary_f32")
 
     def overlap(self, step: Step, index: int) -> int | None:
         return in_place(step, index)

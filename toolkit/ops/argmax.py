@@ -41,9 +41,8 @@ class Argmax(Operator):
         return inputs[0].argmax(step.attrs["axis"]).astype(np.int32).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        kernel = "tk_argmax_s8" if step.inputs[0].dtype == "int8" else "tk_argmax_f32"
         pointers = [emitter.pointer(step.inputs[0]), emitter.pointer(step.output)]
-        return Call(kernel, [*pointers, *(str(n) for n in rows_of(step))])
+        return Call.typed("tk_argmax", step.inputs[0], [*pointers, *(str(n) for n in rows_of(step))])
 
     def cases(self) -> Iterable[Case]:
         for kind in KINDS:

@@ -37,7 +37,7 @@ class AvgPool2d(Operator):
     """``output[y, x, c] = mean over the window of input[.., .., c]``.
 
     Attributes ``kernel``, ``stride``, ``pad`` (top, left) and ``divisor``: 0 (the default) divides by the
-    number of values inside the input, any other divides by itself and counts padding as zeros. int8: input
+    number of values inside the input, any other divides by itself and counts padding as zeros. Integers: input
     and output at one scale, rounded half away from zero as TensorFlow Lite does.
     """
 
@@ -50,6 +50,7 @@ class AvgPool2d(Operator):
         "aten._adaptive_avg_pool2d.default",
     )
     quantization = "share"
+    takes_int16 = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -73,7 +74,7 @@ class AvgPool2d(Operator):
         window, x = pool_window(step), inputs[0]
         inside = pool_patches(np.ones(x.shape, np.int64), window, 0).sum(2)
         count = _divisor(step, window) or inside
-        if x.dtype != np.int8:
+        if x.dtype == np.float32:
             total = np.zeros(inside.shape, np.float32)
             for tap in np.moveaxis(pool_patches(x, window, 0), 2, 0):
                 total = total + tap
@@ -82,15 +83,16 @@ class AvgPool2d(Operator):
             step.inputs[0]
         )
         nearest = np.sign(total_q) * ((np.abs(total_q) + count // 2) // count)
-        return np.clip(nearest, -128, 127).astype(np.int8).reshape(step.output.shape)
+        limits = np.iinfo(x.dtype)
+        return np.clip(nearest, limits.min, limits.max).astype(x.dtype).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         window = pool_window(step)
         args = [emitter.pointer(step.inputs[0]), str(_divisor(step, window))]
-        tail = [emitter.pointer(step.output), emitter.local("tk_window", "window", window.initialiser())]
-        if step.output.dtype != "int8":
-            return Call("tk_avg_pool2d_f32", [*args, *tail])
-        return Call("tk_avg_pool2d_s8", [*args, str(zero_point_of(step.inputs[0])), *tail])
+        if step.output.dtype == "int8":
+            args.append(str(zero_point_of(step.inputs[0])))
+        args += [emitter.pointer(step.output), emitter.local("tk_window", "window", window.initialiser())]
+        return Call.typed("tk_avg_pool2d", step.output, args)
 
     def overlap(self, step: Step, index: int) -> int | None:
         return pool_overlap(step)

@@ -11,6 +11,8 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 
+SUFFIXES = {"int8": "s8", "int16": "s16", "float32": "f32"}  # of kernels' names, by what they compute on
+
 
 class Reader(Protocol):
     """What ``Operator.read`` may ask while a program is read."""
@@ -47,11 +49,17 @@ class Call:
 
     kernel: str
     args: list[str]
+    family: str = ""  # what the header is called where it has several kernels
 
     @property
     def header(self) -> str:
         """The header that defines the kernel."""
-        return f"{self.kernel}.h"
+        return f"{self.family or self.kernel}.h"
+
+    @classmethod
+    def typed(cls, family: str, value: Value, args: list[str]) -> Call:
+        """Return the call of a kernel that one header has for several types, for that of ``value``."""
+        return cls(f"{family}_{SUFFIXES[value.dtype]}", args, family)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ class Operator(ABC):
     moves_data: ClassVar[bool] = (
         False  # values pass unchanged, so integers may pass where a float was meant to
     )
+    takes_int16: ClassVar[bool] = False  # as it is, without an operator of its own for them
     one_scale: ClassVar[bool] = False  # with "share": every input must come at the output's scale
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:

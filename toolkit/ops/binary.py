@@ -54,7 +54,7 @@ class BinaryOperator(Operator):
         if step.output.quant is not None:
             return self.integer_call(step, operands, (a, b), shape, emitter)
         bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-        return Call(self.float_kernel, [a, b, *bounds, emitter.pointer(step.output), shape])
+        return Call(self.float_kernel, [a, b, *bounds, emitter.pointer(step.output), shape], "tk_binary_f32")
 
     def integer_call(
         self, step: Step, operands: list[Value], pointers: tuple[str, str], shape: str, emitter: Emitter

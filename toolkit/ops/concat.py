@@ -10,11 +10,12 @@ import numpy as np
 
 from toolkit.lower.constants import real
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.broadcast import operand_data, operand_pointer
 from toolkit.ops.reading import real_input
 from toolkit.ops.rescale import rescale, rescale_call, same_scale
+from toolkit.ops.strided import itemsize
 
 
 class Concat(Operator):
@@ -23,6 +24,7 @@ class Concat(Operator):
     name = "concat"
     aten: ClassVar[tuple[str, ...]] = ("aten.cat.default", "aten.concat.default", "aten.stack.default")
     quantization = "share"
+    takes_int16 = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -51,14 +53,13 @@ class Concat(Operator):
     def emit(self, step: Step, emitter: Emitter) -> list[Call]:
         axis, out = step.attrs["axis"], step.output
         rows, stride = prod(out.shape[:axis]), prod(out.shape[axis:])
-        kernel = "tk_concat_s8" if out.dtype == "int8" else "tk_concat_f32"
         calls, offset = [], 0
         for i, value in enumerate(_stored(step)):
             shape = (rows, value.size // rows, stride)
             target = f"({emitter.pointer(out)}) + {offset}"
             if same_scale(value, out):
                 source = operand_pointer(value, emitter, f"part_{i}")
-                calls.append(Call(kernel, [source, target, *map(str, shape)]))
+                calls.append(Call("tk_concat", [source, target, itemsize(step), *map(str, shape)]))
             else:
                 calls.append(rescale_call(value, step, *_range(step), target, shape, emitter, f"_{i}"))
             offset += shape[1]
@@ -76,7 +77,7 @@ class Concat(Operator):
             (((1, 9),), 1),
             (((1, 64, 8), (1, 64, 8)), 2),
         ]
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for shapes, axis in joins:
                 yield _case(shapes, axis, kind, scales=(0.05,))
             yield _constant_case(kind)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.strided import strided_copy
@@ -25,6 +25,7 @@ class DepthToSpace(Operator):
     aten = ("aten.pixel_shuffle.default",)
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step:
@@ -52,7 +53,7 @@ class DepthToSpace(Operator):
         return strided_copy(step, 0, axes, emitter)
 
     def cases(self) -> Iterable[Case]:
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for (h, w, channels), block in (((3, 4, 5), 2), ((1, 1, 1), 3), ((2, 5, 3), 3)):
                 for channel_first in (True, False):
                     x = activation("x", (1, h, w, channels * block**2), kind)

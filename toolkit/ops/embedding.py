@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value, per_tensor
-from toolkit.ops.activation_cases import KINDS, activation, case_id
+from toolkit.lower.ir import Step, Value
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.strided import itemsize
 
 
 class Embedding(Operator):
@@ -19,6 +20,7 @@ class Embedding(Operator):
     aten = ("aten.embedding.default",)
     quantization = "share"
     moves_data = True
+    takes_int16 = True
 
     def read(self, node: Any, reader: Reader) -> Step:
         table, index = (reader.value(arg) for arg in node.args[:2])
@@ -34,24 +36,20 @@ class Embedding(Operator):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         table = _table(step)
-        kernel = "tk_embedding_s8" if step.output.dtype == "int8" else "tk_embedding_f32"
         sizes = (step.inputs[1].size, *table.shape)
         pointers = [emitter.pointer(step.inputs[1]), emitter.constant("weight", table)]
-        return Call(kernel, [*pointers, emitter.pointer(step.output), *map(str, sizes)])
+        return Call(
+            "tk_embedding", [*pointers, emitter.pointer(step.output), itemsize(step), *map(str, sizes)]
+        )
 
     def cases(self) -> Iterable[Case]:
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for count, rows, size in ((5, 9, 4), (1, 1, 1), (7, 300, 3)):
                 rng = np.random.default_rng([count, rows, size])
                 table = rng.integers(-128, 128, (rows, size)).astype(kind)
-                quant = per_tensor(0.05, 3) if kind == "int8" else None
-                weight = Value("w", table.shape, kind, quant, table)
-                step = Step(
-                    "embedding",
-                    "embedding",
-                    [weight, Value("i", (1, count), "int32")],
-                    activation("y", (1, count, size), kind),
-                )
+                y = activation("y", (1, count, size), kind)
+                weight = Value("w", table.shape, kind, y.quant, table)
+                step = Step("embedding", "embedding", [weight, Value("i", (1, count), "int32")], y)
                 index = rng.integers(-2, rows + 2, (1, count)).astype(np.int32)
                 yield Case(case_id(count, rows, size, kind), step, [index])
 
@@ -63,7 +61,7 @@ def _table(step: Step) -> np.ndarray:
     if quant is None or table.quant is not None:
         return table.data
     integers = np.rint(table.data.astype(np.float64) / quant.scale[0]) + quant.zero_point[0]
-    return np.clip(integers, quant.qmin, quant.qmax).astype(np.int8)
+    return np.clip(integers, quant.qmin, quant.qmax).astype(step.output.dtype)
 
 
 OPERATOR = Embedding()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.strided import strided_copy, strides_of
@@ -21,6 +21,7 @@ class Expand(Operator):
     aten = ("aten.expand.default", "aten.expand_as.default", "aten.repeat.default", "aten.tile.default")
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -56,7 +57,7 @@ class Expand(Operator):
             ((1, 3, 2, 4), (1, 2, 2, 2)),
             ((1,), (7,)),
         ]
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for shape, times in repeats:
                 x = activation("x", shape, kind)
                 out = tuple(size * n for size, n in zip(shape, times, strict=True))

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import SUFFIXES, Call, Emitter
 from toolkit.ops.reduction import ReductionOperator, reduction_struct
 
 
@@ -22,6 +22,6 @@ class ExtremumOperator(ReductionOperator):
         return type(self).function.reduce(inputs[0], axis=step.attrs["axes"], keepdims=True)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        kernel = f"tk_{self.name}_{'s8' if step.output.dtype == 'int8' else 'f32'}"
         pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        return Call(kernel, [*pointers, reduction_struct(step, emitter)])
+        kernel = f"tk_{self.name}_{SUFFIXES[step.output.dtype]}"
+        return Call(kernel, [*pointers, reduction_struct(step, emitter)], "tk_extremum")

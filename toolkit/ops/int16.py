@@ -9,11 +9,11 @@ import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value, per_tensor
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.activation_cases import STEPS_PER_INT8
+from toolkit.ops.base import Case, Emitter
 from toolkit.ops.weighted import Folded, fold
 
 LOWEST, LARGEST = -(2**15), 2**15 - 1
-STEPS_PER_INT8 = 150  # in test cases: how much finer an int16 scale is than the int8 one it replaces
 
 
 def as_int16(value: Value) -> Value:
@@ -30,8 +30,7 @@ def int16_cases(cases: Iterable[Case], op: str) -> Iterable[Case]:
         quantized = case.step.output.dtype == "int8"
         weight = case.step.inputs[1] if len(case.step.inputs) > 1 else None
         packed = weight is not None and weight.quant is not None and weight.quant.qmax < 127
-        scales = {float(v.quant.scale[0]) for v in case.step.activations if v.quant is not None}
-        if not quantized or packed or (op.startswith("concat") and len(scales) > 1):
+        if not quantized or packed:
             continue
         changed = {id(value): as_int16(value) for value in (*case.step.inputs, case.step.output)}
         step = replace(
@@ -45,11 +44,6 @@ def int16_cases(cases: Iterable[Case], op: str) -> Iterable[Case]:
         for data in inputs:
             data.ravel()[:2] = [LOWEST, LARGEST][: data.size]
         yield Case(case.id.replace("int8", "int16"), step, inputs)
-
-
-def renamed(call: Call) -> Call:
-    """Return the call of an int8 or float32 kernel as one of the int16 kernel with the same arguments."""
-    return Call(call.kernel.rpartition("_")[0] + "_s16", call.args)
 
 
 def wide_multipliers(multiplier: np.ndarray, shift: np.ndarray, at: str) -> tuple[np.ndarray, np.ndarray]:

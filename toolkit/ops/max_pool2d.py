@@ -43,6 +43,7 @@ class MaxPool2d(Operator):
     )
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -57,13 +58,14 @@ class MaxPool2d(Operator):
         return Step(self.name, "", [x], Value("", ()), window)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        lowest = -128 if inputs[0].dtype == np.int8 else -np.inf
-        return pool_patches(inputs[0], pool_window(step), lowest).max(2).reshape(step.output.shape)
+        x = inputs[0]
+        lowest = -np.inf if x.dtype == np.float32 else np.iinfo(x.dtype).min
+        return pool_patches(x, pool_window(step), lowest).max(2).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        kernel = "tk_max_pool2d_s8" if step.output.dtype == "int8" else "tk_max_pool2d_f32"
         window = emitter.local("tk_window", "window", pool_window(step).initialiser())
-        return Call(kernel, [emitter.pointer(step.inputs[0]), emitter.pointer(step.output), window])
+        pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        return Call.typed("tk_max_pool2d", step.output, [*pointers, window])
 
     def overlap(self, step: Step, index: int) -> int | None:
         return pool_overlap(step)

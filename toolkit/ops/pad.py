@@ -9,10 +9,11 @@ import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import quantize_real
+from toolkit.ops.strided import itemsize
 
 KERNEL_AXES = 4
 # torch's names of the modes and operators, and numpy's of the modes.
@@ -40,6 +41,7 @@ class Pad(Operator):
     )
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -70,9 +72,15 @@ class Pad(Operator):
         fields = ", ".join("{" + ", ".join(map(str, part)) + "}" for part in zip(*boxes, strict=True))
         box = emitter.local("tk_box", "box", f"{{{fields}}}")
         value = _value(step)
-        literal = str(value) if isinstance(value, int) else emitter.float_literal(value)
-        kernel = "tk_pad_s8" if isinstance(value, int) else "tk_pad_f32"
-        return Call(kernel, [emitter.pointer(step.inputs[0]), literal, emitter.pointer(step.output), box])
+        filling = (
+            emitter.local(f"{step.output.dtype}_t", "value", str(value))
+            if isinstance(value, int)
+            else emitter.local("float", "value", emitter.float_literal(value))
+        )
+        return Call(
+            "tk_pad",
+            [emitter.pointer(step.inputs[0]), filling, emitter.pointer(step.output), itemsize(step), box],
+        )
 
     def cases(self) -> Iterable[Case]:
         paddings: list[tuple[tuple[int, ...], tuple[tuple[int, int], ...]]] = [
@@ -83,7 +91,7 @@ class Pad(Operator):
             ((2, 2), ((0, 0), (0, 0))),
             ((2, 1, 2, 3, 2), ((0, 0), (1, 1), (0, 0), (0, 0), (1, 0))),
         ]
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for (shape, pads), value in zip(paddings, (0.0, -1.5, 1e9, 0.0, 0.0, 2.0), strict=True):
                 x = activation("x", shape, kind)
                 out = tuple(n + before + after for n, (before, after) in zip(shape, pads, strict=True))

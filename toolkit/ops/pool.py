@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.lower.ir import ITEMSIZE, Step, Value
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Case, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.window import Window, overlap_bytes, patches, per_axis
@@ -72,13 +72,13 @@ def pool_patches(x: np.ndarray, window: Window, fill: float) -> np.ndarray:
 
 def pool_overlap(step: Step) -> int:
     """Return how many bytes below its input the output must start; one pixel is made at a time."""
-    size = 1 if step.output.dtype == "int8" else 4
+    size = ITEMSIZE[step.output.dtype]
     return overlap_bytes(pool_window(step), size, size, unit=1)
 
 
 def pool_cases(op: str) -> Iterable[Case]:
     """Yield windows that overlap, leave gaps, hang over every edge, cover everything, and extreme values."""
-    for kind in KINDS:
+    for kind in WITH_INT16:
         yield _case(op, kind, (6, 8, 5), (2, 2), (2, 2))
         yield _case(op, kind, (7, 5, 3), (3, 3), (2, 1))
         yield _case(op, kind, (5, 6, 4), (3, 2), (1, 2), pad=(1, 1))

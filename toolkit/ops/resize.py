@@ -107,7 +107,7 @@ def along(step: Step, position: Callable[..., Any]) -> list[Any]:
     ]
 
 
-def resize_cases(op: str) -> Iterable[Case]:
+def resize_cases(op: str, kinds: Iterable[str] = KINDS) -> Iterable[Case]:
     """Yield enlargements and reductions by whole and other factors, by every convention."""
     sizes = [
         ((3, 4, 5), (6, 8)),
@@ -116,7 +116,7 @@ def resize_cases(op: str) -> Iterable[Case]:
         ((6, 6, 1), (4, 5)),
         ((2, 2, 9), (1, 1)),
     ]
-    for kind in KINDS:
+    for kind in kinds:
         for (h, w, channels), out in sizes:
             for flags in ((False, False), (True, False), (False, True)):
                 x, y = activation("x", (1, h, w, channels), kind), activation("y", (1, *out, channels), kind)

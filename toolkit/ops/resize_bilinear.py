@@ -66,9 +66,9 @@ class ResizeBilinear(Operator):
                     f"tk_positions_{'s8' if integer else 'f32'}", f"{axis}s", f"{{{', '.join(tables)}}}"
                 )
             )
-        kernel = "tk_resize_bilinear_s8" if integer else "tk_resize_bilinear_f32"
         sizes = map(str, (*step.output.shape[1:3], *step.inputs[0].shape[2:]))
-        return Call(kernel, [emitter.pointer(step.inputs[0]), *names, emitter.pointer(step.output), *sizes])
+        pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        return Call.typed("tk_resize_bilinear", step.output, [pointers[0], *names, pointers[1], *sizes])
 
     def cases(self) -> Iterable[Case]:
         return resize_cases(self.name)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
+from toolkit.ops.activation_cases import WITH_INT16
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.resize import along, nearest, read_resize, resize_cases
+from toolkit.ops.strided import itemsize
 
 
 class ResizeNearest(Operator):
@@ -24,6 +26,7 @@ class ResizeNearest(Operator):
     )
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step:
@@ -36,13 +39,13 @@ class ResizeNearest(Operator):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         rows, columns = (np.array(index, np.int16) for index in along(step, nearest))
-        kernel = "tk_resize_nearest_s8" if step.output.dtype == "int8" else "tk_resize_nearest_f32"
         tables = [emitter.constant("rows", rows), emitter.constant("columns", columns)]
         sizes = map(str, (len(rows), len(columns), *step.inputs[0].shape[2:]))
-        return Call(kernel, [emitter.pointer(step.inputs[0]), *tables, emitter.pointer(step.output), *sizes])
+        pointers = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        return Call("tk_resize_nearest", [pointers[0], *tables, pointers[1], itemsize(step), *sizes])
 
     def cases(self) -> Iterable[Case]:
-        return resize_cases(self.name)
+        return resize_cases(self.name, WITH_INT16)
 
 
 OPERATOR = ResizeNearest()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.base import SUFFIXES, Call, Case, Emitter, Operator, Reader
 from toolkit.ops.broadcast import broadcast_fields, in_place, operand_data, operand_pointer, read_operands
 from toolkit.ops.broadcast_cases import broadcast_cases
 from toolkit.ops.requantize import quantize_real
@@ -35,8 +35,8 @@ class SelectionOperator(Operator):
         operands = _operands(step)
         pointers = [operand_pointer(v, emitter, n) for v, n in zip(operands, ("a", "b"), strict=True)]
         shape = emitter.local("tk_broadcast", "shape", f"{{{broadcast_fields(step, operands)}}}")
-        kernel = f"tk_{self.name}_{'s8' if step.output.dtype == 'int8' else 'f32'}"
-        return Call(kernel, [*pointers, emitter.pointer(step.output), shape])
+        kernel = f"tk_{self.name}_{SUFFIXES[step.output.dtype]}"
+        return Call(kernel, [*pointers, emitter.pointer(step.output), shape], "tk_selection")
 
     def overlap(self, step: Step, index: int) -> int | None:
         return in_place(step, index)

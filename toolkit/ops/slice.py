@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.strided import strided_copy, strides_of
@@ -38,6 +38,7 @@ class Slice(Operator):
     )
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -75,7 +76,7 @@ class Slice(Operator):
             ((300,), {0: (1, 299, 1)}),
             ((2, 3, 2, 3, 2, 3), dict.fromkeys((1, 3, 5), (0, 2, 1))),
         ]
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for shape, pieces in parts:
                 x = activation("x", shape, kind)
                 step = _step(x, pieces)[-1]

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
-from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
-from toolkit.ops.reading import real_input
+from toolkit.lower.ir import Step
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.depth_to_space import DepthToSpace
 from toolkit.ops.strided import strided_copy
 
 
-class SpaceToDepth(Operator):
+class SpaceToDepth(DepthToSpace):
     """Each ``block x block`` pixels of C channels become one of ``block**2 * C``; orders as in ``DepthToSpace``."""
 
     name = "space_to_depth"
     aten = ("aten.pixel_unshuffle.default",)
-    quantization = "share"
-    moves_data = True
-    layout = "channels_last"
-
-    def read(self, node: Any, reader: Reader) -> Step:
-        x = real_input(node.args[0], reader)
-        if len(x.shape) != 4 or x.shape[0] != 1:
-            raise reader.unsupported(f"a tensor of shape {x.shape}: one image is needed")
-        attrs = {"block": int(node.args[1]), "channel_first": True}
-        return Step(self.name, "", [x], Value("", ()), attrs)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         block, (_, h, w, channels) = step.attrs["block"], inputs[0].shape
@@ -45,7 +34,7 @@ class SpaceToDepth(Operator):
         return strided_copy(step, 0, axes, emitter)
 
     def cases(self) -> Iterable[Case]:
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for (h, w, channels), block in (((4, 6, 5), 2), ((3, 3, 1), 3), ((6, 3, 2), 3)):
                 for channel_first in (True, False):
                     x = activation("x", (1, h, w, channels), kind)

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from math import prod
 
 from toolkit.errors import ToolkitError
-from toolkit.lower.ir import Step
+from toolkit.lower.ir import ITEMSIZE, Step
 from toolkit.ops.base import Call, Emitter
 
 KERNEL_AXES = 6
-KERNELS = {"int8": "tk_copy_s8", "int16": "tk_copy_s16", "float32": "tk_copy_f32"}
+
+
+def itemsize(step: Step) -> str:
+    """Return the bytes of one of the step's values, for a kernel that only moves them."""
+    return str(ITEMSIZE[step.output.dtype])
 
 
 def strides_of(shape: Sequence[int]) -> list[int]:
@@ -18,25 +22,27 @@ def strides_of(shape: Sequence[int]) -> list[int]:
     return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def strided_copy(step: Step, start: int, axes: Iterable[tuple[int, int]], emitter: Emitter) -> Call:
-    """Return the call that copies (size, stride) ``axes`` of the step's input, from value ``start`` on."""
-    merged: list[tuple[int, int]] = []
+def merged(axes: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return (size, stride) ``axes`` without those of size 1; axes that are read in one go are one."""
+    found: list[tuple[int, int]] = []
     for size, stride in axes:
         if size == 1:
             continue
-        if merged and merged[-1][1] == size * stride:
-            merged[-1] = (merged[-1][0] * size, stride)
+        if found and found[-1][1] == size * stride:
+            found[-1] = (found[-1][0] * size, stride)
         else:
-            merged.append((size, stride))
-    if len(merged) > KERNEL_AXES:
+            found.append((size, stride))
+    return found
+
+
+def strided_copy(step: Step, start: int, axes: Iterable[tuple[int, int]], emitter: Emitter) -> Call:
+    """Return the call that copies (size, stride) ``axes`` of the step's input, from value ``start`` on."""
+    apart = merged(axes)
+    if len(apart) > KERNEL_AXES:
         raise ToolkitError(f"{step.op} moves more than {KERNEL_AXES} axes apart", at=step.name)
-    if step.output.dtype not in KERNELS:
-        raise ToolkitError(f"{step.op} of {step.output.dtype} values has no kernel", at=step.name)
-    filled = [(1, 0)] * (KERNEL_AXES - len(merged)) + merged
+    filled = [(1, 0)] * (KERNEL_AXES - len(apart)) + apart
     fields = ", ".join("{" + ", ".join(map(str, part)) + "}" for part in zip(*filled, strict=True))
     source = emitter.pointer(step.inputs[0])
     strided = emitter.local("tk_strided", "strided", f"{{{fields}}}")
-    return Call(
-        KERNELS[step.output.dtype],
-        [f"({source}) + {start}" if start else source, emitter.pointer(step.output), strided],
-    )
+    first = f"({source}) + {start}" if start else source
+    return Call("tk_copy", [first, emitter.pointer(step.output), itemsize(step), strided])

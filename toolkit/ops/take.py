@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
-from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
+from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.reading import real_input
 from toolkit.ops.rows import rows_of
+from toolkit.ops.strided import itemsize
 
 
 class Take(Operator):
@@ -28,6 +29,7 @@ class Take(Operator):
     )
     quantization = "share"
     moves_data = True
+    takes_int16 = True
     layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -54,9 +56,9 @@ class Take(Operator):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         rows, depth, inner = rows_of(step)
         index = emitter.constant("index", np.array(step.attrs["index"], np.int32))
-        kernel = "tk_take_s8" if step.output.dtype == "int8" else "tk_take_f32"
         pointers = [emitter.pointer(step.inputs[0]), index, emitter.pointer(step.output)]
-        return Call(kernel, [*pointers, *map(str, (rows, depth, len(step.attrs["index"]), inner))])
+        sizes = map(str, (rows, depth, len(step.attrs["index"]), inner))
+        return Call("tk_take", [*pointers, itemsize(step), *sizes])
 
     def cases(self) -> Iterable[Case]:
         picks: list[tuple[tuple[int, ...], int, tuple[int, ...]]] = [
@@ -65,7 +67,7 @@ class Take(Operator):
             ((5,), 0, (4, 3, 2, 1, 0, 0)),
             ((2, 1, 3), 1, (0,)),
         ]
-        for kind in KINDS:
+        for kind in WITH_INT16:
             for shape, axis, index in picks:
                 x = activation("x", shape, kind)
                 out = (*shape[:axis], len(index), *shape[axis + 1 :])
