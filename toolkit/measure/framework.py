@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from toolkit import tensors
 from toolkit.errors import ToolkitError
-from toolkit.measure import litert, onnx_runtime
+from toolkit.measure.child import Framework
+from toolkit.measure.litert import LITERT, UNDEFINED
+from toolkit.measure.onnx_runtime import ONNX_RUNTIME
 
 # Measured: 0.04 % after 25 layers of a trained network, none in its ten outputs; a wrong import moves most values.
 ONNX_SHARE = 0.05
@@ -49,36 +51,43 @@ def ask(bundle: Path, manifest: dict[str, Any], inputs: list[np.ndarray]) -> Ans
 
 
 def _ask_litert(bundle: Path, manifest: dict[str, Any], inputs: list[np.ndarray]) -> Answer:
-    label = "LiteRT's reference kernels"
-    if not litert.installed():
-        return Answer(label, None, note=f"not compared with {label}: {litert.INSTALL}")
-    file = Path(bundle) / "model.tflite"
-    if not file.is_file():
-        raise ToolkitError("model.tflite is missing", at=str(bundle), fix="export the bundle again")
-    found = litert.run_reference(file, *_stored_and_real(manifest, inputs))
-    outputs = [
-        _on_device(tensor, array, bundle) for tensor, array in zip(manifest["outputs"], found, strict=True)
-    ]
-    undefined = sorted({layer.get("op") for layer in manifest.get("layers", [])} & litert.UNDEFINED.keys())
-    note = "; ".join(f"LiteRT's {op} is no measure: {litert.UNDEFINED[op]}" for op in undefined)
-    return Answer(label, outputs, defines=manifest.get("rounding") == "litert" and not undefined, note=note)
+    answer = _outputs(LITERT, bundle, "model.tflite", manifest, inputs)
+    if answer.outputs is None:
+        return answer
+    undefined = sorted({layer.get("op") for layer in manifest.get("layers", [])} & UNDEFINED.keys())
+    note = "; ".join(f"LiteRT's {op} is no measure: {UNDEFINED[op]}" for op in undefined)
+    return replace(answer, defines=manifest.get("rounding") == "litert" and not undefined, note=note)
 
 
 def _ask_onnx_runtime(bundle: Path, manifest: dict[str, Any], inputs: list[np.ndarray]) -> Answer:
-    label = onnx_runtime.LABEL
-    if not onnx_runtime.installed():
-        return Answer(label, None, note=f"not compared with {label}: {onnx_runtime.INSTALL}")
-    file = Path(bundle) / "model.onnx"
+    # It may refuse a file: weights in a file of their own, or an opset that it does not know yet.
+    answer = _outputs(ONNX_RUNTIME, bundle, "model.onnx", manifest, inputs, may_refuse=True)
+    return answer if answer.outputs is None else replace(answer, beyond_one_step=ONNX_SHARE)
+
+
+def _outputs(
+    framework: Framework,
+    bundle: Path,
+    name: str,
+    manifest: dict[str, Any],
+    inputs: list[np.ndarray],
+    may_refuse: bool = False,
+) -> Answer:
+    """Return what a framework computes from the file ``name`` of a bundle."""
+    unknown = f"not compared with {framework.label}: "
+    if not framework.installed():
+        return Answer(framework.label, None, note=unknown + framework.install)
+    file = Path(bundle) / name
     if not file.is_file():
-        raise ToolkitError("model.onnx is missing", at=str(bundle), fix="export the bundle again")
+        raise ToolkitError(f"{name} is missing", at=str(bundle), fix="export the bundle again")
     try:
-        found = onnx_runtime.run_reference(file, *_stored_and_real(manifest, inputs))
-    except ToolkitError as error:  # weights in a file of their own, or an opset that it does not know yet
-        return Answer(label, None, note=f"not compared with {label}: {error.what}")
-    outputs = [
-        _on_device(tensor, array, bundle) for tensor, array in zip(manifest["outputs"], found, strict=True)
-    ]
-    return Answer(label, outputs, beyond_one_step=ONNX_SHARE)
+        found = framework.run(file, *_stored_and_real(manifest, inputs))
+    except ToolkitError as error:
+        if not may_refuse:
+            raise
+        return Answer(framework.label, None, note=unknown + error.what)
+    described = zip(manifest["outputs"], found, strict=True)
+    return Answer(framework.label, [_on_device(tensor, array, bundle) for tensor, array in described])
 
 
 def _stored_and_real(

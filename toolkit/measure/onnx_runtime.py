@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from toolkit.errors import MISSING, ToolkitError
-from toolkit.measure.child import run_in_child
+from toolkit.measure.child import Framework
 
-INSTALL = 'pip install "edge-toolkit[onnx]"'
-LABEL = "ONNX Runtime"
+ONNX_RUNTIME = Framework(
+    name="ONNX Runtime",
+    label="ONNX Runtime",
+    package="onnxruntime",
+    module="toolkit.measure.onnx_runtime",
+    install='pip install "edge-toolkit[onnx]"',
+    fix="save the model as one file, and check that ONNX Runtime runs it",
+)
 _SHIFT = 128  # the device has uint8 tensors as int8, this much less
-
-
-def installed() -> bool:
-    """True when ONNX Runtime can be imported."""
-    return importlib.util.find_spec("onnxruntime") is not None
-
-
-def run_reference(
-    model: Path, stored: list[np.ndarray], real: list[np.ndarray], timeout_s: float = 600.0
-) -> list[np.ndarray]:
-    """Return the outputs of an ``.onnx`` file for samples, computed by ONNX Runtime's own kernels for this machine.
-
-    Args:
-        model: the file.
-        stored: one array per input, first axis the sample, in the file's layout, as a device takes them.
-        real: the same as real numbers, for inputs that are float32 in the file.
-        timeout_s: for all samples together.
-
-    Returns:
-        One array per output, first axis the sample, then the file's axes; uint8 as int8, 128 less, as a device has it.
-
-    Raises:
-        ToolkitError: ONNX Runtime is not installed, refuses the file or ends without an answer.
-    """
-    if not installed():
-        raise ToolkitError("ONNX Runtime is not installed", fix=INSTALL, exit_code=MISSING)
-    fix = "save the model as one file, and check that ONNX Runtime runs it"
-    return run_in_child(__name__, "ONNX Runtime", model, [*stored, *real], fix=fix, timeout_s=timeout_s)
 
 
 def _main(model: str, given: str, made: str) -> None:
