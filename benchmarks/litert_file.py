@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from toolkit.lower.ir import Model, Quantization, Step, Value
+from toolkit.program.tflite.writer import FileWriter, options
 
-TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
 VERSIONS = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
@@ -26,69 +25,11 @@ ACTIVATIONS = {
 
 def write(model: Model) -> bytes:
     """Return the file. Raises ``ValueError`` for a layer that TFLite has no like of, as uneven padding."""
-    return _Writer().write(model)
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.operators = [], []
-        self.buffers = [schema.BufferT()]
-        self.codes: list[str] = []
-        self.indices: dict[int, int] = {}
-        self.kept: list[Value] = []  # so that no id is used twice
-
-    def write(self, model: Model) -> bytes:
-        self.graph.inputs = [self.tensor(value) for value in model.inputs]
-        for step in model.steps:
-            self.operator(step)
-        self.graph.outputs = [self.tensor(value) for value in model.outputs]
-        file = schema.ModelT()
-        file.version, file.subgraphs, file.buffers = 3, [self.graph], self.buffers
-        file.operatorCodes = [self.code(kind) for kind in self.codes]
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(file.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
-
-    def code(self, kind: str) -> Any:
-        code = schema.OperatorCodeT()
-        code.builtinCode = getattr(schema.BuiltinOperator, kind)
-        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-        code.version = VERSIONS.get(kind, 3)
-        return code
-
-    def tensor(self, value: Value) -> int:
-        if id(value) in self.indices:
-            return self.indices[id(value)]
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = value.name.encode(), list(value.shape), TYPES[value.dtype]
-        tensor.buffer = 0
-        if value.data is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(value.data).tobytes(), np.uint8)
-            self.buffers.append(buffer)
-            tensor.buffer = len(self.buffers) - 1
-        if value.quant is not None:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = value.quant.scale.astype(np.float32)
-            tensor.quantization.zeroPoint = value.quant.zero_point
-            tensor.quantization.quantizedDimension = value.quant.axis or 0
-        self.graph.tensors.append(tensor)
-        self.kept.append(value)
-        self.indices[id(value)] = len(self.graph.tensors) - 1
-        return self.indices[id(value)]
-
-    def operator(self, step: Step) -> None:
+    writer = FileWriter()
+    for step in model.steps:
         kind, table = _KINDS[step.op](step)
-        if kind not in self.codes:
-            self.codes.append(kind)
-        node = schema.OperatorT()
-        node.opcodeIndex = self.codes.index(kind)
-        node.inputs = [self.tensor(value) for value in _inputs(step)]
-        node.outputs = [self.tensor(step.output)]
-        node.builtinOptions = table
-        node.builtinOptionsType = getattr(schema.BuiltinOptions, type(table).__name__.removesuffix("T"))
-        self.graph.operators.append(node)
+        writer.operator(kind, _inputs(step), [step.output], table, VERSIONS.get(kind, 3))
+    return writer.file(model.inputs, model.outputs)
 
 
 def _inputs(step: Step) -> list[Value]:
@@ -123,7 +64,7 @@ def _window(step: Step, table: Any) -> Any:
     table.padding = schema.Padding.SAME if all(same) else schema.Padding.VALID
     table.strideH, table.strideW = step.attrs["stride"]
     table.dilationHFactor, table.dilationWFactor = step.attrs["dilation"]
-    table.fusedActivationFunction = ACTIVATIONS[step.attrs.get("activation")]
+    table.fusedActivationFunction = _activation(step)
     return table
 
 
@@ -138,35 +79,30 @@ def _depthwise(step: Step) -> tuple[str, Any]:
 
 
 def _fully_connected(step: Step) -> tuple[str, Any]:
-    table = schema.FullyConnectedOptionsT()
-    table.fusedActivationFunction = ACTIVATIONS[step.attrs.get("activation")]
-    return "FULLY_CONNECTED", table
+    return "FULLY_CONNECTED", options("FullyConnected", fusedActivationFunction=_activation(step))
 
 
 def _add(step: Step) -> tuple[str, Any]:
-    table = schema.AddOptionsT()
-    table.fusedActivationFunction = ACTIVATIONS[step.attrs.get("activation")]
-    return "ADD", table
+    return "ADD", options("Add", fusedActivationFunction=_activation(step))
 
 
 def _avg_pool2d(step: Step) -> tuple[str, Any]:
-    table = schema.Pool2DOptionsT()
-    table.padding = schema.Padding.VALID
+    table = options("Pool2D", padding=schema.Padding.VALID)
     table.filterHeight, table.filterWidth = step.attrs["kernel"]
     table.strideH, table.strideW = step.attrs["stride"]
     return "AVERAGE_POOL_2D", table
 
 
 def _softmax(step: Step) -> tuple[str, Any]:
-    table = schema.SoftmaxOptionsT()
-    table.beta = 1.0
-    return "SOFTMAX", table
+    return "SOFTMAX", options("Softmax", beta=1.0)
 
 
 def _reshape(step: Step) -> tuple[str, Any]:
-    table = schema.ReshapeOptionsT()
-    table.newShape = list(step.output.shape)
-    return "RESHAPE", table
+    return "RESHAPE", options("Reshape", newShape=list(step.output.shape))
+
+
+def _activation(step: Step) -> int:
+    return ACTIVATIONS[step.attrs.get("activation")]
 
 
 _KINDS = {

@@ -298,7 +298,7 @@ def test_argmax_with_ties() -> None:
     )
     x, y = _int8("x", data.shape, 0.05, 3), Value("y", (80,), "int32")
     axis = Value("axis", (1,), "int32", data=np.array([1], np.int32))
-    table = litert.options("ArgMax", outputType=litert.TYPES["int32"])
+    table = litert.options("ArgMax", outputType=litert.schema.TensorType.INT32)
     expected = litert.run_reference(litert.one_op("ARG_MAX", [x, axis], y, table, 2), [data])
     np.testing.assert_array_equal(_reference(Step("argmax", "argmax", [x], y, {"axis": 1}), [data]), expected)
 

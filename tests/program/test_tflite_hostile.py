@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
 
@@ -208,7 +209,7 @@ def test_a_structure_that_lies(tmp_path: Path, data: st.DataObject) -> None:
                 setattr(operator.builtinOptions, name, not old)
             elif isinstance(old, (int, float)):
                 setattr(operator.builtinOptions, name, data.draw(st.sampled_from([-1, 0, 1, 2, 100])))
-    builder = files.flatbuffers.Builder(1024)
+    builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     read(bytes(builder.Output()), tmp_path)
 
@@ -284,7 +285,7 @@ def test_a_few_bytes_that_describe_a_monster(tmp_path: Path) -> None:
 def test_two_graphs(tmp_path: Path) -> None:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(NETWORK, 0))
     model.subgraphs = model.subgraphs * 2
-    builder = files.flatbuffers.Builder(1024)
+    builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     assert "2 graphs" in read(bytes(builder.Output()), tmp_path)
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tests.ops import litert_builder as litert
 from toolkit.lower import reference
 from toolkit.lower.ir import Model, Quantization, Value, per_tensor
 from toolkit.lower.passes import lower
+from toolkit.measure.litert import ReferenceKernels as LiteRT
 from toolkit.program import tflite
-
-litert.TYPES["float16"] = schema.TensorType.FLOAT16
-litert.TYPES["int16"] = schema.TensorType.INT16
-litert.TYPES["uint8"] = schema.TensorType.UINT8
+from toolkit.program.tflite.writer import FileWriter
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,67 +70,30 @@ def write(
     nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value], tweaks: Tweaks | None = None
 ) -> bytes:
     """Return the file of a graph."""
-    tweaks = tweaks or Tweaks()
-    values: list[Value] = []
-    for value in (
-        *inputs,
-        *(v for node in nodes for v in (*node.inputs, *node.outputs, *node.intermediates)),
-    ):
-        if value is not None and not any(value is known for known in values):
-            values.append(value)
-
-    def index(value: Value | None) -> int:
-        return -1 if value is None else next(i for i, known in enumerate(values) if known is value)
-
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.operatorCodes, graph.operators = [], []
+    tweaks, writer = tweaks or Tweaks(), FileWriter()
+    for value in inputs:  # numbered first
+        writer.tensor(value)
     for node in nodes:
-        code, table = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = getattr(schema.BuiltinOperator, node.operator)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), node.version
-        table.opcodeIndex = len(model.operatorCodes)
-        table.inputs, table.outputs = [index(v) for v in node.inputs], [index(v) for v in node.outputs]
-        table.intermediates = [index(v) for v in node.intermediates]
-        if node.options is not None:
-            table.builtinOptions = node.options
-            kind = type(node.options).__name__.removesuffix("T")
-            table.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-        model.operatorCodes.append(code)
-        graph.operators.append(table)
-    buffers = [schema.BufferT()]
-    graph.tensors = [_tensor(value, buffers) for value in values]
-    for tensor in graph.tensors:
+        writer.operator(
+            node.operator, node.inputs, node.outputs, node.options, node.version, node.intermediates
+        )
+    for tensor in writer.graph.tensors:
         tensor.shapeSignature = tweaks.open_sizes.get(tensor.name.decode())
         tensor.isVariable = tensor.name.decode() in tweaks.variables
-    graph.inputs, graph.outputs = [index(v) for v in inputs], [index(v) for v in outputs]
-    graph.name, model.version, model.subgraphs, model.buffers = b"main", 3, [graph], buffers
     if tweaks.signature:
-        model.signatureDefs = [_signature(tweaks.signature, values, inputs)]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+        writer.model.signatureDefs = [_signature(tweaks.signature, writer, inputs)]
+    return writer.file(inputs, outputs)
 
 
-def _tensor(value: Value, buffers: list[Any]) -> Any:
-    if value.dtype != "int4":
-        return litert._tensor(value, buffers)
-    assert value.data is not None
-    flat = np.append(value.data.reshape(-1), np.zeros(value.data.size % 2, np.int8)).view(np.uint8) & 15
-    tensor = litert._tensor(replace(value, dtype="uint8", data=flat[::2] | flat[1::2] << 4), buffers)
-    tensor.type = schema.TensorType.INT4
-    return tensor
-
-
-def _signature(names: dict[str, str], values: list[Value], inputs: Sequence[Value]) -> Any:
+def _signature(names: dict[str, str], writer: FileWriter, inputs: Sequence[Value]) -> Any:
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
     signature.inputs, signature.outputs = [], []
     for name, tensor in names.items():
         entry = schema.TensorMapT()
-        entry.name, entry.tensorIndex = (
-            name.encode(),
-            next(i for i, v in enumerate(values) if v.name == tensor),
-        )
+        numbered = enumerate(writer.graph.tensors)
+        entry.name = name.encode()
+        entry.tensorIndex = next(i for i, table in numbered if table.name.decode() == tensor)
         side = signature.inputs if any(v.name == tensor for v in inputs) else signature.outputs
         side.append(entry)
     return signature
@@ -177,24 +135,6 @@ def _quantized(x: np.ndarray, value: Value) -> np.ndarray:
     assert value.quant is not None
     steps = np.rint(x / np.float32(value.quant.scale[0])) + value.quant.zero_point[0]
     return np.clip(steps, -128, 127).astype(np.int8)
-
-
-class LiteRT:
-    """A file in LiteRT's interpreter, reference kernels only."""
-
-    def __init__(self, model: bytes) -> None:
-        self.interpreter = Interpreter(
-            model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-        )
-        self.interpreter.allocate_tensors()
-
-    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        self.interpreter.reset_all_variables()
-        for detail, data in zip(self.interpreter.get_input_details(), inputs, strict=True):
-            self.interpreter.set_tensor(detail["index"], np.ascontiguousarray(data))
-        self.interpreter.invoke()
-        details = self.interpreter.get_output_details()
-        return [self.interpreter.get_tensor(detail["index"]).copy() for detail in details]
 
 
 def samples(values: Sequence[Value], count: int, seed: int = 0) -> list[list[np.ndarray]]:

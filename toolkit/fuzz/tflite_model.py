@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
+from ai_edge_litert import schema_py_generated as schema
 
 from toolkit.fuzz.recipe import Layer, Recipe
 from toolkit.fuzz.torch_model import RecipeModule
+from toolkit.lower.ir import Quantization, Value, per_tensor
+from toolkit.measure.litert import ReferenceKernels
+from toolkit.ops.int8_value import scale_of, zero_point_of
+from toolkit.program.tflite.writer import FileWriter, options
 
 TO_LAST = (0, 2, 3, 1)
 # Operators and the oldest version that takes int8.
@@ -42,66 +48,25 @@ def build(recipe: Recipe, samples: np.ndarray) -> bytes:
 
 def run(model: bytes, inputs: np.ndarray) -> np.ndarray:
     """Return the int8 outputs of LiteRT's reference kernels for int8 inputs, first axis the sample."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    reference = OpResolverType.BUILTIN_REF
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=reference, num_threads=1)
-    interpreter.allocate_tensors()
-    source, result = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    outputs = []
-    for sample in inputs:
-        interpreter.set_tensor(source, sample[None])
-        interpreter.invoke()
-        outputs.append(interpreter.get_tensor(result).copy())
-    return np.concatenate(outputs)
-
-
-@dataclass(frozen=True)
-class _Tensor:
-    """A tensor of the file: its number, shape, and how int8 stands for reals."""
-
-    index: int
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
+    kernels = ReferenceKernels(model)
+    return np.concatenate([kernels([sample[None]])[0] for sample in inputs])
 
 
 class _Maker:
     def __init__(self, recipe: Recipe, samples: np.ndarray) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
-        self.schema = schema
-        self.recipe = recipe
+        self.recipe, self.writer, self.numbers = recipe, FileWriter(), count()
         with torch.no_grad():
             runs = [RecipeModule(recipe).every(torch.from_numpy(sample[None])) for sample in samples]
         self.ranges = [
             (min(float(r[i].min()) for r in runs), max(float(r[i].max()) for r in runs))
             for i in range(len(runs[0]))
         ]
-        self.buffers = [schema.BufferT()]
-        self.tensors: list[Any] = []
-        self.operators: list[Any] = []
-        self.codes: list[Any] = []
 
     def file(self) -> bytes:
-        import flatbuffers
-
-        schema = self.schema
         made = [self.activation("x", file_shape(self.recipe.input_shape), *self.range(0))]
         for number, layer in enumerate(self.recipe.layers):
             made.append(self.layer(number, layer, [made[i] for i in layer.inputs]))
-        graph, model = schema.SubGraphT(), schema.ModelT()
-        graph.tensors, graph.operators, graph.name = self.tensors, self.operators, b"main"
-        graph.inputs, graph.outputs = [made[0].index], [made[-1].index]
-        model.version, model.operatorCodes, model.subgraphs, model.buffers = (
-            3,
-            self.codes,
-            [graph],
-            self.buffers,
-        )
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        return self.writer.file(made[:1], made[-1:])
 
     def range(self, tensor: int) -> tuple[float, int]:
         """Return scale and zero point of a recipe's tensor, as a converter chooses them."""
@@ -109,48 +74,47 @@ class _Maker:
         scale = float(np.float32(max(high - low, 0.01) / 255))
         return scale, int(np.clip(round(-128 - low / scale), -128, 127))
 
-    def layer(self, number: int, layer: Layer, inputs: list[_Tensor]) -> _Tensor:
+    def layer(self, number: int, layer: Layer, inputs: list[Value]) -> Value:
         x, shape, attrs = inputs[0], file_shape(layer.shape), layer.attrs
         scale, zero_point = FIXED.get(layer.op) or self.range(number + 1)
         if layer.op in KEEPS_SCALE:
-            scale, zero_point = x.scale, x.zero_point
+            scale, zero_point = scale_of(x), zero_point_of(x)
         if layer.op in ("concat", "maximum", "minimum"):
             inputs = [self.requantized(tensor, scale, zero_point) for tensor in inputs]
 
-        def made(operator: str, version: int, sources: list[int], options: Any = None) -> _Tensor:
+        def made(operator: str, version: int, sources: Sequence[Value], table: Any = None) -> Value:
             output = self.activation(f"t{number + 1}", shape, scale, zero_point)
-            return self.operator(operator, version, sources, output, options)
+            return self.operator(operator, version, sources, output, table)
 
-        sources = [tensor.index for tensor in inputs]
         if layer.op in UNARY:
-            return made(*UNARY[layer.op], sources, self.options("Gelu") if layer.op == "gelu" else None)
+            return made(*UNARY[layer.op], inputs, options("Gelu") if layer.op == "gelu" else None)
         if layer.op in BINARY:
             name = {"maximum": "MaximumMinimum", "minimum": "MaximumMinimum"}.get(layer.op, layer.op.title())
-            return made(*BINARY[layer.op], sources, self.options(name))
+            return made(*BINARY[layer.op], inputs, options(name))
         match layer.op:
             case "conv":
                 return self.convolution(number, layer, x, made)
             case "linear":
                 weight, bias = self.weights(number, x, axis=0, per_channel=False)
-                return made("FULLY_CONNECTED", 5, [x.index, weight, bias],
-                            self.options("FullyConnected", keepNumDims=len(shape) > 2))  # fmt: skip
+                return made("FULLY_CONNECTED", 5, [x, weight, bias],
+                            options("FullyConnected", keepNumDims=len(shape) > 2))  # fmt: skip
             case "add_constant" | "mul_constant":
                 data = self.recipe.weights(number)["constant"]
                 data = data.transpose(1, 2, 0) if data.ndim == 3 else data
                 constant = self.quantized_constant(data[None])
                 operator = layer.op.split("_")[0]
-                return made(*BINARY[operator], [x.index, constant], self.options(operator.title()))
+                return made(*BINARY[operator], [x, constant], options(operator.title()))
             case "silu":
                 gate = self.operator(
-                    "LOGISTIC", 2, sources, self.activation("gate", shape, 1 / 256, -128), None
+                    "LOGISTIC", 2, inputs, self.activation("gate", shape, 1 / 256, -128), None
                 )
-                return made("MUL", 2, [x.index, gate.index], self.options("Mul"))
+                return made("MUL", 2, [x, gate], options("Mul"))
             case "sigmoid":
-                return made("LOGISTIC", 2, sources)
+                return made("LOGISTIC", 2, inputs)
             case "tanh":
-                return made("TANH", 2, sources)
+                return made("TANH", 2, inputs)
             case "leaky_relu":
-                return made("LEAKY_RELU", 2, sources, self.options("LeakyRelu", alpha=0.01))
+                return made("LEAKY_RELU", 2, inputs, options("LeakyRelu", alpha=0.01))
             case "max_pool" | "avg_pool":
                 (filterHeight, filterWidth), (strideH, strideW) = attrs["kernel"], attrs["stride"]
                 window = {
@@ -160,31 +124,25 @@ class _Maker:
                     "strideW": strideW,
                 }
                 operator = "MAX_POOL_2D" if layer.op == "max_pool" else "AVERAGE_POOL_2D"
-                return made(
-                    operator, 2, sources, self.options("Pool2D", padding=self.schema.Padding.VALID, **window)
-                )
+                return made(operator, 2, inputs, options("Pool2D", padding=schema.Padding.VALID, **window))
             case "mean":
-                return made(
-                    "MEAN", 2, [x.index, self.integers([1, 2])], self.options("Reducer", keepDims=False)
-                )
+                return made("MEAN", 2, [x, self.integers([1, 2])], options("Reducer", keepDims=False))
             case "softmax":
-                return made("SOFTMAX", 2, sources, self.options("Softmax", beta=1.0))
+                return made("SOFTMAX", 2, inputs, options("Softmax", beta=1.0))
             case "concat":
                 axis = 3 if len(shape) == 4 else 1
-                return made("CONCATENATION", 2, sources, self.options("Concatenation", axis=axis))
+                return made("CONCATENATION", 2, inputs, options("Concatenation", axis=axis))
             case "slice":
                 begin = [0] * len(shape)
                 begin[(3, 1, 2)[attrs["axis"]] if len(shape) == 4 else attrs["axis"] + 1] = attrs["first"]
-                return made(
-                    "SLICE", 2, [x.index, self.integers(begin), self.integers(shape)], self.options("Slice")
-                )
+                return made("SLICE", 2, [x, self.integers(begin), self.integers(shape)], options("Slice"))
             case "pad":
                 pads = np.array([(0, 0), *attrs["pads"], (0, 0)], np.int32)
                 return made(
                     "PAD",
                     2,
-                    [x.index, self.constant(pads, self.schema.TensorType.INT32)],
-                    self.options("Pad"),
+                    [x, self.constant(pads)],
+                    options("Pad"),
                 )
             case "flatten":
                 if len(x.shape) == 4:
@@ -192,47 +150,43 @@ class _Maker:
                 return made(
                     "RESHAPE",
                     1,
-                    [x.index, self.integers(shape)],
-                    self.options("Reshape", newShape=list(shape)),
+                    [x, self.integers(shape)],
+                    options("Reshape", newShape=list(shape)),
                 )
             case "tokens":
                 return made(
                     "RESHAPE",
                     1,
-                    [*sources, self.integers(shape)],
-                    self.options("Reshape", newShape=list(shape)),
+                    [*inputs, self.integers(shape)],
+                    options("Reshape", newShape=list(shape)),
                 )
             case "transpose":
-                return made("TRANSPOSE", 2, [x.index, self.integers([0, 2, 1])], self.options("Transpose"))
+                return made("TRANSPOSE", 2, [x, self.integers([0, 2, 1])], options("Transpose"))
             case "resize":
                 sizes = self.integers(shape[1:3])
-                return made(
-                    "RESIZE_NEAREST_NEIGHBOR", 2, [x.index, sizes], self.options("ResizeNearestNeighbor")
-                )
+                return made("RESIZE_NEAREST_NEIGHBOR", 2, [x, sizes], options("ResizeNearestNeighbor"))
         raise ValueError(f"no layer is called {layer.op}")
 
-    def convolution(self, number: int, layer: Layer, x: _Tensor, made: Any) -> _Tensor:
+    def convolution(self, number: int, layer: Layer, x: Value, made: Any) -> Value:
         attrs = layer.attrs
         if any(attrs["pad"]):  # the file's own kinds of padding are SAME and VALID
             pads = np.array([(0, 0), *((p, p) for p in attrs["pad"]), (0, 0)], np.int32)
             sizes = [n + 2 * p for n, p in zip(x.shape[1:3], attrs["pad"], strict=True)]
-            wide = self.activation("padded", (1, *sizes, x.shape[3]), x.scale, x.zero_point)
-            inputs = [x.index, self.constant(pads, self.schema.TensorType.INT32)]
-            x = self.operator("PAD", 2, inputs, wide, self.options("Pad"))
+            wide = self.activation("padded", (1, *sizes, x.shape[3]), scale_of(x), zero_point_of(x))
+            inputs = [x, self.constant(pads)]
+            x = self.operator("PAD", 2, inputs, wide, options("Pad"))
         depthwise = attrs["groups"] > 1
         weight, bias = self.weights(number, x, axis=3 if depthwise else 0, per_channel=True)
         (strideH, strideW), (dilationHFactor, dilationWFactor) = attrs["stride"], attrs["dilation"]
         fields = {"strideH": strideH, "strideW": strideW, "dilationHFactor": dilationHFactor,
-                  "dilationWFactor": dilationWFactor, "padding": self.schema.Padding.VALID}  # fmt: skip
+                  "dilationWFactor": dilationWFactor, "padding": schema.Padding.VALID}  # fmt: skip
         if depthwise:
             fields["depthMultiplier"] = layer.shape[0] // attrs["groups"]
-            return made(
-                "DEPTHWISE_CONV_2D", 3, [x.index, weight, bias], self.options("DepthwiseConv2D", **fields)
-            )
-        return made("CONV_2D", 3, [x.index, weight, bias], self.options("Conv2D", **fields))
+            return made("DEPTHWISE_CONV_2D", 3, [x, weight, bias], options("DepthwiseConv2D", **fields))
+        return made("CONV_2D", 3, [x, weight, bias], options("Conv2D", **fields))
 
-    def weights(self, number: int, x: _Tensor, *, axis: int, per_channel: bool) -> tuple[int, int]:
-        """Return the tensor numbers of a layer's int8 weight and int32 bias, output channels on ``axis``."""
+    def weights(self, number: int, x: Value, *, axis: int, per_channel: bool) -> tuple[Value, Value]:
+        """Return a layer's int8 weight and int32 bias, output channels on ``axis``."""
         constants = self.recipe.weights(number)
         weight = constants["weight"]
         if weight.ndim == 4:
@@ -242,77 +196,42 @@ class _Maker:
         scales = np.maximum(np.atleast_1d(largest) / 127, 1e-9).astype(np.float32)
         by_axis = scales.reshape([-1 if i == axis and per_channel else 1 for i in range(weight.ndim)])
         data = np.clip(np.rint(weight / by_axis), -127, 127).astype(np.int8)
-        bias_scales = (np.float32(x.scale) * scales).astype(np.float32)
+        bias_scales = (np.float32(scale_of(x)) * scales).astype(np.float32)
         bias = np.rint(constants["bias"] / bias_scales).astype(np.int32)
-        kinds = self.schema.TensorType
-        zeros = np.zeros(len(scales), np.int64)
+        zeros, limit = np.zeros(len(scales), np.int64), 2**31
         return (
-            self.constant(data, kinds.INT8, self.quantization(scales, zeros, axis)),
-            self.constant(bias, kinds.INT32, self.quantization(bias_scales, zeros, 0)),
+            self.constant(data, Quantization(scales, zeros, -127, 127, axis)),
+            self.constant(bias, Quantization(bias_scales, zeros, -limit, limit - 1, 0)),
         )
 
-    def requantized(self, x: _Tensor, scale: float, zero_point: int) -> _Tensor:
-        if (x.scale, x.zero_point) == (scale, zero_point):
+    def requantized(self, x: Value, scale: float, zero_point: int) -> Value:
+        if (scale_of(x), zero_point_of(x)) == (scale, zero_point):
             return x
         output = self.activation("requantized", x.shape, scale, zero_point)
-        return self.operator("QUANTIZE", 2, [x.index], output, self.options("Quantize"))
+        return self.operator("QUANTIZE", 2, [x], output, options("Quantize"))
 
-    def transposed(self, x: _Tensor, dims: tuple[int, ...]) -> _Tensor:
-        output = self.activation("transposed", tuple(x.shape[d] for d in dims), x.scale, x.zero_point)
-        return self.operator(
-            "TRANSPOSE", 2, [x.index, self.integers(dims)], output, self.options("Transpose")
-        )
+    def transposed(self, x: Value, dims: tuple[int, ...]) -> Value:
+        output = self.activation("transposed", tuple(x.shape[d] for d in dims), scale_of(x), zero_point_of(x))
+        return self.operator("TRANSPOSE", 2, [x, self.integers(dims)], output, options("Transpose"))
 
     # Below: the file's tables.
 
-    def activation(self, name: str, shape: tuple[int, ...], scale: float, zero_point: int) -> _Tensor:
-        quantization = self.quantization(np.array([scale], np.float32), np.array([zero_point]), 0)
-        index = self.tensor(name, shape, self.schema.TensorType.INT8, quantization)
-        return _Tensor(index, shape, float(np.float32(scale)), zero_point)
+    def activation(self, name: str, shape: tuple[int, ...], scale: float, zero_point: int) -> Value:
+        quant = per_tensor(float(np.float32(scale)), zero_point)
+        return Value(f"{name}_{next(self.numbers)}", shape, "int8", quant)
 
-    def quantized_constant(self, data: np.ndarray) -> int:
-        scale = np.array([max(float(np.abs(data).max()), 1e-6) / 127], np.float32)
-        integers = np.rint(data / scale[0]).astype(np.int8)
-        return self.constant(integers, self.schema.TensorType.INT8, self.quantization(scale, np.zeros(1), 0))
+    def quantized_constant(self, data: np.ndarray) -> Value:
+        scale = float(np.float32(max(float(np.abs(data).max()), 1e-6) / 127))
+        return self.constant(np.rint(data / np.float32(scale)).astype(np.int8), per_tensor(scale))
 
-    def integers(self, values: Any) -> int:
-        return self.constant(np.array(values, np.int32), self.schema.TensorType.INT32)
+    def integers(self, values: Any) -> Value:
+        return self.constant(np.array(values, np.int32))
 
-    def constant(self, data: np.ndarray, kind: int, quantization: Any = None) -> int:
-        buffer = self.schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
-        self.buffers.append(buffer)
-        return self.tensor("constant", data.shape, kind, quantization, len(self.buffers) - 1)
+    def constant(self, data: np.ndarray, quant: Quantization | None = None) -> Value:
+        return Value(f"constant_{next(self.numbers)}", data.shape, str(data.dtype), quant, data)
 
-    def tensor(self, name: str, shape: tuple[int, ...], kind: int, quantization: Any, buffer: int = 0) -> int:
-        table = self.schema.TensorT()
-        table.name, table.shape, table.type = f"{name}_{len(self.tensors)}".encode(), list(shape), kind
-        table.quantization, table.buffer = quantization, buffer
-        self.tensors.append(table)
-        return len(self.tensors) - 1
-
-    def quantization(self, scales: np.ndarray, zero_points: np.ndarray, axis: int) -> Any:
-        table = self.schema.QuantizationParametersT()
-        table.scale, table.zeroPoint, table.quantizedDimension = scales, zero_points.astype(np.int64), axis
-        return table
-
-    def options(self, name: str, **fields: Any) -> Any:
-        table = getattr(self.schema, f"{name}OptionsT")()
-        for field, value in fields.items():
-            setattr(table, field, value)
-        return table
-
-    def operator(self, name: str, version: int, sources: list[int], output: _Tensor, options: Any) -> _Tensor:
-        schema = self.schema
-        code, node = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = getattr(schema.BuiltinOperator, name)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
-        node.opcodeIndex, node.inputs, node.outputs = len(self.codes), sources, [output.index]
-        if options is not None:
-            node.builtinOptions = options
-            node.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        self.codes.append(code)
-        self.operators.append(node)
+    def operator(self, name: str, version: int, sources: Sequence[Value], output: Value, table: Any) -> Value:
+        self.writer.operator(name, sources, [output], table, version)
         return output
 
 
