@@ -39,8 +39,7 @@ class MaskedSoftmax(Softmax):
         call = super().emit(step, emitter)
         kept = np.array(step.attrs["kept"], np.uint16)
         x, *rest, rows, depth, _ = call.args
-        name = call.kernel.replace("softmax", "masked_softmax")
-        return Call(name, [x, emitter.constant("kept", kept), *rest, rows, depth, str(len(kept))])
+        return Call(call.kernel, [x, emitter.constant("kept", kept), *rest, rows, depth, str(len(kept))])
 
     def cases(self) -> Iterable[Case]:
         causal = tuple((0, n + 1) for n in range(5))
