@@ -36,7 +36,22 @@ enum {
     TK_SIGN,
     TK_FLOOR,
     TK_CEIL,
-    TK_ROUND
+    TK_ROUND,
+    TK_TRUNC,
+    TK_FRAC,
+    TK_LOG_SCALED, /* factor */
+    TK_ERFC,
+    TK_ASIN,
+    TK_ACOS,
+    TK_ATAN,
+    TK_SINH,
+    TK_COSH,
+    TK_ASINH,
+    TK_ACOSH,
+    TK_ATANH,
+    TK_THRESHOLD,  /* threshold, value below */
+    TK_HARDSHRINK, /* edge */
+    TK_SOFTSHRINK  /* edge */
 };
 
 TK_INLINE float tk_hard_gate_f32(float x) {
@@ -107,6 +122,36 @@ TK_INLINE float tk_apply_f32(float x, int32_t function, float a, float b, float 
         return tk_floor_of_f32(x);
     case TK_CEIL:
         return -tk_floor_of_f32(-x);
+    case TK_TRUNC:
+        return tk_trunc_of_f32(x);
+    case TK_FRAC:
+        return x - tk_trunc_of_f32(x);
+    case TK_LOG_SCALED:
+        return tk_log_of_f32(x) * a;
+    case TK_ERFC:
+        return 1.0f - tk_erf_of_f32(x);
+    case TK_ASIN:
+        return tk_asin_of_f32(x);
+    case TK_ACOS:
+        return 1.57079633f - tk_asin_of_f32(x);
+    case TK_ATAN:
+        return tk_atan_of_f32(x);
+    case TK_SINH:
+        return tk_sinh_of_f32(x);
+    case TK_COSH:
+        return tk_cosh_of_f32(x);
+    case TK_ASINH:
+        return tk_asinh_of_f32(x);
+    case TK_ACOSH:
+        return tk_log_of_f32(x + tk_sqrt_of_f32((x - 1.0f) * (x + 1.0f)));
+    case TK_ATANH:
+        return tk_atanh_of_f32(x);
+    case TK_THRESHOLD:
+        return x > a ? x : b;
+    case TK_HARDSHRINK:
+        return tk_abs_value_f32(x) > a ? x : 0.0f;
+    case TK_SOFTSHRINK:
+        return x > a ? x - a : x < -a ? x + a : 0.0f;
     default:
         return tk_round_of_f32(x);
     }

@@ -175,4 +175,54 @@ TK_INLINE float tk_sine_of_f32(float x, int32_t quarter) {
     return (n & 2) ? -y : y;
 }
 
+TK_INLINE float tk_trunc_of_f32(float x) { return x < 0.0f ? -tk_floor_of_f32(-x) : tk_floor_of_f32(x); }
+
+TK_INLINE float tk_atan_of_f32(float x) {
+    const float size = tk_abs_value_f32(x);
+    const float t = size > 1.0f ? 1.0f / size : size;
+    const float z = t > 0.414213562f ? (t - 1.0f) / (t + 1.0f) : t;
+    const float square = z * z;
+    float y = 0.0805374450f;
+    y = y * square + -0.138776856f;
+    y = y * square + 0.199777106f;
+    y = y * square + -0.333329492f;
+    y = y * square * z + z;
+    if (t > 0.414213562f) y = y + 0.785398163f;
+    if (size > 1.0f) y = 1.57079633f - y;
+    return x < 0.0f ? -y : y;
+}
+
+TK_INLINE float tk_asin_of_f32(float x) {
+    return tk_atan_of_f32(x / tk_sqrt_of_f32((1.0f - x) * (1.0f + x)));
+}
+
+TK_INLINE float tk_sinh_of_f32(float x) {
+    if (tk_abs_value_f32(x) < 0.25f) {
+        const float square = x * x;
+        float y = 0.000198412698f;
+        y = y * square + 0.00833333333f;
+        y = y * square + 0.166666667f;
+        return y * square * x + x;
+    }
+    const float power = tk_exp_any_f32(x);
+    return 0.5f * (power - 1.0f / power);
+}
+
+TK_INLINE float tk_cosh_of_f32(float x) {
+    const float power = tk_exp_any_f32(tk_abs_value_f32(x));
+    return 0.5f * (power + 1.0f / power);
+}
+
+TK_INLINE float tk_asinh_of_f32(float x) {
+    const float size = tk_abs_value_f32(x), square = size * size;
+    const float y = tk_log1p_of_f32(size + square / (1.0f + tk_sqrt_of_f32(square + 1.0f)));
+    return x < 0.0f ? -y : y;
+}
+
+TK_INLINE float tk_atanh_of_f32(float x) {
+    const float size = tk_abs_value_f32(x);
+    const float y = 0.5f * tk_log1p_of_f32(2.0f * size / (1.0f - size));
+    return x < 0.0f ? -y : y;
+}
+
 #endif

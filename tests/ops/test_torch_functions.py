@@ -47,6 +47,11 @@ ONE_STEP: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], object]] = {
         for name in ("sigmoid", "exp", "abs", "neg", "square", "sin", "cos", "erf")
     },
     **{name: (getattr(torch, name), IMAGE) for name in ("expm1", "sign", "floor", "ceil", "round")},
+    **{
+        name: (getattr(torch, name), IMAGE)
+        for name in ("trunc", "exp2", "erfc", "atan", "sinh", "cosh", "asinh")
+    },
+    **{name: (getattr(torch, name), POSITIVE) for name in ("log2", "log10")},
     **{name: (getattr(torch, name), POSITIVE) for name in ("sqrt", "rsqrt", "reciprocal", "log", "log1p")},
     "gelu by tanh": (lambda x: F.gelu(x, approximate="tanh"), IMAGE),
     "silu by hand": (lambda x: x * torch.sigmoid(x), IMAGE),
@@ -60,8 +65,17 @@ ONE_STEP: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], object]] = {
     "layer norm over two axes": (nn.LayerNorm((5, 8)), TOKENS),
     "group norm": (nn.GroupNorm(2, 4), IMAGE),
 }
+WHOLE: dict[
+    str, Callable[[torch.Tensor], torch.Tensor]
+] = {  # decomposed they are comparisons, which nothing computes
+    "frac": torch.frac,
+    "threshold": nn.Threshold(0.25, -0.7),
+    "hardshrink": nn.Hardshrink(),
+    "softshrink": nn.Softshrink(),
+}
 SEVERAL: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], object]] = {
     "in place": (lambda x: F.silu(x + 1, inplace=True), IMAGE),
+    "argmin": (lambda x: torch.argmin(x, 1), TOKENS),
     "one slope": (nn.PReLU(), IMAGE),
     "rms norm": (nn.RMSNorm(8), TOKENS),
     "matmul": (lambda x: x @ x.transpose(-2, -1), IMAGE),
@@ -103,6 +117,16 @@ def test_is_one_step(name: str, decomposed: bool) -> None:
     assert _check(*ONE_STEP[name], decomposed) == 1
 
 
+@pytest.mark.parametrize("name", WHOLE)
+def test_is_one_step_as_exported(name: str) -> None:
+    assert _check(WHOLE[name], IMAGE, False) == 1
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_logsumexp_as_exported(keepdim: bool) -> None:
+    _check(lambda x: torch.logsumexp(x, (1, 3), keepdim), IMAGE, False)
+
+
 @pytest.mark.parametrize("decomposed", [False, True], ids=["whole", "decomposed"])
 @pytest.mark.parametrize("name", SEVERAL)
 def test_computes_what_torch_does(name: str, decomposed: bool) -> None:
@@ -133,11 +157,15 @@ def test_attention_copies_no_operand() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_float_functions_are_close_to_exact(name: str) -> None:
     x = np.concatenate([np.linspace(-20, 20, 40001), np.geomspace(1e-6, 80, 20001)]).astype(np.float32)
-    parameters = {"elu": (1.3, 1.1, 0.7), "leaky_relu": (0.1,), "pow": (2.5,), "exponential": (3.0,)}.get(
-        name, ()
-    )
-    if name in ("log", "log1p", "sqrt", "rsqrt", "pow"):
+    known = {"elu": (1.3, 1.1, 0.7), "leaky_relu": (0.1,), "pow": (2.5,), "exponential": (3.0,)}
+    known |= {"log_scaled": (1.44,), "threshold": (0.25, -0.7), "hardshrink": (0.5,), "softshrink": (0.5,)}
+    parameters = known.get(name, ())
+    if name in ("log", "log_scaled", "log1p", "sqrt", "rsqrt", "pow"):
         x = x[x > 0]
+    if name in ("asin", "acos", "atanh"):
+        x = x[np.abs(x) < 0.999]
+    if name == "acosh":
+        x = x[x >= 1]
     x = x[x != 0]
     exact = evaluate(name, x, parameters)
     error = np.abs(evaluate_f32(name, x, parameters) - exact) / np.maximum(1, np.abs(exact))

@@ -120,6 +120,55 @@ def _sine(x: np.ndarray, quarter: int) -> np.ndarray:
     return np.where(n & 2, -y, y)
 
 
+def _trunc(x: np.ndarray) -> np.ndarray:
+    return np.where(x < 0, -np.floor(-x), np.floor(x))
+
+
+def atan(x: np.ndarray) -> np.ndarray:
+    """Inverse tangent."""
+    size = np.abs(x)
+    t = np.where(size > 1, _ONE / size, size)
+    outer = t > _F(0.414213562)
+    z = np.where(outer, (t - _ONE) / (t + _ONE), t)
+    square = z * z
+    y = _horner(square, 0.0805374450, -0.138776856, 0.199777106, -0.333329492) * square * z + z
+    y = np.where(outer, y + _F(0.785398163), y)
+    y = np.where(size > 1, _F(1.57079633) - y, y)
+    return np.where(x < 0, -y, y)
+
+
+def _asin(x: np.ndarray) -> np.ndarray:
+    return atan(x / sqrt((_ONE - x) * (_ONE + x)))
+
+
+def _sinh(x: np.ndarray) -> np.ndarray:
+    square, power = x * x, exp_any(x)
+    near = _horner(square, 0.000198412698, 0.00833333333, 0.166666667) * square * x + x
+    return np.where(np.abs(x) < _F(0.25), near, _HALF * (power - _ONE / power))
+
+
+def _cosh(x: np.ndarray) -> np.ndarray:
+    power = exp_any(np.abs(x))
+    return _HALF * (power + _ONE / power)
+
+
+def _asinh(x: np.ndarray) -> np.ndarray:
+    size = np.abs(x)
+    square = size * size
+    y = _log1p(size + square / (_ONE + sqrt(square + _ONE)))
+    return np.where(x < 0, -y, y)
+
+
+def _atanh(x: np.ndarray) -> np.ndarray:
+    size = np.abs(x)
+    y = _HALF * _log1p(_F(2) * size / (_ONE - size))
+    return np.where(x < 0, -y, y)
+
+
+def _softshrink(x: np.ndarray, edge: float) -> np.ndarray:
+    return np.where(x > _F(edge), x - _F(edge), np.where(x < -_F(edge), x + _F(edge), _ZERO))
+
+
 def _hard_gate(x: np.ndarray) -> np.ndarray:
     return np.clip(x + _F(3), _ZERO, _F(6)) / _F(6)
 
@@ -171,6 +220,21 @@ FUNCTIONS: dict[str, Function] = {
     "floor": np.floor,
     "ceil": np.ceil,
     "round": round_even,
+    "trunc": _trunc,
+    "frac": lambda x: x - _trunc(x),
+    "log_scaled": lambda x, factor: log(x) * _F(factor),
+    "erfc": lambda x: _ONE - erf(x),
+    "asin": _asin,
+    "acos": lambda x: _F(1.57079633) - _asin(x),
+    "atan": atan,
+    "sinh": _sinh,
+    "cosh": _cosh,
+    "asinh": _asinh,
+    "acosh": lambda x: log(x + sqrt((x - _ONE) * (x + _ONE))),
+    "atanh": _atanh,
+    "threshold": lambda x, threshold, value: np.where(x > _F(threshold), x, _F(value)),
+    "hardshrink": lambda x, edge: np.where(np.abs(x) > _F(edge), x, _ZERO),
+    "softshrink": _softshrink,
 }
 NAMES = tuple(FUNCTIONS)  # in the order of the enum in tk_function_f32.h
 

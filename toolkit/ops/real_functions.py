@@ -65,6 +65,21 @@ FUNCTIONS: dict[str, Function] = {
     "floor": np.floor,
     "ceil": np.ceil,
     "round": np.rint,
+    "trunc": np.trunc,
+    "frac": lambda x: x - np.trunc(x),
+    "log_scaled": lambda x, factor: np.log(x) * factor,
+    "erfc": lambda x: 1.0 - _erf(x),
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "threshold": lambda x, threshold, value: np.asarray(np.where(x > threshold, x, value)),
+    "hardshrink": lambda x, edge: np.asarray(np.where(np.abs(x) > edge, x, 0.0)),
+    "softshrink": lambda x, edge: np.sign(x) * np.maximum(np.abs(x) - edge, 0.0),
 }
 
 

@@ -23,9 +23,13 @@ ARGUMENTS: dict[str, tuple[tuple[str, float], ...]] = {
     "elu": (("alpha", 1.0), ("scale", 1.0), ("input_scale", 1.0)),
     "leaky_relu": (("negative_slope", 0.01),),
     "softplus": (("beta", 1.0), ("threshold", 20.0)),
+    "threshold": (("threshold", 0.0), ("value", 0.0)),
+    "hardshrink": (("lambd", 0.5),),
+    "softshrink": (("lambd", 0.5),),
     **dict.fromkeys(
         ("silu", "mish", "hardswish", "hardsigmoid", "log_sigmoid", "erf", "exp", "expm1", "log", "log1p",
-         "sqrt", "rsqrt", "reciprocal", "abs", "neg", "sin", "cos", "sign", "floor", "ceil", "round"),
+         "sqrt", "rsqrt", "reciprocal", "abs", "neg", "sin", "cos", "sign", "floor", "ceil", "round",
+         "trunc", "frac", "erfc", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"),
         (),
     ),
 }  # fmt: skip
@@ -38,6 +42,7 @@ SPELLINGS = (
     "aten.selu_.default",
     "aten.celu.default",
     "aten.celu_.default",
+    *(f"aten.{name}{mark}.default" for name in ("exp2", "log2", "log10") for mark in ("", "_")),
     "aten.square.default",
     "aten.pow.Tensor_Scalar",
     "aten.pow.Scalar",
@@ -117,6 +122,10 @@ def _function(node: Any, reader: Reader) -> tuple[str, tuple[float, ...]]:
     if name == "celu":
         alpha = float(rest[0] if rest else given.get("alpha", 1.0))
         return "elu", (alpha, 1.0, 1.0 / alpha)
+    if name == "exp2":
+        return "exponential", (2.0,)
+    if name in ("log2", "log10"):
+        return "log_scaled", (1.0 / math.log(float(name[3:])),)
     if name == "square":
         return "pow", (2.0,)
     if name == "pow":
@@ -136,6 +145,10 @@ _PARAMETERS = {
     "softplus": (2.0, 20.0),
     "pow": (3.0,),
     "exponential": (2.0,),
+    "log_scaled": (1.5,),
+    "threshold": (0.3, -0.7),
+    "hardshrink": (0.5,),
+    "softshrink": (0.5,),
 }
 
 
@@ -146,7 +159,11 @@ def _case(op: str, function: str, kind: str, scale: float = 0.04, rounding: Any 
     data = np.arange(-128, 128).astype(np.int8).reshape(shape) if kind == "int8" else sample(x, 9) * 3
     if kind == "float32":
         data.ravel()[:8] = [0, 1, -1, 0.5, 1e-3, 20, -20, 1.5]
-        if function in ("log", "log1p", "sqrt", "rsqrt", "reciprocal"):
+        if function in ("asin", "acos", "atanh"):
+            data = np.clip(data / 4, np.float32(-0.99), np.float32(0.99))
+        if function == "acosh":
+            data = np.abs(data) + np.float32(1)
+        if function in ("log", "log_scaled", "log1p", "sqrt", "rsqrt", "reciprocal"):
             data = np.abs(data) + np.float32(1e-6)
     attrs = {"function": function, "parameters": _PARAMETERS.get(function, ())}
     step = Step(op, "act", [x], y, attrs, rounding=rounding)

@@ -60,7 +60,15 @@ def _variance(x: Tensor, dim: Any = None, *, correction: Any = 1, keepdim: bool 
     return spread.mean(axes, keepdim) * (count / (count - (1 if correction is None else correction)))
 
 
+def _log_sum_exp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    largest = x.amax(dim, True)
+    total = (x - largest).exp().sum(dim, True).log() + largest
+    return total if keepdim else total.squeeze(dim)
+
+
 _OURS: dict[Any, Callable[..., Any]] = {
+    _aten.argmin.default: lambda x, *args, **kwargs: torch.argmax(-x, *args, **kwargs),
+    _aten.logsumexp.default: _log_sum_exp,
     _aten.linalg_vector_norm.default: _vector_norm,
     _aten.var.correction: _variance,
     _aten.std.correction: lambda *args, **kwargs: _variance(*args, **kwargs).sqrt(),
