@@ -1,4 +1,4 @@
-"""Ternary convolution with SMLAD: two output rows by two columns from one AND, two pixels at a time."""
+"""Ternary convolution with SMLAD of any sums and scales, and of fewer than four channels: two pixels at a time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack import pack_ternary_two_rows
+from toolkit.ops.pack_ternary import pack_ternary_tiles
 from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields
 from toolkit.ops.window import widened_pair_bytes, window_of
 
 
 class Conv2dT2Dsp(Kernel):
-    """Four output channels by two pixels; weights packed by ``pack_ternary_two_rows``."""
+    """Four output channels by two pixels; weights packed by ``pack_ternary_tiles``."""
 
     name = "tk_conv2d_t2_dsp"
     op = "conv2d"
@@ -29,12 +29,12 @@ class Conv2dT2Dsp(Kernel):
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
         matrix = folded.weight.reshape(folded.weight.shape[0], -1)
-        w = emitter.constant("weight", pack_ternary_two_rows(matrix))
+        w = emitter.constant("weight", pack_ternary_tiles(matrix))
         scratch = emitter.scratch("uint32_t")
         return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
-        return widened_pair_bytes(window_of(step), 8)
+        return widened_pair_bytes(window_of(step), 4)
 
 
 KERNEL = Conv2dT2Dsp()

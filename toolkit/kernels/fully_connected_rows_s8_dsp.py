@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack import pack_two_rows
-from toolkit.ops.pack_pairs import finishing_words, sums_range
+from toolkit.ops.pack_pairs import finishing_words, fours, sums_range
 from toolkit.ops.weighted import Folded, fold, is_int8
 
 
@@ -39,22 +37,6 @@ class FullyConnectedRowsS8Dsp(Kernel):
         numbers = (double, folded.low, folded.high)
         shape = (step.output.size // channels, depth, channels)
         return Call(self.name, [x, w, finish, *map(str, numbers), y, *map(str, shape)])
-
-
-def fours(folded: Folded) -> Folded:
-    """Return the channels as whole fours: the last four once more where their number is no multiple of four."""
-    channels = folded.weight.shape[0]
-    order = np.arange(channels - channels % 4)
-    if channels % 4:
-        order = np.append(order, np.arange(channels - 4, channels))
-    pick = order if folded.multiplier.size > 1 else slice(None)
-    return replace(
-        folded,
-        weight=folded.weight[order],
-        bias=folded.bias[order],
-        multiplier=folded.multiplier[pick],
-        shift=folded.shift[pick],
-    )
 
 
 def four_row_finish(folded: Folded) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Ternary fully connected layer with SMLAD: two output rows by two columns from one AND."""
+"""Ternary fully connected layer with SMLAD of any sums and scales, and of fewer than four channels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack import pack_ternary_two_rows
+from toolkit.ops.pack_ternary import pack_ternary_tiles
 from toolkit.ops.weighted import fold, is_ternary, requant_fields
 
 
 class FullyConnectedT2Dsp(Kernel):
-    """Four rows at a time over inputs widened once; weights packed by ``pack_ternary_two_rows``."""
+    """Four rows at a time over inputs widened once; weights packed by ``pack_ternary_tiles``."""
 
     name = "tk_fully_connected_t2_dsp"
     op = "fully_connected"
@@ -27,12 +27,12 @@ class FullyConnectedT2Dsp(Kernel):
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        w = emitter.constant("weight", pack_ternary_two_rows(folded.weight.reshape(channels, depth)))
+        w = emitter.constant("weight", pack_ternary_tiles(folded.weight.reshape(channels, depth)))
         shape = [str(step.output.size // channels), str(depth), str(channels)]
         return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
 
     def scratch_bytes(self, step: Step) -> int:
-        return 2 * (-(-step.inputs[1].shape[1] // 8) * 8)
+        return 2 * (-(-step.inputs[1].shape[1] // 4) * 4)
 
 
 KERNEL = FullyConnectedT2Dsp()

@@ -6,6 +6,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
+from toolkit.ops.pack_ternary import proven
 from toolkit.ops.weighted import Folded, fold, weight_type
 
 LANES = 16  # int8 products in one VMLADAVA
@@ -58,8 +59,14 @@ def pack_tiles(matrix: np.ndarray, weights: str) -> np.ndarray:
         chunks = (chunks[:, :, 0::2] & 15) | (chunks[:, :, 1::2] << 4)
     elif weights == "ternary":
         codes = (chunks + 1).astype(np.uint8) << np.array([0, 2, 4, 6], np.uint8)[:, None]
-        chunks = codes.sum(2).astype(np.uint8)
+        chunks = proven(codes.sum(2).astype(np.uint8), _unpack_ternary, matrix)
     return np.ascontiguousarray(chunks).view(np.uint8).reshape(-1).view("<u4").astype(np.uint32)
+
+
+def _unpack_ternary(chunks: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights in ternary chunks (tile, chunk, 16 bytes)."""
+    codes = chunks[:, None] >> np.array([0, 2, 4, 6], np.uint8)[:, None, None] & 3
+    return codes.reshape(CHANNELS * len(chunks), -1)[:rows, :columns].astype(np.int8) - 1
 
 
 def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:

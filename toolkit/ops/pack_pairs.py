@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from toolkit.ops.requantize import requantize
@@ -52,16 +54,26 @@ def pair_rows(folded: Folded) -> Folded | None:
     order = np.arange(channels - channels % 2)
     if channels % 2:
         order = np.append(order, [channels - 2, channels - 1])
+    return _pick(folded, order)
+
+
+def fours(folded: Folded) -> Folded:
+    """Return the channels as whole fours: the last four once more where their number is no multiple of four."""
+    channels = folded.weight.shape[0]
+    order = np.arange(channels - channels % 4)
+    if channels % 4:
+        order = np.append(order, np.arange(channels - 4, channels))
+    return _pick(folded, order)
+
+
+def _pick(folded: Folded, order: np.ndarray) -> Folded:
     pick = order if folded.multiplier.size > 1 else slice(None)
-    return Folded(
-        folded.weight[order],
-        folded.bias[order],
-        folded.multiplier[pick],
-        folded.shift[pick],
-        folded.zero_point,
-        folded.low,
-        folded.high,
-        folded.rounding,
+    return replace(
+        folded,
+        weight=folded.weight[order],
+        bias=folded.bias[order],
+        multiplier=folded.multiplier[pick],
+        shift=folded.shift[pick],
     )
 
 

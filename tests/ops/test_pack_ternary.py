@@ -1,0 +1,43 @@
+"""Ternary weights packed for every core come back as they were, or nothing is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from toolkit.kernels.tile_mve import pack_tiles
+from toolkit.ops.pack_ternary import (
+    pack_ternary,
+    pack_ternary_tiles,
+    proven,
+    unpack_ternary,
+    unpack_ternary_tiles,
+)
+
+SHAPES = [(1, 1), (4, 4), (5, 7), (9, 33), (64, 40)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_packing_is_proven(shape: tuple[int, int]) -> None:
+    matrix = np.random.default_rng(shape).integers(-1, 2, shape).astype(np.int8)
+    assert np.array_equal(unpack_ternary(pack_ternary(matrix), *shape), matrix)
+    assert np.array_equal(unpack_ternary_tiles(pack_ternary_tiles(matrix), *shape), matrix)
+    pack_tiles(matrix, "ternary")  # proves it itself
+
+
+def test_a_damaged_word_is_found() -> None:
+    matrix = np.ones((4, 8), np.int8)
+    packed = pack_ternary_tiles(matrix)
+    for bit in range(32):
+        damaged = packed.copy()
+        damaged[1] ^= np.uint32(1 << bit)
+        with pytest.raises(AssertionError, match="does not give back"):
+            proven(damaged, unpack_ternary_tiles, matrix)
+
+
+@pytest.mark.parametrize("pack", [pack_ternary, pack_ternary_tiles, lambda m: pack_tiles(m, "ternary")])
+def test_other_weights_are_refused(pack: Callable[[np.ndarray], np.ndarray]) -> None:
+    with pytest.raises(AssertionError, match="internal error"):
+        pack(np.full((4, 4), 2, np.int8))

@@ -1,0 +1,73 @@
+"""Ternary weights in flash: each layout with its inverse, by which every packing is proven before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+_ROTATIONS = np.array([0, 4, 8, 12], np.uint32)  # columns (0, 2) of pair A, of pair B, then (1, 3) of both
+
+
+def padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Zero-pad a matrix to multiples of ``rows`` and ``columns``; int64."""
+    pad = [(0, -matrix.shape[0] % rows), (0, -matrix.shape[1] % columns)]
+    return np.pad(matrix.astype(np.int64), pad)
+
+
+def proven(
+    packed: np.ndarray, unpack: Callable[[np.ndarray, int, int], np.ndarray], matrix: np.ndarray
+) -> np.ndarray:
+    """Return ``packed`` once ``unpack(packed, rows, columns)`` gave back ``matrix``.
+
+    Raises:
+        AssertionError: it did not: an error of the packer, or weights that are not ternary.
+    """
+    if not np.array_equal(unpack(packed, *matrix.shape), matrix):
+        raise AssertionError(
+            f"internal error: {unpack.__name__} does not give back the weights that were packed"
+        )
+    return packed
+
+
+def pack_ternary(matrix: np.ndarray) -> np.ndarray:
+    """Pack (channels, depth) weights in -1..1 into 2 bits each: codes 0, 1, 2, four a byte, lowest bits first.
+
+    Each row starts on a byte; missing columns get code 1 (weight 0). Returns uint8 (channels, ceil(depth / 4)).
+    """
+    codes = (padded(matrix, 1, 4) + 1).reshape(matrix.shape[0], -1, 4)
+    return proven((codes << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8), unpack_ternary, matrix)
+
+
+def unpack_ternary(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_ternary`` packed."""
+    codes = packed[..., None] >> np.array([0, 2, 4, 6], np.uint8) & 3
+    return codes.reshape(rows, -1)[:, :columns].astype(np.int8) - 1
+
+
+def pack_ternary_tiles(matrix: np.ndarray) -> np.ndarray:
+    """Pack ternary weights in tiles of four rows by four columns, 16 to a word; uint32, flat, tile rows in turn.
+
+    Rows a, b of a pair and a column make a 16-bit lane ``2**14 * b + (a + 1)``. Lanes of columns 0 and 2, or 1 and 3
+    (the order in which SXTB16 unpacks activations), lie side by side, rotated left by 0 (pair A, columns 0 and 2), 4
+    (pair B), 8 (pair A, columns 1 and 3) and 12 (pair B): one AND with a rotated operand and mask 0xC003C003 yields
+    two rows by two columns. Missing rows and columns get weight 0.
+    """
+    m = padded(matrix, 4, 4)
+    m = m.reshape(m.shape[0] // 4, 2, 2, -1, 4)  # tile, pair, row, group, column
+    lanes = ((m[:, :, 1] & 3) << 14) | (m[:, :, 0] + 1)  # tile, pair, group, column
+    fields = lanes[..., :2] | (lanes[..., 2:] << 16)  # tile, pair, group, odd columns
+    fields = fields.transpose(0, 2, 3, 1).reshape(m.shape[0], -1, 4).astype(np.uint32)
+    words = np.bitwise_or.reduce((fields << _ROTATIONS) | (fields >> (32 - _ROTATIONS) % 32), -1)
+    return proven(words.astype(np.uint32).reshape(-1), unpack_ternary_tiles, matrix)
+
+
+def unpack_ternary_tiles(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_ternary_tiles`` packed, as the kernels' ANDs find them."""
+    words = packed.reshape(-(-rows // 4), -1, 1)
+    fields = ((words >> _ROTATIONS) | (words << (32 - _ROTATIONS) % 32)) & 0xC003C003
+    lanes = np.stack([fields, fields >> 16], -1) & 0xFFFF  # tile, group, (odd, pair), (column / 2)
+    both = np.stack([(lanes & 3).astype(np.int8) - 1, (lanes.astype(np.uint16).view(np.int16) >> 14)], -1)
+    tiles, groups = words.shape[:2]  # tile, group, odd, pair, column / 2, row
+    both = both.reshape(tiles, groups, 2, 2, 2, 2).transpose(0, 3, 5, 1, 4, 2)
+    return both.reshape(4 * tiles, 4 * groups)[:rows, :columns].astype(np.int8)
