@@ -27,6 +27,7 @@ class Layer:
     kernels: list[str]
     weight_bytes: int = 0  # packed weights
     constant_bytes: int = 0  # weights, biases, multipliers, tables
+    functions: list[str] = field(default_factory=list)  # that its kernel wrote for it
 
 
 @dataclass
@@ -61,7 +62,7 @@ class _Writer:
         self.share_kernels = share_kernels
         self.arena = place(model)
         self.prefix = identifier(model.name)
-        self.constants: list[str] = []
+        self.constants: list[str] = []  # and functions, in the order in which layers need them
         self.shared: dict[tuple[str, bytes], str] = {}  # constants by type and content
         self.locals: list[Local] = []
         self.pointer_types: dict[str, str] = {}  # by expression
@@ -87,6 +88,16 @@ class _Writer:
         self.pointer_types[name] = f"const {ctype} *"
         self.constants.append(literals.array(name, data))
         return name
+
+    def function(self, suffix: str, text: str) -> str:
+        assert self.layer is not None
+        name = f"{self.prefix}_{self.index}_{suffix}"
+        known = ("function", text.encode())
+        if known not in self.shared:
+            self.shared[known] = name
+            self.constants.append(text.replace("NAME", name))
+            self.layer.functions.append(name)
+        return self.shared[known]
 
     def local(self, ctype: str, name: str, initialiser: str) -> str:
         self.locals.append(Local(ctype, name, initialiser))

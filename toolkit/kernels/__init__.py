@@ -31,9 +31,13 @@ def kernels() -> dict[str, Kernel]:
 
 
 def candidates(step: Step, kernel_set: str) -> list[str]:
-    """Return the names of all kernels that compute ``step`` on a kernel set, best rank first, PORTABLE last."""
+    """Return the names of all kernels that compute ``step`` on a kernel set, best rank first.
+
+    Behind PORTABLE, whose rank is 0, are those that are used only when counting shows them to be worth their bytes.
+    """
     able = [k for k in kernels().values() if k.op == step.op and kernel_set in k.sets and k.takes(step)]
-    return [*(k.name for k in sorted(able, key=lambda k: -k.rank)), PORTABLE]
+    ranks = {**{k.name: k.rank for k in able}, PORTABLE: 0}
+    return sorted(ranks, key=lambda name: -ranks[name])
 
 
 def implementation(step: Step) -> Kernel | Operator:

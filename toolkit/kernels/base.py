@@ -23,6 +23,7 @@ class Kernel(ABC):
     rank: ClassVar[int] = (
         1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
     )
+    written_for_weights: ClassVar[bool] = False  # its code, and so its count, depends on the weights' values
 
     @abstractmethod
     def takes(self, step: Step) -> bool:

@@ -40,6 +40,9 @@ class _Nothing:
     def constant(self, suffix: str, data: np.ndarray) -> str:
         return ""
 
+    def function(self, suffix: str, text: str) -> str:
+        return ""
+
     def local(self, ctype: str, name: str, initialiser: str) -> str:
         return ""
 

@@ -33,6 +33,9 @@ class Emitter(Protocol):
     def constant(self, suffix: str, data: np.ndarray) -> str:
         """Define a ``static const`` array for this layer and return its name."""
 
+    def function(self, suffix: str, text: str) -> str:
+        """Define a function that this layer needs, called NAME in its ``text``, and return its name."""
+
     def local(self, ctype: str, name: str, initialiser: str) -> str:
         """Define a constant struct inside the layer function and return its address."""
 

@@ -8,6 +8,8 @@ import numpy as np
 
 _ROTATIONS = np.array([0, 4, 8, 12], np.uint32)  # columns (0, 2) of pair A, of pair B, then (1, 3) of both
 
+_DIGITS = np.array([27, 9, 3, 1])
+
 
 def padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Zero-pad a matrix to multiples of ``rows`` and ``columns``; int64."""
@@ -23,7 +25,7 @@ def proven(
     Raises:
         AssertionError: it did not: an error of the packer, or weights that are not ternary.
     """
-    if not np.array_equal(unpack(packed, *matrix.shape), matrix):
+    if np.abs(matrix).max(initial=0) > 1 or not np.array_equal(unpack(packed, *matrix.shape), matrix):
         raise AssertionError(
             f"internal error: {unpack.__name__} does not give back the weights that were packed"
         )
@@ -71,3 +73,30 @@ def unpack_ternary_tiles(packed: np.ndarray, rows: int, columns: int) -> np.ndar
     tiles, groups = words.shape[:2]  # tile, group, odd, pair, column / 2, row
     both = both.reshape(tiles, groups, 2, 2, 2, 2).transpose(0, 3, 5, 1, 4, 2)
     return both.reshape(4 * tiles, 4 * groups)[:rows, :columns].astype(np.int8)
+
+
+def pack_ternary_v6m(matrix: np.ndarray) -> np.ndarray:
+    """Pack ternary weights as indices of tables of four columns, one a byte; flat uint8.
+
+    An index is the number whose base-3 digits are the four codes (weight + 1), first column first. Of 16 columns the
+    four bytes of a row lie side by side, row after row; then the columns that are left, four at a time. A row of
+    weights 0 is added, and rows are padded to an even number with more of them; missing columns get code 0.
+    """
+    rows, depth = matrix.shape
+    codes = np.pad(matrix.astype(np.int64), [(0, 1 + (rows + 1) % 2), (0, 0)]) + 1
+    codes = np.pad(codes, [(0, 0), (0, -depth % 4)]).reshape(len(codes), -1, 4)
+    bytes_ = (codes * _DIGITS).sum(-1).astype(np.uint8)  # row, group
+    whole = bytes_.shape[1] // 4 * 4
+    first = bytes_[:, :whole].reshape(len(codes), -1, 4).transpose(1, 0, 2)
+    packed = np.concatenate([first.reshape(-1), bytes_[:, whole:].T.reshape(-1)])
+    return proven(packed, unpack_ternary_v6m, matrix)
+
+
+def unpack_ternary_v6m(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_ternary_v6m`` packed."""
+    lines = (rows + 2) // 2 * 2
+    bytes_ = packed.reshape(-1, lines)  # rows of bytes, four times as long where four lie side by side
+    whole = -(-columns // 4) // 4 * 4
+    first = bytes_[:whole].reshape(-1, lines, 4).transpose(1, 0, 2).reshape(lines, -1)
+    indices = np.concatenate([first, bytes_[whole:].T], 1)
+    return (indices[..., None] // _DIGITS % 3).reshape(lines, -1)[:rows, :columns].astype(np.int8) - 1

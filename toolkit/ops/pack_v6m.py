@@ -11,23 +11,28 @@ _MOST_BIAS = 2**23  # it shares a word with the shift
 _MOST_SUM = 2**29
 
 
-def fits(folded: Folded, bias: np.ndarray | None = None) -> bool:
+def fits(folded: Folded, bias: np.ndarray | None = None, shifted: int = 0) -> bool:
     """True when biases, shifts and sums keep within what the kernels' tables and multiplications hold.
 
-    ``bias``: what the table will hold, the folded bias unless given.
+    ``bias``: what the table will hold, the folded bias unless given. ``shifted``: see ``scale_bits``.
     """
     channels = folded.weight.shape[0]
     weight = np.abs(folded.weight.reshape(channels, -1).astype(np.int64))
-    shift = _shifts(folded)
+    shift = _shifts(folded) + shifted
     bias = np.abs(folded.bias if bias is None else bias)
     return bool(
         weight.max(initial=0) <= 127  # -128 twice in a row would overflow 16 bits
         and bias.max(initial=0) < _MOST_BIAS
-        and (128 * weight.sum(1) + bias).max(initial=0) < _MOST_SUM
+        and (128 * weight.sum(1) + bias).max(initial=0) << shifted < _MOST_SUM
         and (folded.multiplier > 0).all()
         and (shift >= 1).all()
         and (shift <= 31).all()
     )
+
+
+def table_bias(folded: Folded) -> np.ndarray:
+    """Return the biases of layers whose inputs are taken + 128."""
+    return folded.bias - 128 * folded.weight.reshape(len(folded.bias), -1).astype(np.int64).sum(1)
 
 
 def _shifts(folded: Folded) -> np.ndarray:
@@ -35,12 +40,17 @@ def _shifts(folded: Folded) -> np.ndarray:
     return folded.shift - (31 if folded.rounding == "double" else 32)
 
 
-def finish(folded: Folded, bias: np.ndarray, emitter: Emitter) -> str:
+def scale_bits(folded: Folded) -> int:
+    """Return by how many bits ternary kernels shift their sums first, so that large multipliers keep a bit to round."""
+    return 0 if folded.rounding == "double" else 3
+
+
+def finish(folded: Folded, bias: np.ndarray, emitter: Emitter, shifted: int = 0) -> str:
     """Define the table of biases, multipliers and shifts; return the address of a ``tk_finish_v6m``."""
     channels = len(bias)
     words = np.empty((channels, 2), np.int64)
     words[:, 0] = folded.multiplier
-    words[:, 1] = 256 * bias + _shifts(folded)
+    words[:, 1] = 256 * bias + _shifts(folded) + shifted
     table = emitter.constant("table", words.astype(np.int32))
     fields = f"{{{table}, {folded.zero_point - folded.low}, {folded.high - folded.low}, {folded.low}}}"
     return emitter.local("tk_finish_v6m", "finish", fields)

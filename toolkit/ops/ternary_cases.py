@@ -101,3 +101,17 @@ def _as_fully_connected(case: Case) -> Case:
     attrs = {"activation": case.step.attrs["activation"]} if "activation" in case.step.attrs else {}
     step = Step("fully_connected", "fc", inputs, output, attrs, rounding=case.step.rounding)
     return Case(case.id, step, [case.inputs[0].reshape(pixels, depth)])
+
+
+def sparse_conv_cases() -> Iterator[Case]:
+    """Yield convolutions of few and of no weights, whole columns and rows of them zero."""
+    for keep in (0.0, 0.02, 0.1, 0.4):
+        for case in (_conv((3, 5, 40), 19, (1, 1)), _conv((5, 4, 6), 8, (3, 3), pads=SAME)):
+            w = case.step.inputs[1]
+            assert w.data is not None
+            rng = np.random.default_rng(round(100 * keep))
+            data = np.where(rng.random(w.shape) < keep, w.data, 0).astype(np.int8)
+            data[..., 8:14] = 0
+            data[5] = 0
+            inputs = [case.step.inputs[0], replace(w, data=data), *case.step.inputs[2:]]
+            yield replace(case, id=f"{case.id}-{keep}", step=replace(case.step, inputs=inputs))

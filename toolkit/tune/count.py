@@ -19,7 +19,7 @@ from toolkit.device import elf, targets
 from toolkit.device.run import run
 from toolkit.device.targets import Target
 from toolkit.device.toolchain import find
-from toolkit.kernels import implementation
+from toolkit.kernels import implementation, kernels
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops.requantize import output_bounds
 from toolkit.tune.image import build_alone
@@ -33,7 +33,7 @@ class Cost:
     """One layer with one kernel: instructions of one inference, and bytes."""
 
     instructions: int
-    code_bytes: int  # of the layer's function, what was inlined into it included
+    code_bytes: int  # of the layer's own functions, what was inlined into them included
     constant_bytes: int  # weights as the kernel wants them, biases, multipliers
     scratch_bytes: int
 
@@ -88,7 +88,7 @@ def _run(steps: list[Step], core: Target, toolchain: str | None) -> list[Cost]:
         return [
             Cost(
                 by_layer.get(layer.function, 0),
-                symbols[layer.function].size if layer.function in symbols else 0,
+                sum(symbols[name].size for name in (layer.function, *layer.functions) if name in symbols),
                 layer.constant_bytes,
                 implementation(layer.step).scratch_bytes(layer.step),
             )
@@ -129,7 +129,7 @@ def _groups(todo: dict[str, Step]) -> list[list[str]]:
 
 
 def _key(step: Step, common: list[str]) -> str:
-    """Return a name for all that a count depends on: shapes and types, not the weights' values."""
+    """Return a name for all that a count depends on: shapes and types, and values only where the kernel is of them."""
     bounds = None
     if step.output.quant is not None and step.output.dtype == "int8":
         bounds = output_bounds(step.output, step.attrs.get("activation"))
@@ -140,6 +140,8 @@ def _key(step: Step, common: list[str]) -> str:
         sorted((k, repr(v)) for k, v in step.attrs.items()),
         bounds,
     ]
+    if step.kernel in kernels() and kernels()[step.kernel].written_for_weights:
+        parts += [hashlib.sha256(v.data.tobytes()).hexdigest() for v in step.inputs if v.data is not None]
     parts += [[v.shape, v.dtype, v.data is not None, _kind(v.quant)] for v in (*step.inputs, step.output)]
     return hashlib.sha256(json.dumps([*common, parts], default=str).encode()).hexdigest()
 
