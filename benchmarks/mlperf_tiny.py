@@ -82,12 +82,19 @@ def prepare(name: str, folder: Path) -> Network:
     return Network(model, calibration, program)
 
 
-def measure(source: Path, target: str, toolchain: str | None, folder: Path, optimize: str = "speed") -> Cost:
+def measure(
+    source: Path,
+    target: str,
+    toolchain: str | None,
+    folder: Path,
+    optimize: str = "speed",
+    tune: bool = False,
+) -> Cost:
     """Compile and run the model in ``source`` once, and return what it costs."""
     from toolkit import bundle
     from toolkit.measure.bench import bench
 
-    manifest = bundle.export(source, target, folder / "bundle", golden_count=1, optimize=optimize)
+    manifest = bundle.export(source, target, folder / "bundle", golden_count=1, optimize=optimize, tune=tune)
     result = bench(folder / "bundle", toolchain=toolchain)
     if result.instructions is None or result.memory is None:
         raise click.ClickException(f"{target} gives no counts: {'; '.join(result.notes)}")

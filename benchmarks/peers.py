@@ -53,6 +53,14 @@ INSTRUCTIONS_PER_MAC = {
 }
 
 
+# A matrix of 256x320 weights times a vector: instructions per multiply-accumulate. BitNetMCU's weights take 1.6 bits.
+TERNARY_GEMV = {
+    "CMSIS-NN, int8": {"cortex-m3": 3.46, "cortex-m4": 2.03, "cortex-m7": 2.03, "cortex-m55": 0.51},
+    "CMSIS-NN, int4": {"cortex-m3": 5.14, "cortex-m4": 5.03, "cortex-m7": 5.03, "cortex-m55": 0.45},
+    "BitNetMCU, ternary": {"cortex-m3": 7.44, "cortex-m4": 7.45, "cortex-m7": 7.45, "cortex-m55": 7.11},
+}
+
+
 @dataclass(frozen=True)
 class Mlp:
     """What a code generator makes of the digits MLP, 64-32-10."""

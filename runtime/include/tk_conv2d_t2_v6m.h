@@ -16,8 +16,8 @@ static TK_NOINLINE TK_UNUSED uint32_t *tk_pair_words_v6m(const int8_t *p, const 
 
 /* Gather the windows under output pixels p and q as words; columns behind them become 0. `outside` holds in_c zero
  * points. */
-TK_INLINE void tk_gather_words_v6m(const int8_t *input, int32_t p, int32_t q, const int8_t *outside, uint32_t *to,
-                                   const tk_window *w) {
+TK_INLINE void tk_gather_words_v6m(const int8_t *input, int32_t p, int32_t q, const int8_t *outside,
+                                   uint32_t *to, const tk_window *w) {
     if (tk_is_pointwise(w)) {
         to = tk_pair_words_v6m(input + p * w->in_c, input + q * w->in_c, w->in_c, to);
     } else {

@@ -12,9 +12,10 @@ static TK_NOINLINE TK_UNUSED void tk_words_v6m(const int8_t *from, int32_t count
 /* As tk_fully_connected_t2, by tables of four columns, codes packed by pack_ternary_v6m and the 128 folded into the
  * finish's biases. `scratch` holds four tables, a word for each column, rounded up to 4, and one for each channel and
  * one more, rounded up to 2. */
-TK_KERNEL void tk_fully_connected_t2_v6m(const int8_t *input, const uint8_t *codes, const tk_finish_v6m *finish,
-                                         int32_t double_rounding, uint32_t *scratch, int8_t *output,
-                                         int32_t rows, int32_t depth, int32_t channels) {
+TK_KERNEL void tk_fully_connected_t2_v6m(const int8_t *input, const uint8_t *codes,
+                                         const tk_finish_v6m *finish, int32_t double_rounding,
+                                         uint32_t *scratch, int8_t *output, int32_t rows, int32_t depth,
+                                         int32_t channels) {
     const int32_t padded = (depth + 3) & ~3, lines = (channels + 2) & ~1;
     uint32_t *const words = scratch + 4 * TK_TABLE_V6M, *const sums = words + padded;
     tk_zero_v6m(words + depth, padded - depth);

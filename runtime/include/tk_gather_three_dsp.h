@@ -89,7 +89,8 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
         return;
     }
     int32_t top[3], left[3], start[3];
-    int whole[3]; /* its rows lie side by side in the input, and may be read to the end of `row` */
+    int whole[3];   /* its rows lie side by side in the input, and may be read to the end of `row` */
+    int inside = 1; /* all rows of all three do */
     for (int32_t i = 0; i < 3; ++i) {
         const int32_t pixel = tk_min(p + i, last), y = pixel / w->out_w;
         top[i] = y * w->stride_h - w->pad_top;
@@ -97,20 +98,42 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
         start[i] = top[i] * line + left[i] * w->in_c;
         whole[i] = width == w->kernel_w && left[i] >= 0 && left[i] + width <= w->in_w &&
                    start[i] + height * line + row <= size;
+        inside &= whole[i] && top[i] >= 0 && top[i] + height < w->in_h;
+    }
+    if (inside) {
+        tk_widen_three_dsp(input + start[0], input + start[1], input + start[2], row, to, w->kernel_h,
+                           w->dilation_h * line);
+        return;
     }
     TK_ROLLED for (int32_t i = 0; i < w->kernel_h; ++i) {
         const int8_t *from[3];
         for (int32_t n = 0; n < 3; ++n) {
-            const int32_t y = top[n] + i * w->dilation_h, inside = y >= 0 && y < w->in_h;
-            if (inside && whole[n]) {
+            const int32_t y = top[n] + i * w->dilation_h, there = y >= 0 && y < w->in_h;
+            if (there && whole[n]) {
                 from[n] = input + start[n] + i * w->dilation_h * line;
             } else {
-                tk_copy_row_dsp(inside ? input + y * line : 0, left[n], zero_point, bytes + n * row, w);
+                tk_copy_row_dsp(there ? input + y * line : 0, left[n], zero_point, bytes + n * row, w);
                 from[n] = bytes + n * row;
             }
         }
         tk_widen_three_dsp(from[0], from[1], from[2], row, to, 1, 0);
         to += row / 4 * 6;
+    }
+}
+
+/* Copy the input with its padding to `to`, height x width pixels, so that every window lies inside. */
+static TK_NOINLINE TK_UNUSED void tk_pad_dsp(const int8_t *input, int32_t zero_point, int32_t height,
+                                             int32_t width, int8_t *to, const tk_window *w) {
+    const int32_t in_c = w->in_c, columns = tk_min(w->in_w, width - w->pad_left);
+    to = tk_fill_dsp(to, zero_point, w->pad_top * width * in_c);
+    for (int32_t y = 0; y < height - w->pad_top; ++y) {
+        if (y >= w->in_h) {
+            to = tk_fill_dsp(to, zero_point, width * in_c);
+            continue;
+        }
+        to = tk_fill_dsp(to, zero_point, w->pad_left * in_c);
+        to = tk_copy_dsp(input + y * w->in_w * in_c, columns * in_c, to);
+        to = tk_fill_dsp(to, zero_point, (width - w->pad_left - columns) * in_c);
     }
 }
 

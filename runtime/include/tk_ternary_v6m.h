@@ -116,8 +116,7 @@ TK_V6M_FUNCTION void tk_ternary_one_v6m(TK_UNUSED const uint8_t *codes, TK_UNUSE
 TK_V6M_FUNCTION void tk_ternary_tables_v6m(const uint32_t *words, uint32_t *tables, int32_t count) {
     for (int32_t i = 0; i < count; ++i, words += 4, tables += TK_TABLE_V6M) {
         for (uint32_t e = 0; e < TK_TABLE_V6M; ++e) {
-            tables[e] =
-                e / 27 * words[0] + e / 9 % 3 * words[1] + e / 3 % 3 * words[2] + e % 3 * words[3];
+            tables[e] = e / 27 * words[0] + e / 9 % 3 * words[1] + e / 3 % 3 * words[2] + e % 3 * words[3];
         }
     }
 }
@@ -159,33 +158,29 @@ typedef struct {
 } tk_sums_v6m;
 
 #ifdef TK_HAS_V6M
-#define TK_V6M_FINISH_SUMS(name, scale)                  \
-    TK_V6M_FUNCTION void name(TK_UNUSED tk_sums_v6m *s) { \
-        __asm volatile(TK_V6M_SAVE                       \
-                       "movs r7, r0\n"                   \
-                       "ldr r0, [r7, #16]\n"             \
-                       "ldr r1, [r7, #20]\n"             \
-                       "ldr r2, [r7, #24]\n"             \
-                       "ldr r3, [r7, #28]\n"             \
-                       "mov r8, r0\n"                    \
-                       "mov r9, r1\n"                    \
-                       "mov r10, r2\n"                   \
-                       "mov r11, r3\n"                   \
-                       "2:\n" TK_V6M_NEXT_CHANNEL        \
-                       "mov r1, r8\n"                    \
-                       "ldmia r1!, {r0}\n"               \
-                       "mov r8, r1\n"                    \
-                       "mov r1, r10\n"                   \
-                       "subs r0, r0, r1\n"               \
-                       "adds r0, r0, r2\n" scale         \
-                       TK_V6M_CLAMP                      \
-                       "mov r1, r11\n"                   \
-                       "strb r0, [r1]\n"                 \
-                       "adds r1, #1\n"                   \
-                       "mov r11, r1\n"                   \
-                       "cmp r8, r9\n"                    \
-                       "bne 2b\n"                        \
-                       TK_V6M_RESTORE ::: "memory");     \
+#define TK_V6M_FINISH_SUMS(name, scale)                                                   \
+    TK_V6M_FUNCTION void name(TK_UNUSED tk_sums_v6m *s) {                                 \
+        __asm volatile(TK_V6M_SAVE "movs r7, r0\n"                                        \
+                                   "ldr r0, [r7, #16]\n"                                  \
+                                   "ldr r1, [r7, #20]\n"                                  \
+                                   "ldr r2, [r7, #24]\n"                                  \
+                                   "ldr r3, [r7, #28]\n"                                  \
+                                   "mov r8, r0\n"                                         \
+                                   "mov r9, r1\n"                                         \
+                                   "mov r10, r2\n"                                        \
+                                   "mov r11, r3\n"                                        \
+                                   "2:\n" TK_V6M_NEXT_CHANNEL "mov r1, r8\n"              \
+                                   "ldmia r1!, {r0}\n"                                    \
+                                   "mov r8, r1\n"                                         \
+                                   "mov r1, r10\n"                                        \
+                                   "subs r0, r0, r1\n"                                    \
+                                   "adds r0, r0, r2\n" scale TK_V6M_CLAMP "mov r1, r11\n" \
+                                   "strb r0, [r1]\n"                                      \
+                                   "adds r1, #1\n"                                        \
+                                   "mov r11, r1\n"                                        \
+                                   "cmp r8, r9\n"                                         \
+                                   "bne 2b\n" TK_V6M_RESTORE ::                           \
+                                       : "memory");                                       \
     }
 TK_V6M_FINISH_SUMS(tk_finish_sums_once_v6m, "lsls r0, r0, #3\n" TK_V6M_ONCE)
 TK_V6M_FINISH_SUMS(tk_finish_sums_twice_v6m, TK_V6M_TWICE)

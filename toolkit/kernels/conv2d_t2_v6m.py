@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.fully_connected_t2_v6m import FEWEST_CHANNELS, TABLES_BYTES
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_v6m
 from toolkit.ops.pack_v6m import finish, fits, scale_bits, table_bias
-from toolkit.ops.ternary_cases import conv_cases
 from toolkit.ops.weighted import fold, input_zero_point, is_ternary
 from toolkit.ops.window import window_of
 
@@ -42,9 +39,6 @@ class Conv2dT2V6m(Kernel):
         padded = -(-window.kernel_h * window.kernel_w * window.in_c // 4) * 4
         lines = (window.out_c + 2) // 2 * 2
         return TABLES_BYTES + 4 * padded + 12 * lines + window.in_c + window.out_c
-
-    def cases(self) -> Iterable[Case]:
-        return conv_cases()
 
 
 KERNEL = Conv2dT2V6m()

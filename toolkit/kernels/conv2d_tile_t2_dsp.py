@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.conv2d_s8_dsp import PIXELS, overlap_of_units, row_bytes, tile_scratch_bytes
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_pairs import fours
 from toolkit.ops.pack_ternary import pack_ternary_tiles
-from toolkit.ops.ternary_cases import conv_cases
 from toolkit.ops.ternary_finish import needs_splitting, ternary_finish
 from toolkit.ops.weighted import fold, input_zero_point, is_ternary
-from toolkit.ops.window import window_of
+from toolkit.ops.window import Window, window_of
+
+_MOST_PADDED_BYTES = 1024  # of arena, for a fifth of a first layer's instructions
 
 
 class Conv2dTileT2Dsp(Kernel):
@@ -44,18 +43,30 @@ class Conv2dTileT2Dsp(Kernel):
         rows = np.pad(rows, [(0, 0), (0, 0), (0, row_bytes(geometry) - rows.shape[2])])
         w = emitter.constant("weight", pack_ternary_tiles(rows.reshape(len(rows), -1)))
         table = emitter.constant("finish", finish)
-        numbers = (int(needs_splitting(folded)), int(folded.rounding == "double"), folded.low, folded.high)
+        numbers = (
+            int(needs_splitting(folded)),
+            int(folded.rounding == "double"),
+            int(padded_bytes(geometry) > 0),
+            folded.low,
+            folded.high,
+        )
         scratch = emitter.scratch("uint32_t")
         return Call(self.name, [x, input_zero_point(step), w, table, *map(str, numbers), scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
-        return 4 * PIXELS + tile_scratch_bytes(window_of(step))
+        window = window_of(step)
+        return 4 * PIXELS + tile_scratch_bytes(window) + padded_bytes(window)
 
     def overlap(self, step: Step, index: int) -> int | None:
         return overlap_of_units(window_of(step), PIXELS)
 
-    def cases(self) -> Iterable[Case]:
-        return conv_cases()
+
+def padded_bytes(w: Window) -> int:
+    """Return the bytes of a small input with its padding, which is copied whole so that no window has edges; else 0."""
+    height = (w.out_h - 1) * w.stride_h + (w.kernel_h - 1) * w.dilation_h + 1
+    width = (w.out_w - 1) * w.stride_w + (w.kernel_w - 1) * w.dilation_w + 1
+    size = height * width * w.in_c
+    return 0 if w.inside or size > _MOST_PADDED_BYTES else size
 
 
 KERNEL = Conv2dTileT2Dsp()

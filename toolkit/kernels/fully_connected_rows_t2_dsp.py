@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_pairs import fours
 from toolkit.ops.pack_ternary import pack_ternary_tiles, padded
-from toolkit.ops.ternary_cases import fully_connected_cases
 from toolkit.ops.ternary_finish import ternary_finish
 from toolkit.ops.weighted import fold, is_ternary
 
@@ -46,9 +43,6 @@ class FullyConnectedRowsT2Dsp(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         return 2 * (-(-step.inputs[1].shape[1] // COLUMNS) * COLUMNS)
-
-    def cases(self) -> Iterable[Case]:
-        return fully_connected_cases()
 
 
 KERNEL = FullyConnectedRowsT2Dsp()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_v6m
 from toolkit.ops.pack_v6m import finish, fits, scale_bits, table_bias
-from toolkit.ops.ternary_cases import fully_connected_cases
 from toolkit.ops.weighted import fold, is_ternary
 
 TABLES_BYTES = 4 * 81 * 4
@@ -42,9 +39,6 @@ class FullyConnectedT2V6m(Kernel):
     def scratch_bytes(self, step: Step) -> int:
         channels, depth = step.inputs[1].shape
         return TABLES_BYTES + 4 * (-(-depth // 4) * 4) + 4 * ((channels + 2) // 2 * 2)
-
-    def cases(self) -> Iterable[Case]:
-        return fully_connected_cases()
 
 
 KERNEL = FullyConnectedT2V6m()

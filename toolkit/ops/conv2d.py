@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.lower.ir import Step, Value
+from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import conv_case
 from toolkit.ops.conv_transpose2d import OPERATOR as TRANSPOSED
@@ -122,7 +123,7 @@ class Conv2d(Operator):
                 yield conv_case("conv2d", kind, (7, 5, 12), 9, (1, 1), rounding="double")
         yield conv_case("conv2d", "int8", (4, 4, 40), 4, (3, 3), extreme=True)
         yield conv_case("conv2d", "int4", (4, 4, 40), 4, (3, 3), extreme=True)
-        yield conv_case("conv2d", "ternary", (4, 4, 40), 4, (3, 3), extreme=True)
+        yield from ternary_cases.conv_cases()
 
 
 OPERATOR = Conv2d()

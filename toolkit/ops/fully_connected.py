@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from toolkit.lower.ir import Step, Value, per_channel, per_tensor
+from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
@@ -96,7 +97,7 @@ class FullyConnected(Operator):
         yield fully_connected_case(1, 256, 6, "int8", extreme=True)
         yield fully_connected_case(1, 514, 15, "int8", extreme=True)  # sums just below 2^23
         yield fully_connected_case(1, 256, 6, "int4", extreme=True)
-        yield fully_connected_case(1, 256, 6, "ternary", extreme=True)
+        yield from ternary_cases.fully_connected_cases()
         yield fully_connected_case(
             1, 1030, 6, "int8", extreme=True
         )  # sums too large for two rows in one multiply

@@ -97,7 +97,7 @@ def _block(matrix: np.ndarray, shifts: np.ndarray, channel: int) -> list[str]:
             f"{term[0]} {row}, {row}, r{term[1]}" for row, term in zip(sums, terms, strict=True) if term
         ]
     lines.append("ldrd r12, r3, [sp, #4]")
-    for row, shift, at in zip(sums, shifts.tolist(), range(channel, channel + len(matrix)), strict=False):
+    for at, (row, shift) in enumerate(zip(sums, shifts.tolist(), strict=True), channel):
         lines += [
             "ldmia lr!, {r0, r1}",
             f"smlawb r2, r0, {row}, r1",

@@ -26,19 +26,20 @@ _WEIGHTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def conv_cases() -> Iterator[Case]:
     """Yield convolutions: all remainders of depth, pixels and channels, edges, the largest sums both ways."""
     for rounding in ROUNDINGS:
-        for depth, channels in ((1, 4), (4, 5), (29, 6), (32, 7), (36, 8), (68, 13)):
+        for depth, channels in ((1, 4), (4, 5), (29, 6), (32, 7), (36, 18), (68, 13)):
             yield _conv((2, 2 + depth % 5, depth), channels, (1, 1), rounding)
         yield _conv((7, 8, 3), 8, (3, 3), rounding, stride=(2, 2), pads=((0, 1), (0, 1)))
-        yield _conv((9, 5, 1), 6, (5, 4), rounding, stride=(2, 2), pads=((2, 2), (1, 2)))
+        yield _conv((9, 5, 1), 16, (5, 4), rounding, stride=(2, 2), pads=((2, 2), (1, 2)))
         yield _conv((6, 5, 8), 9, (3, 3), rounding, pads=SAME)
-        yield _conv((7, 9, 4), 4, (3, 3), rounding, dilation=(2, 2), pads=((2, 2), (2, 2)))
-        for depth in (33, 64, 300):
-            yield from _worst(_conv((1, 4, depth), 5, (1, 1), rounding), depth)
-    yield from _worst(_conv((1, 2, 1100), 4, (1, 1)), 1100)  # sums beyond 2^17
+        yield _conv((7, 9, 4), 17, (3, 3), rounding, dilation=(2, 2), pads=((2, 2), (2, 2)))
+    for depth, channels in ((64, 5), (300, 17), (1100, 4)):  # beyond 14, 15 and 17 bits
+        yield from _worst(_conv((1, 3, depth), channels, (1, 1)), depth)
+    yield from _worst(_conv((1, 2, 130), 18, (1, 1), "double"), 130)
     for channels in (1, 2, 3):
-        yield _conv((3, 3, 10), channels, (1, 1))
-        yield _conv((5, 4, 3), channels, (3, 3), pads=SAME)
-    yield _scaled(_conv((2, 3, 20), 6, (1, 1)), 2000.0)  # multipliers above one half
+        yield _conv((3, 3, 70), channels, (1, 1))
+        yield _conv((5, 4, 21), channels, (3, 3), pads=SAME)
+    yield _scaled(_conv((2, 3, 3), 16, (1, 1)), 3.0)  # multipliers of one half and more
+    yield _scaled(_conv((2, 3, 3), 16, (1, 1)), 2000.0)
 
 
 def fully_connected_cases() -> Iterator[Case]:
@@ -78,12 +79,13 @@ def _worst(case: Case, depth: int) -> Iterator[Case]:
 
 
 def _scaled(case: Case, factor: float) -> Case:
-    """Multiply the weights' scales."""
-    w = case.step.inputs[1]
+    """Multiply the weights' scales, and take biases away."""
+    x, w, bias = case.step.inputs
     assert w.quant is not None
+    assert bias.data is not None
     quant = per_channel(w.quant.scale * factor, 0, -1, 1)
-    step = replace(case.step, inputs=[case.step.inputs[0], replace(w, quant=quant), *case.step.inputs[2:]])
-    return replace(case, id=f"{case.id}-scaled", step=step)
+    step = replace(case.step, inputs=[x, replace(w, quant=quant), replace(bias, data=0 * bias.data)])
+    return replace(case, id=f"{case.id}-scaled{factor}", step=step)
 
 
 def _as_fully_connected(case: Case) -> Case:

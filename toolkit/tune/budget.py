@@ -11,7 +11,7 @@ from toolkit.lower import patches
 from toolkit.lower.ir import Model
 from toolkit.lower.patches import Patches
 from toolkit.measure.memory import Memory
-from toolkit.tune.choose import choose_fastest, choose_small_arena, count_candidates
+from toolkit.tune.choose import Tuned, choose_fastest, choose_small_arena, count_candidates
 from toolkit.tune.image import memory_of
 
 # What a byte of flash may cost in instructions of one inference, and whether layers share kernels: tried in turn until
@@ -83,7 +83,7 @@ def tune(
         choose_small_arena(model, tuned)
         banded, bands = patches.search(model)
     else:
-        choose_fastest(model, tuned)
+        _choose_fastest_within(model, tuned, budget.flash_bytes or target.regions()[0].bytes)
     shared = goal == "size"
     if not budget.limited:
         return Choice(banded, shared, bands)
@@ -113,6 +113,14 @@ def tune(
             return Choice(banded, shared, bands)
         least = min(least, memory.flash_bytes)
     raise _refusal("flash", "--max-flash", least, budget.flash_bytes)
+
+
+def _choose_fastest_within(model: Model, tuned: Tuned, flash_bytes: int) -> None:
+    """Choose the fastest kernels that may fit at all: some are their layer's weights as code."""
+    for price in (0.0, 1.0, 10.0, 100.0):
+        choose_fastest(model, tuned, price)
+        if tuned.flash_bytes(model) <= flash_bytes:
+            return
 
 
 def _refusal(what: str, option: str, needed: int, allowed: int) -> ToolkitError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from toolkit.device.targets import Target
-from toolkit.kernels import candidates
+from toolkit.kernels import candidates, kernels
 from toolkit.lower.arena import place
 from toolkit.lower.ir import Model, Step
 from toolkit.tune.count import Cost, count
@@ -21,6 +21,11 @@ class Tuned:
     def instructions(self, model: Model) -> int:
         """Return the instructions of the layers that had a choice, as they are chosen now."""
         return sum(self.costs[i][model.steps[i].kernel].instructions for i in self.costs)
+
+    def flash_bytes(self, model: Model) -> int:
+        """Return the code and constants of the layers that had a choice, as they are chosen now."""
+        chosen = [costs[model.steps[i].kernel] for i, costs in self.costs.items()]
+        return sum(cost.code_bytes + cost.constant_bytes for cost in chosen)
 
 
 def count_candidates(
@@ -56,8 +61,10 @@ def choose_fastest(model: Model, tuned: Tuned, byte_price: float = 0.0) -> None:
 def choose_small_arena(model: Model, tuned: Tuned, arena_bytes: int = 0) -> int:
     """Give each layer the fastest kernel with which the arena stays at most ``arena_bytes``, or as small as it gets.
 
-    Returns the arena's bytes.
+    Kernels that are their layer's weights as code are left out: RAM is no reason for their flash. Returns the arena's
+    bytes.
     """
+    tuned = Tuned({index: _without_code(costs) for index, costs in tuned.costs.items()})
     for index, costs in tuned.costs.items():
         model.steps[index].kernel = min(
             costs, key=lambda name: (costs[name].scratch_bytes, costs[name].instructions)
@@ -70,3 +77,8 @@ def choose_small_arena(model: Model, tuned: Tuned, arena_bytes: int = 0) -> int:
             if name == frugal or place(model).plan.arena_bytes <= least:
                 break
     return place(model).plan.arena_bytes
+
+
+def _without_code(costs: Mapping[str, Cost]) -> dict[str, Cost]:
+    written = {name for name, kernel in kernels().items() if kernel.written_for_weights}
+    return {name: cost for name, cost in costs.items() if name not in written}

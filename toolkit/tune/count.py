@@ -89,11 +89,17 @@ def _run(steps: list[Step], core: Target, toolchain: str | None) -> list[Cost]:
             Cost(
                 by_layer.get(layer.function, 0),
                 sum(symbols[name].size for name in (layer.function, *layer.functions) if name in symbols),
-                layer.constant_bytes,
+                _constant_bytes(layer.step),
                 implementation(layer.step).scratch_bytes(layer.step),
             )
             for layer in source.layers
         ]
+
+
+def _constant_bytes(step: Step) -> int:
+    """Return what the step's constants take where it shares none with other steps."""
+    model = Model("alone", step.activations, [step.output], [step])
+    return c.emit(model).layers[0].constant_bytes
 
 
 def _alone(step: Step, number: int) -> Step:
