@@ -1,7 +1,7 @@
 """What ternary layers cost on microcontrollers: every kernel that a core has for them, and a whole network.
 
-Weights are random, 40 % of them zero unless ``--zeros`` says otherwise: kernels that skip zeros depend on that, the others
-hardly. Instructions are counted on the emulated core, requantization and gathering included.
+Weights are random, 40 % of them zero unless ``--zeros`` says otherwise: kernels that skip zeros depend on that, the
+others hardly. Instructions are counted on the emulated core, requantization and gathering included.
 """
 
 from __future__ import annotations
@@ -101,21 +101,24 @@ def ternary_network(folder: Path) -> Path:
     import numpy as np
     import torch
 
+    from quantize.lowbit import bitnet158
     from toolkit import models
     from toolkit.program import pt2
-    from toolkit.program.quantize import convert_ternary, prepare_ternary
+    from toolkit.program.quantize import quantize_ptq
 
     torch.manual_seed(0)
     model = models.build("ds_cnn", "mlperf")
     shape = models.presets("ds_cnn")["mlperf"].input_shape
     calibration = np.random.default_rng(0).normal(size=(CALIBRATION_SAMPLES, *shape)).astype(np.float32)
-    prepare_ternary(model)
+    bitnet158.apply(model)
     for layer in model.modules():
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.momentum = 1.0  # the statistics of this one pass, whole
     model.train()(torch.from_numpy(calibration))
     program = folder / "ds_cnn_ternary.pt2"
-    pt2.save(convert_ternary(model.eval(), calibration), program, {})
+    layers = bitnet158.bake(model.eval())
+    assert layers == list(bitnet158.sparsity(model)), "every layer is ternary"
+    pt2.save(quantize_ptq(model, calibration, weights="ternary"), program, {})
     return program
 
 
@@ -148,32 +151,34 @@ def main(
     if as_json:
         click.echo(json.dumps(_document(found, networks, zeros), indent=1))
         return
-    click.echo(
-        "| layer | core | compiler | kernel | instr/MAC | weights and constants B | code B | scratch B |"
-    )
-    click.echo("|---|---|---|---|---:|---:|---:|---:|")
-    for row in sorted(found, key=lambda r: (r.layer, CORES.index(r.core), r.toolchain, r.instructions)):
-        kernel = row.kernel if row.weights == "ternary" else f"int8: {row.kernel}"
-        click.echo(
-            f"| {row.layer} | {row.core} | {row.toolchain} | {kernel}{' *' if row.chosen and row.weights == 'ternary' else ''} "
-            f"| {row.instructions / row.macs:.3f} | {row.constant_bytes:,} | {row.code_bytes:,} | {row.scratch_bytes:,} |"
-        )
-    click.echo(
-        "\n* chosen where nothing is counted. Code of functions that layers share is not in the column."
-    )
+    _print_layers(found)
     if networks:
-        click.echo(
-            f"\n| {NETWORK} | compiler | kernels | instructions | instr/MAC | code B | weights B | arena B |"
-        )
-        click.echo("|---|---|---|---:|---:|---:|---:|---:|")
-        for (core, toolchain, tune), cost in networks.items():
-            click.echo(
-                f"| {core} | {toolchain} | {'counted' if tune else 'by rank'} | {cost.instructions:,} "
-                f"| {cost.instructions / cost.macs:.2f} | {cost.code_bytes:,} | {cost.weight_bytes:,} | {cost.arena_bytes:,} |"
-            )
+        _print_networks(networks)
     click.echo("\nOthers, instr/MAC of a GEMV 256x320. " + METHOD)
     for tool, by_core in TERNARY_GEMV.items():
         click.echo(f"{tool:32}" + ", ".join(f"{core} {figure}" for core, figure in by_core.items()))
+
+
+def _print_layers(found: list[Row]) -> None:
+    click.echo("| layer | core | compiler | kernel | instr/MAC | constants B | code B | scratch B |")
+    click.echo("|---|---|---|---|---:|---:|---:|---:|")
+    for row in sorted(found, key=lambda r: (r.layer, CORES.index(r.core), r.toolchain, r.instructions)):
+        kernel = f"int8: {row.kernel}" if row.weights == "int8" else row.kernel + " *" * row.chosen
+        sizes = f"{row.constant_bytes:,} | {row.code_bytes:,} | {row.scratch_bytes:,}"
+        per_mac = f"{row.instructions / row.macs:.3f}"
+        click.echo(f"| {row.layer} | {row.core} | {row.toolchain} | {kernel} | {per_mac} | {sizes} |")
+    click.echo("\n* chosen where nothing is counted. Functions that layers share are not in the code column.")
+
+
+def _print_networks(networks: dict[tuple[str, str, bool], Cost]) -> None:
+    columns = "compiler | kernels | instructions | instr/MAC | code B | weights B | arena B"
+    click.echo(f"\n| {NETWORK} | {columns} |")
+    click.echo("|---|---|---|---:|---:|---:|---:|---:|")
+    for (core, toolchain, tune), cost in networks.items():
+        kernels = "counted" if tune else "by rank"
+        sizes = f"{cost.code_bytes:,} | {cost.weight_bytes:,} | {cost.arena_bytes:,}"
+        per_mac = f"{cost.instructions / cost.macs:.2f}"
+        click.echo(f"| {core} | {toolchain} | {kernels} | {cost.instructions:,} | {per_mac} | {sizes} |")
 
 
 def _document(found: list[Row], networks: dict[tuple[str, str, bool], Cost], zeros: float) -> dict[str, Any]:

@@ -3,11 +3,7 @@
 #define TK_FULLY_CONNECTED_T2_V6M_H
 
 #include "tk_ternary_v6m.h"
-
-/* Write values + 128 to `to`, one a word. */
-static TK_NOINLINE TK_UNUSED void tk_words_v6m(const int8_t *from, int32_t count, uint32_t *to) {
-    TK_ROLLED for (int32_t k = 0; k < count; ++k) to[k] = (uint32_t)(from[k] + 128);
-}
+#include "tk_words.h"
 
 /* As tk_fully_connected_t2, by tables of four columns, codes packed by pack_ternary_v6m and the 128 folded into the
  * finish's biases. `scratch` holds four tables, a word for each column, rounded up to 4, and one for each channel and
@@ -18,10 +14,10 @@ TK_KERNEL void tk_fully_connected_t2_v6m(const int8_t *input, const uint8_t *cod
                                          int32_t channels) {
     const int32_t padded = (depth + 3) & ~3, lines = (channels + 2) & ~1;
     uint32_t *const words = scratch + 4 * TK_TABLE_V6M, *const sums = words + padded;
-    tk_zero_v6m(words + depth, padded - depth);
+    tk_zero_words(words + depth, padded - depth);
     for (int32_t row = 0; row < rows; ++row, input += depth, output += channels) {
-        tk_words_v6m(input, depth, words);
-        tk_zero_v6m(sums, lines);
+        tk_words(input, depth, words);
+        tk_zero_words(sums, lines);
         tk_ternary_sums_v6m(words, padded / 4, codes, scratch, sums, lines);
         const int32_t *const from = (const int32_t *)sums;
         tk_sums_v6m s = {*finish, from, from + channels, from[channels], output};

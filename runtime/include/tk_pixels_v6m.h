@@ -25,13 +25,6 @@ static TK_NOINLINE TK_UNUSED uint32_t *tk_pair_columns_v6m(const int8_t *p, cons
     return to;
 }
 
-/* Where tap (i, j) of pixel (y, x) reads its channels: in the input, or in `outside`, which holds the zero point. */
-TK_INLINE const int8_t *tk_tap_v6m(const int8_t *input, const int8_t *outside, int32_t row, int32_t col,
-                                   const tk_window *w) {
-    const int inside = row >= 0 && row < w->in_h && col >= 0 && col < w->in_w;
-    return inside ? input + (row * w->in_w + col) * w->in_c : outside;
-}
-
 /* Gather output pixels p and p + 1 (or p twice, when it is the last) to `to`: 3 words for every two columns. `bytes`
  * holds in_c zero points, or, when in_c is odd, room for two pixels of `padded` columns. */
 TK_INLINE void tk_gather_pair_v6m(const int8_t *input, int32_t p, int32_t zero_point, int32_t padded,
@@ -52,8 +45,8 @@ TK_INLINE void tk_gather_pair_v6m(const int8_t *input, int32_t p, int32_t zero_p
     const int32_t q_top = qy * w->stride_h - w->pad_top, q_left = qx * w->stride_w - w->pad_left;
     for (int32_t i = 0; i < w->kernel_h * w->dilation_h; i += w->dilation_h) {
         for (int32_t j = 0; j < w->kernel_w * w->dilation_w; j += w->dilation_w) {
-            to = tk_pair_columns_v6m(tk_tap_v6m(input, bytes, p_top + i, p_left + j, w),
-                                     tk_tap_v6m(input, bytes, q_top + i, q_left + j, w), w->in_c, to);
+            to = tk_pair_columns_v6m(tk_tap(input, bytes, p_top + i, p_left + j, w),
+                                     tk_tap(input, bytes, q_top + i, q_left + j, w), w->in_c, to);
         }
     }
 }

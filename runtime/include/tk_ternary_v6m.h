@@ -196,8 +196,4 @@ TK_V6M_FUNCTION void tk_finish_sums_once_v6m(tk_sums_v6m *s) { tk_finish_sums_tw
 TK_V6M_FUNCTION void tk_finish_sums_twice_v6m(tk_sums_v6m *s) { tk_finish_sums_twin_v6m(s, 1); }
 #endif
 
-TK_INLINE void tk_zero_v6m(uint32_t *to, int32_t count) {
-    TK_ROLLED for (int32_t i = 0; i < count; ++i) to[i] = 0;
-}
-
 #endif

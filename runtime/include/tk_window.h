@@ -52,6 +52,13 @@ TK_INLINE tk_taps tk_one_tap(const int8_t *input, int32_t top, int32_t left, int
     return taps;
 }
 
+/* Where tap (i, j) of pixel (y, x) reads its channels: in the input, or in `outside`, which holds the zero point. */
+TK_INLINE const int8_t *tk_tap(const int8_t *input, const int8_t *outside, int32_t row, int32_t col,
+                               const tk_window *w) {
+    const int inside = row >= 0 && row < w->in_h && col >= 0 && col < w->in_w;
+    return inside ? input + (row * w->in_w + col) * w->in_c : outside;
+}
+
 TK_INLINE int8_t *tk_fill_s8(int8_t *to, int32_t value, int32_t count) {
     for (int32_t k = 0; k < count; ++k) to[k] = (int8_t)value;
     return to + count;

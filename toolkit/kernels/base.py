@@ -23,6 +23,7 @@ class Kernel(ABC):
     rank: ClassVar[int] = (
         1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
     )
+    dense: ClassVar[bool] = False  # its weights take less flash than the portable kernel's: for size
     written_for_weights: ClassVar[bool] = False  # its code, and so its count, depends on the weights' values
 
     @abstractmethod

@@ -7,8 +7,8 @@ from toolkit.kernels.fully_connected_t2_v6m import FEWEST_CHANNELS, TABLES_BYTES
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_v6m
-from toolkit.ops.pack_v6m import finish, fits, scale_bits, table_bias
-from toolkit.ops.weighted import fold, input_zero_point, is_ternary
+from toolkit.ops.pack_v6m import finish, fits, scale_bits
+from toolkit.ops.weighted import fold, input_zero_point, is_ternary, shifted_bias
 from toolkit.ops.window import window_of
 
 
@@ -23,14 +23,14 @@ class Conv2dT2V6m(Kernel):
         if not is_ternary(step) or step.inputs[1].shape[0] < FEWEST_CHANNELS:
             return False
         folded = fold(step)
-        return fits(folded, table_bias(folded), scale_bits(folded))
+        return fits(folded, shifted_bias(folded), scale_bits(folded))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         folded = fold(step)
         w = emitter.constant("weight", pack_ternary_v6m(folded.weight.reshape(folded.weight.shape[0], -1)))
-        fields = finish(folded, table_bias(folded), emitter, scale_bits(folded))
+        fields = finish(folded, shifted_bias(folded), emitter, scale_bits(folded))
         twice, scratch = str(int(step.rounding == "double")), emitter.scratch("uint32_t")
         return Call(self.name, [x, input_zero_point(step), w, fields, twice, scratch, y, window])
 

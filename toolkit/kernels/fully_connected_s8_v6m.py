@@ -5,8 +5,8 @@ from __future__ import annotations
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack_v6m import finish, fits, pack_four_rows, table_bias
-from toolkit.ops.weighted import fold, is_int8
+from toolkit.ops.pack_v6m import finish, fits, pack_four_rows
+from toolkit.ops.weighted import fold, is_int8, shifted_bias
 
 
 class FullyConnectedS8V6m(Kernel):
@@ -20,14 +20,14 @@ class FullyConnectedS8V6m(Kernel):
         if not is_int8(step):
             return False
         folded = fold(step)
-        return fits(folded, table_bias(folded))
+        return fits(folded, shifted_bias(folded))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
         w = emitter.constant("weight", pack_four_rows(folded.weight.reshape(channels, depth)))
-        fields = finish(folded, table_bias(folded), emitter)
+        fields = finish(folded, shifted_bias(folded), emitter)
         shape = [str(step.output.size // channels), str(depth), str(channels)]
         twice = str(int(step.rounding == "double"))
         return Call(self.name, [x, w, fields, twice, emitter.scratch("uint8_t"), y, *shape])

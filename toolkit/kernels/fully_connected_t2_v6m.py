@@ -6,8 +6,8 @@ from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_v6m
-from toolkit.ops.pack_v6m import finish, fits, scale_bits, table_bias
-from toolkit.ops.weighted import fold, is_ternary
+from toolkit.ops.pack_v6m import finish, fits, scale_bits
+from toolkit.ops.weighted import fold, is_ternary, shifted_bias
 
 TABLES_BYTES = 4 * 81 * 4
 FEWEST_CHANNELS = 16  # that are worth making tables for
@@ -24,14 +24,14 @@ class FullyConnectedT2V6m(Kernel):
         if not is_ternary(step) or step.inputs[1].shape[0] < FEWEST_CHANNELS:
             return False
         folded = fold(step)
-        return fits(folded, table_bias(folded), scale_bits(folded))
+        return fits(folded, shifted_bias(folded), scale_bits(folded))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
         w = emitter.constant("weight", pack_ternary_v6m(folded.weight.reshape(channels, depth)))
-        fields = finish(folded, table_bias(folded), emitter, scale_bits(folded))
+        fields = finish(folded, shifted_bias(folded), emitter, scale_bits(folded))
         shape = [str(step.output.size // channels), str(depth), str(channels)]
         twice = str(int(step.rounding == "double"))
         return Call(self.name, [x, w, fields, twice, emitter.scratch("uint32_t"), y, *shape])

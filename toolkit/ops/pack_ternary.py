@@ -9,6 +9,7 @@ import numpy as np
 _ROTATIONS = np.array([0, 4, 8, 12], np.uint32)  # columns (0, 2) of pair A, of pair B, then (1, 3) of both
 
 _DIGITS = np.array([27, 9, 3, 1])
+_FIVE_DIGITS = np.array([81, 27, 9, 3, 1])
 
 
 def padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -100,3 +101,20 @@ def unpack_ternary_v6m(packed: np.ndarray, rows: int, columns: int) -> np.ndarra
     first = bytes_[:whole].reshape(-1, lines, 4).transpose(1, 0, 2).reshape(lines, -1)
     indices = np.concatenate([first, bytes_[whole:].T], 1)
     return (indices[..., None] // _DIGITS % 3).reshape(lines, -1)[:rows, :columns].astype(np.int8) - 1
+
+
+def pack_base3(matrix: np.ndarray) -> np.ndarray:
+    """Pack ternary weights in 1.6 bits; flat uint8.
+
+    The codes (weight + 1) of five columns are a byte's base-3 digits, the first column's the highest. For every five
+    columns a byte of each row, then one of a row of weights 0. Missing columns get weight 0.
+    """
+    rows = np.pad(matrix.astype(np.int64), [(0, 1), (0, -matrix.shape[1] % 5)]) + 1
+    packed = (rows.reshape(len(rows), -1, 5) * _FIVE_DIGITS).sum(-1).T
+    return proven(packed.astype(np.uint8).reshape(-1), unpack_base3, matrix)
+
+
+def unpack_base3(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_base3`` packed."""
+    codes = packed.reshape(-1, rows + 1, 1) // _FIVE_DIGITS % 3
+    return codes.transpose(1, 0, 2).reshape(rows + 1, -1)[:rows, :columns].astype(np.int8) - 1

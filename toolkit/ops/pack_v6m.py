@@ -30,11 +30,6 @@ def fits(folded: Folded, bias: np.ndarray | None = None, shifted: int = 0) -> bo
     )
 
 
-def table_bias(folded: Folded) -> np.ndarray:
-    """Return the biases of layers whose inputs are taken + 128."""
-    return folded.bias - 128 * folded.weight.reshape(len(folded.bias), -1).astype(np.int64).sum(1)
-
-
 def _shifts(folded: Folded) -> np.ndarray:
     """Return what is left to shift after the high word of the product, or its high 33 bits."""
     return folded.shift - (31 if folded.rounding == "double" else 32)

@@ -110,6 +110,11 @@ def input_zero_point(step: Step) -> str:
     return str(int(step.inputs[0].quant.zero_point[0]))
 
 
+def shifted_bias(folded: Folded) -> np.ndarray:
+    """Return the biases of kernels that take inputs + 128."""
+    return folded.bias - 128 * folded.weight.reshape(len(folded.bias), -1).astype(np.int64).sum(1)
+
+
 def requant_fields(folded: Folded, emitter: Emitter) -> str:
     """Define the multipliers and return the initialiser of a ``tk_requant_s8``."""
     multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))

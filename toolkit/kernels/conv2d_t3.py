@@ -1,0 +1,44 @@
+"""Ternary convolution with weights in 1.6 bits: the smallest there is, in plain C, two pixels at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.kernels.base import Kernel
+from toolkit.kernels.fully_connected_t3 import ENTRIES, FEWEST_CHANNELS, SETS
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Emitter
+from toolkit.ops.pack_ternary import pack_base3
+from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields, shifted_bias
+from toolkit.ops.window import window_of
+
+
+class Conv2dT3(Kernel):
+    """Five columns' products of two pixels from one table entry; weights packed by ``pack_base3``."""
+
+    name = "tk_conv2d_t3"
+    op = "conv2d"
+    sets = SETS
+    rank = -1
+    dense = True
+
+    def takes(self, step: Step) -> bool:
+        return is_ternary(step) and step.inputs[1].shape[0] >= FEWEST_CHANNELS
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        folded = fold(step)
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
+        w = emitter.constant("weight", pack_base3(folded.weight.reshape(len(folded.bias), -1)))
+        scratch = emitter.scratch("uint32_t")
+        return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
+
+    def scratch_bytes(self, step: Step) -> int:
+        window = window_of(step)
+        padded = -(-window.kernel_h * window.kernel_w * window.in_c // 5) * 5
+        return 4 * (ENTRIES + padded + 3 * (window.out_c + 1)) + window.in_c
+
+
+KERNEL = Conv2dT3()

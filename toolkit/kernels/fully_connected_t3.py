@@ -1,0 +1,45 @@
+"""Ternary fully connected layer with weights in 1.6 bits: the smallest there is, in plain C."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.kernels.base import Kernel
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Emitter
+from toolkit.ops.pack_ternary import pack_base3
+from toolkit.ops.weighted import fold, is_ternary, requant_fields, shifted_bias
+
+ENTRIES = 243  # of a table
+FEWEST_CHANNELS = 8  # for which tables are worth making
+SETS = ("armv7em", "armv6m", "helium", "rv32im")
+
+
+class FullyConnectedT3(Kernel):
+    """Five columns' products from one table entry; weights packed by ``pack_base3``."""
+
+    name = "tk_fully_connected_t3"
+    op = "fully_connected"
+    sets = SETS
+    rank = -1
+    dense = True
+
+    def takes(self, step: Step) -> bool:
+        return is_ternary(step) and step.inputs[1].shape[0] >= FEWEST_CHANNELS
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        channels, depth = step.inputs[1].shape
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        folded = fold(step)
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
+        w = emitter.constant("weight", pack_base3(folded.weight.reshape(channels, depth)))
+        shape = [str(step.output.size // channels), str(depth), str(channels)]
+        return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
+
+    def scratch_bytes(self, step: Step) -> int:
+        channels, depth = step.inputs[1].shape
+        return 4 * (ENTRIES + -(-depth // 5) * 5 + channels + 1)
+
+
+KERNEL = FullyConnectedT3()
