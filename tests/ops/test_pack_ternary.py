@@ -10,17 +10,19 @@ import pytest
 from toolkit.kernels.tile_mve import pack_tiles
 from toolkit.ops.pack_ternary import (
     pack_base3,
+    pack_sparse,
     pack_ternary,
     pack_ternary_tiles,
     pack_ternary_v6m,
     proven,
     unpack_base3,
+    unpack_sparse,
     unpack_ternary,
     unpack_ternary_tiles,
     unpack_ternary_v6m,
 )
 
-SHAPES = [(1, 1), (4, 4), (5, 7), (9, 33), (64, 40)]
+SHAPES = [(1, 1), (4, 4), (5, 7), (9, 33), (64, 40), (2, 600)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -30,6 +32,7 @@ def test_packing_is_proven(shape: tuple[int, int]) -> None:
     assert np.array_equal(unpack_ternary_tiles(pack_ternary_tiles(matrix), *shape), matrix)
     assert np.array_equal(unpack_ternary_v6m(pack_ternary_v6m(matrix), *shape), matrix)
     assert np.array_equal(unpack_base3(pack_base3(matrix), *shape), matrix)
+    assert np.array_equal(unpack_sparse(pack_sparse(matrix), *shape), matrix)
     pack_tiles(matrix, "ternary")  # proves it itself
 
 
@@ -49,7 +52,14 @@ def test_a_damaged_word_is_found() -> None:
 
 @pytest.mark.parametrize(
     "pack",
-    [pack_ternary, pack_ternary_tiles, pack_ternary_v6m, pack_base3, lambda m: pack_tiles(m, "ternary")],
+    [
+        pack_ternary,
+        pack_ternary_tiles,
+        pack_ternary_v6m,
+        pack_base3,
+        pack_sparse,
+        lambda m: pack_tiles(m, "ternary"),
+    ],
 )
 def test_other_weights_are_refused(pack: Callable[[np.ndarray], np.ndarray]) -> None:
     with pytest.raises(AssertionError, match="internal error"):

@@ -10,11 +10,12 @@ import pkgutil
 from functools import cache
 
 from toolkit.kernels.base import Kernel
+from toolkit.kernels.sizing import Sizing
 from toolkit.lower.ir import Step
 from toolkit.ops import operators
 from toolkit.ops.base import Operator
 
-__all__ = ["PORTABLE", "Kernel", "candidates", "implementation", "kernels"]
+__all__ = ["PORTABLE", "Kernel", "candidates", "constant_bytes", "implementation", "kernels"]
 
 PORTABLE = "portable"  # the name under which a step's own operator computes it
 
@@ -43,3 +44,10 @@ def candidates(step: Step, kernel_set: str) -> list[str]:
 def implementation(step: Step) -> Kernel | Operator:
     """Return what emits ``step``: the kernel chosen for it, or its operator."""
     return kernels()[step.kernel] if step.kernel not in ("", PORTABLE) else operators()[step.op]
+
+
+def constant_bytes(step: Step) -> int:
+    """Return what the constants of the kernel chosen for ``step`` take."""
+    sizing = Sizing()
+    implementation(step).emit(step, sizing)
+    return sizing.constant_bytes

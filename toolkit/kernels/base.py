@@ -23,8 +23,9 @@ class Kernel(ABC):
     rank: ClassVar[int] = (
         1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
     )
-    dense: ClassVar[bool] = False  # its weights take less flash than the portable kernel's: for size
-    written_for_weights: ClassVar[bool] = False  # its code, and so its count, depends on the weights' values
+    dense: ClassVar[bool] = False  # its weights may take less flash than the portable kernel's: for size
+    depends_on_values: ClassVar[bool] = False  # its count is one of the weights' values, not of shapes alone
+    written_for_weights: ClassVar[bool] = False  # it writes code for them
 
     @abstractmethod
     def takes(self, step: Step) -> bool:

@@ -28,6 +28,7 @@ class Conv2dStraightT2Dsp(Kernel):
     op = "conv2d"
     sets = ("armv7em",)
     rank = -1
+    depends_on_values = True
     written_for_weights = True
 
     def takes(self, step: Step) -> bool:

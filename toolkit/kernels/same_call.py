@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
-from toolkit.lower.ir import Step, Value
+from toolkit.kernels.sizing import Sizing
+from toolkit.lower.ir import Step
 from toolkit.ops import operators
 from toolkit.ops.base import Call, Emitter
 
@@ -19,7 +18,7 @@ class SameCall(Kernel):
     portable: ClassVar[str]
 
     def takes(self, step: Step) -> bool:
-        call = operators()[self.op].emit(step, _Nothing())
+        call = operators()[self.op].emit(step, Sizing())
         return isinstance(call, Call) and call.kernel == self.portable
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
@@ -29,25 +28,3 @@ class SameCall(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         return operators()[self.op].scratch_bytes(step)
-
-
-class _Nothing:
-    """An emitter that defines nothing: to learn which kernel an operator would call."""
-
-    def pointer(self, value: Value) -> str:
-        return ""
-
-    def constant(self, suffix: str, data: np.ndarray) -> str:
-        return ""
-
-    def function(self, suffix: str, text: str) -> str:
-        return ""
-
-    def local(self, ctype: str, name: str, initialiser: str) -> str:
-        return ""
-
-    def float_literal(self, value: float) -> str:
-        return ""
-
-    def scratch(self, ctype: str = "int8_t") -> str:
-        return ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from toolkit.kernels import PORTABLE, candidates, kernels
+from dataclasses import replace
+
+from toolkit.kernels import PORTABLE, candidates, constant_bytes, kernels
 from toolkit.lower.ir import Model, Step
 
-_DENSE_WEIGHTS = 4096  # of a layer that are worth the code which reads them: a fifth less than 2 bits each
+_WORTH_BYTES = 200  # of weights saved in a layer: code that other layers may not share
 
 
 def choose_kernels(model: Model, kernel_set: str, *, smallest: bool = False) -> Model:
@@ -21,5 +23,10 @@ def choose_kernels(model: Model, kernel_set: str, *, smallest: bool = False) -> 
 
 
 def _smallest(step: Step, names: list[str]) -> str:
-    dense = [name for name in names if name != PORTABLE and kernels()[name].dense]
-    return dense[0] if dense and step.inputs[1].size >= _DENSE_WEIGHTS else PORTABLE
+    sizes = {
+        name: constant_bytes(replace(step, kernel=name))
+        for name in names
+        if name == PORTABLE or kernels()[name].dense
+    }
+    best = min(sizes, key=lambda name: sizes[name])
+    return best if sizes[PORTABLE] - sizes[best] >= _WORTH_BYTES else PORTABLE

@@ -10,6 +10,7 @@ _ROTATIONS = np.array([0, 4, 8, 12], np.uint32)  # columns (0, 2) of pair A, of 
 
 _DIGITS = np.array([27, 9, 3, 1])
 _FIVE_DIGITS = np.array([81, 27, 9, 3, 1])
+_SPARSE_COLUMNS = 255
 
 
 def padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -118,3 +119,32 @@ def unpack_base3(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return the weights that ``pack_base3`` packed."""
     codes = packed.reshape(-1, rows + 1, 1) // _FIVE_DIGITS % 3
     return codes.transpose(1, 0, 2).reshape(rows + 1, -1)[:rows, :columns].astype(np.int8) - 1
+
+
+def pack_sparse(matrix: np.ndarray) -> np.ndarray:
+    """Store where ternary weights are not zero; flat uint8.
+
+    Row after row, for every 255 columns: how many are 1, how many -1, then the columns of either, counted from the
+    first of the 255.
+    """
+    parts: list[np.ndarray] = []
+    for row in matrix:
+        for first in range(0, len(row), _SPARSE_COLUMNS):
+            part = row[first : first + _SPARSE_COLUMNS]
+            plus, minus = np.flatnonzero(part == 1), np.flatnonzero(part == -1)
+            parts += [np.array([len(plus), len(minus)]), plus, minus]
+    return proven(np.concatenate(parts).astype(np.uint8), unpack_sparse, matrix)
+
+
+def unpack_sparse(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_sparse`` packed."""
+    matrix = np.zeros((rows, columns), np.int8)
+    at = 0
+    for row in matrix:
+        for first in range(0, columns, _SPARSE_COLUMNS):
+            plus, minus = packed[at : at + 2].tolist()
+            at += 2
+            row[first + packed[at : at + plus]] = 1
+            row[first + packed[at + plus : at + plus + minus]] = -1
+            at += plus + minus
+    return matrix

@@ -19,7 +19,7 @@ from toolkit.device import elf, targets
 from toolkit.device.run import run
 from toolkit.device.targets import Target
 from toolkit.device.toolchain import find
-from toolkit.kernels import implementation, kernels
+from toolkit.kernels import constant_bytes, implementation, kernels
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops.requantize import output_bounds
 from toolkit.tune.image import build_alone
@@ -89,17 +89,11 @@ def _run(steps: list[Step], core: Target, toolchain: str | None) -> list[Cost]:
             Cost(
                 by_layer.get(layer.function, 0),
                 sum(symbols[name].size for name in (layer.function, *layer.functions) if name in symbols),
-                _constant_bytes(layer.step),
+                constant_bytes(layer.step),
                 implementation(layer.step).scratch_bytes(layer.step),
             )
             for layer in source.layers
         ]
-
-
-def _constant_bytes(step: Step) -> int:
-    """Return what the step's constants take where it shares none with other steps."""
-    model = Model("alone", step.activations, [step.output], [step])
-    return c.emit(model).layers[0].constant_bytes
 
 
 def _alone(step: Step, number: int) -> Step:
@@ -146,7 +140,7 @@ def _key(step: Step, common: list[str]) -> str:
         sorted((k, repr(v)) for k, v in step.attrs.items()),
         bounds,
     ]
-    if step.kernel in kernels() and kernels()[step.kernel].written_for_weights:
+    if step.kernel in kernels() and kernels()[step.kernel].depends_on_values:
         parts += [hashlib.sha256(v.data.tobytes()).hexdigest() for v in step.inputs if v.data is not None]
     parts += [[v.shape, v.dtype, v.data is not None, _kind(v.quant)] for v in (*step.inputs, step.output)]
     return hashlib.sha256(json.dumps([*common, parts], default=str).encode()).hexdigest()
