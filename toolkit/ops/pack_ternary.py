@@ -139,6 +139,7 @@ def pack_sparse(matrix: np.ndarray) -> np.ndarray:
 def unpack_sparse(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return the weights that ``pack_sparse`` packed."""
     matrix = np.zeros((rows, columns), np.int8)
+    packed = packed.astype(np.int64)
     at = 0
     for row in matrix:
         for first in range(0, columns, _SPARSE_COLUMNS):
