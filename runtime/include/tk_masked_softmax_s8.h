@@ -5,12 +5,15 @@
 #include "tk_softmax_s8.h"
 
 /* As tk_softmax_s8 over part of each row of input (rows, depth): `kept` holds start and count for `period` rows, which
- * repeat. What lies outside becomes 0. `output` may be `input`. */
+ * repeat, or for those that `index` (`count` of them, which repeat) chooses; one beyond takes the nearest. What lies
+ * outside becomes 0. `output` may be `input`. */
 TK_KERNEL void tk_masked_softmax_s8(const int8_t *input, const uint16_t *kept, int32_t multiplier,
                                     int32_t left_shift, int32_t smallest, int32_t *scratch, int8_t *output,
-                                    int32_t rows, int32_t depth, int32_t period) {
+                                    int32_t rows, int32_t depth, int32_t period, const int32_t *index,
+                                    int32_t count) {
     for (int32_t row = 0; row < rows; ++row, input += depth, output += depth) {
-        const int32_t start = kept[2 * (row % period)], end = start + kept[2 * (row % period) + 1];
+        const int32_t own = index ? tk_clamp(index[row % count], 0, period - 1) : row % period;
+        const int32_t start = kept[2 * own], end = start + kept[2 * own + 1];
         tk_softmax_s8(input + start, multiplier, left_shift, smallest, scratch, output + start, 1,
                       end - start, 1);
         for (int32_t k = 0; k < start; ++k) output[k] = INT8_MIN;

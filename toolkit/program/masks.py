@@ -11,14 +11,28 @@ from toolkit.lower.masks import hides
 
 _aten = torch.ops.aten
 _SOFTMAX = (_aten.softmax.int, _aten._softmax.default)
+_VIEWS = (_aten.reshape.default, _aten.view.default, _aten.unsqueeze.default)
 
 
-def is_mask(model: fx.GraphModule, node: fx.Node) -> bool:
-    """True for the addition of a constant that hides scores before a softmax."""
+def is_mask(model: fx.GraphModule, node: Any) -> bool:
+    """True for the addition, before a softmax, of a constant that hides scores, and for the choice of its rows."""
+    if not isinstance(node, fx.Node):
+        return False
+    if node.target is _aten.embedding.default:
+        table = _constant(model, node.args[0])
+        return table is not None and hides(table.detach().numpy())
     if node.target is not _aten.add.Tensor or any(user.target not in _SOFTMAX for user in node.users):
         return False
+    if any(is_mask(model, _behind_views(argument)) for argument in node.args[:2]):
+        return True
     masks = [_constant(model, argument) for argument in node.args[:2]]
     return any(mask is not None and hides(mask.detach().numpy()) for mask in masks)
+
+
+def _behind_views(node: Any) -> Any:
+    while isinstance(node, fx.Node) and node.target in _VIEWS:
+        node = node.args[0]
+    return node
 
 
 def _constant(model: fx.GraphModule, node: Any) -> torch.Tensor | None:
