@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from toolkit import bundle
 from toolkit.errors import ToolkitError
@@ -232,3 +233,45 @@ def test_a_memory_goes_on_where_it_was() -> None:
     memory = reference.Memory(lowered)
     parts = [reference.run(replace(lowered), [x[i : i + 1]], memory)[0] for i in range(6)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+class Cached(nn.Module):
+    """One position of causal attention: keys and values go to a cache, and only those up to here count."""
+
+    def __init__(self, positions: int = 6, heads: int = 2, size: int = 4) -> None:
+        super().__init__()
+        self.heads, width = heads, heads * size
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        for name in ("keys", "values"):
+            self.register_buffer(name, torch.zeros(1, heads, positions, size))
+        self.register_buffer("mask", torch.full((positions, positions), -torch.inf).triu(1))
+
+    def split(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(1, len(x), self.heads, -1).transpose(1, 2)
+
+    def forward(self, x: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        self.keys.copy_(self.keys.index_copy(2, position, self.split(self.key(x))))
+        self.values.copy_(self.values.index_copy(2, position, self.split(self.value(x))))
+        scores = self.split(self.query(x)) @ self.keys.transpose(-2, -1) / 2 + F.embedding(
+            position, self.mask
+        )
+        return (torch.softmax(scores, -1) @ self.values).transpose(1, 2).flatten(1)
+
+
+@pytest.mark.parametrize("target", ["host", "cortex-m4"])
+def test_attention_over_a_cache_equals_causal_attention(target: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, x, positions = Cached().eval(), torch.randn(6, 8), torch.arange(6)
+    with torch.no_grad():
+        parts = [net.split(layer(x)) for layer in (net.query, net.key, net.value)]
+        want = F.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2).reshape(6, 8).numpy()
+    program = torch.export.export(net, (x[:1], positions[:1])).run_decompositions({})
+    lowered = lower(program)
+    (got,) = reference.run_batch(lowered, [x.numpy(), positions.numpy().astype(np.int32)])
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    arena = place(choose_kernels(lowered, "portable"))
+    assert [arena.offset(s.before) for s in lowered.states] == [arena.offset(s.after) for s in lowered.states]
+    pt2.save(program, tmp_path / "net.pt2")
+    bundle.export(tmp_path / "net.pt2", target, tmp_path / "net")
+    result = verify(tmp_path / "net", fresh=8, host=False)
+    assert result.ok, result.first_difference

@@ -35,24 +35,22 @@ def fuse_mask(model: Model) -> Model:
                 softmax.inputs = [scores]
             continue
         for scores, row in (added.inputs, added.inputs[::-1]):
-            table, index = _chosen_rows(model, row)
-            if table is not None and _one_each(scores.shape, row.shape):
+            chooser = _chooser(model, row)
+            if chooser is not None and _one_each(scores.shape, row.shape):
+                table, index = chooser.inputs
                 softmax.op = "masked_softmax"
-                softmax.attrs["kept"] = _kept(softmax, table)
+                softmax.attrs["kept"] = _kept(softmax, real(table))
                 softmax.inputs = [scores, index]
                 break
     return remove_dead(model)
 
 
-def _chosen_rows(model: Model, value: Value) -> tuple[np.ndarray, Value] | tuple[None, None]:
-    """Return the table of masks, and the index of the one that ``value`` is; None where it is something else."""
+def _chooser(model: Model, value: Value) -> Step | None:
+    """Return the step that takes ``value`` from a table of masks by an index, if one does."""
     maker = model.producer(value)
     while maker is not None and maker.op == "reshape":
         maker = model.producer(maker.inputs[0])
-    if maker is None or maker.op != "embedding":
-        return None, None
-    table, index = maker.inputs
-    return (real(table), index) if hides(real(table)) else (None, None)
+    return maker if maker is not None and maker.op == "embedding" and hides(real(maker.inputs[0])) else None
 
 
 def _one_each(scores: tuple[int, ...], masks: tuple[int, ...]) -> bool:
