@@ -16,7 +16,8 @@ TK_KERNEL void tk_depthwise_conv2d_f32(const float *input, const float *weight, 
         const int32_t row = y * window->stride_h - window->pad_top;
         for (int32_t x = 0; x < window->out_w; ++x) {
             const int32_t col = x * window->stride_w - window->pad_left;
-            const int32_t corner = (row * window->in_w + col) * window->in_c; /* before the input at its edges */
+            const int32_t corner =
+                (row * window->in_w + col) * window->in_c; /* before the input at its edges */
             const int whole =
                 row >= 0 && row + extent_h < window->in_h && col >= 0 && col + extent_w < window->in_w;
             for (int32_t o = 0; o < window->out_c; ++o) {
