@@ -70,3 +70,20 @@ def test_integers_pass_through_several_moves_before_a_convolution() -> None:
     (step,) = model.steps
     assert (step.op, step.inputs[0].shape, step.attrs["pads"]) == ("conv2d", (1, 6, 6, 3), ((0, 1), (0, 1)))
     assert all(value.dtype == "int8" for value in (*step.inputs[:2], step.output))
+
+
+def test_int16_values_are_rescaled_before_they_are_joined() -> None:
+    fine, coarse = per_tensor(0.001, 0, -32768, 32767), per_tensor(0.002, 0, -32768, 32767)
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        real = dequantized(x, fine)
+        doubled = dequantized(quantized(real * real, coarse, "int16"), coarse)
+        return quantized(torch.cat([real, doubled], 1), coarse, "int16")
+
+    layer = ImportedLayer("layer", compute, ["x"], ["y"], {})
+    model = lower(ImportedGraph([ImportedTensor("x", (1, 8), "int16")], ["y"], [layer], True).program())
+    (join,) = [step for step in model.steps if step.op == "concat"]
+    assert {float(value.quant.scale[0]) for value in join.inputs if value.quant} == {0.002}
+    codes = np.linspace(-30000, 30000, 8).astype(np.int16)[None]
+    got = reference.run(model, [codes])[0]
+    np.testing.assert_array_equal(got[:, :8], np.floor(codes / 2 + 0.5))

@@ -44,7 +44,9 @@ def rescale_after_sharing(model: Model) -> Model:
     """
     steps: list[Step] = []
     for step in model.steps:
-        if operators()[step.op].one_scale and step.output.quant is not None:
+        # the kernel that joins 16-bit values only copies
+        copies = operators()[step.op].one_scale or (step.op == "concat" and step.output.dtype == "int16")
+        if copies and step.output.quant is not None:
             steps += _at_output_scale(step)
         steps.append(step)
         own = _own_scale(step)
