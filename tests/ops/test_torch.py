@@ -169,6 +169,7 @@ ONE_INPUT: dict[str, tuple[Function, tuple[int, ...]]] = {
     "avg pool, own divisor": (lambda x: F.avg_pool2d(x, 2, divisor_override=3), IMAGE),
     "adaptive avg pool to one": (lambda x: F.adaptive_avg_pool2d(x, 1), IMAGE),
     "adaptive avg pool": (lambda x: F.adaptive_avg_pool2d(x, (3, 2)), IMAGE),
+    "adaptive avg pool, windows overlap": (lambda x: F.adaptive_avg_pool2d(x[..., :7], (None, 3)), IMAGE),
     "adaptive avg pool, one side kept": (lambda x: F.adaptive_avg_pool2d(x, (None, 4)), IMAGE),
     "mean": (lambda x: x.mean((2, 3)), IMAGE),
     "mean, kept": (lambda x: x.mean((-1, -2), keepdim=True), IMAGE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,26 @@ def read_window(args: dict[str, Any], axes: int) -> dict[str, Any]:
 
 
 def read_adaptive(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
-    """Return kernel, stride and pad of a pooling to a given size that divides the input's."""
+    """Return kernel, stride and pad of a pooling to a given size, if its windows are all of one size and distance."""
     shape = x.shape[2:]
     given = node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
     wanted = list(given) * len(shape) if len(given) == 1 else list(given)
     sizes = [n if out is None else out for n, out in zip(shape, wanted, strict=True)]
-    if any(n % out for n, out in zip(shape, sizes, strict=True)):
-        raise reader.unsupported(f"{shape} does not divide into {tuple(sizes)}")
-    kernel = (1, *(n // out for n, out in zip(shape, sizes, strict=True)))[-2:]
-    return {"kernel": kernel, "stride": kernel, "pad": (0, 0)}
+    windows = [_adaptive_window(n, out) for n, out in zip(shape, sizes, strict=True)]
+    if None in windows:
+        raise reader.unsupported(f"{shape} does not divide into {tuple(sizes)} windows of one size")
+    kernel, stride = zip((1, 1), *(window for window in windows if window is not None), strict=True)
+    return {"kernel": kernel[-2:], "stride": stride[-2:], "pad": (0, 0)}
+
+
+def _adaptive_window(size: int, count: int) -> tuple[int, int] | None:
+    """Return size and distance of torch's ``count`` adaptive windows over ``size``; None where they differ."""
+    starts = [i * size // count for i in range(count)]
+    sizes = {-(-(i + 1) * size // count) - start for i, start in enumerate(starts)}
+    distances = {after - before for before, after in pairwise(starts)}
+    if len(sizes) > 1 or len(distances) > 1:
+        return None
+    return max(sizes), max(distances, default=size)
 
 
 def pool_window(step: Step) -> Window:
