@@ -21,9 +21,10 @@ from toolkit.device import firmware, fit, targets
 from toolkit.errors import ToolkitError
 from toolkit.golden import fresh_inputs
 from toolkit.lower import reference
-from toolkit.lower.choose import choose_kernels
+from toolkit.lower.choose import choose_kernels, pays
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
+from toolkit.lower.pooled import fuse_pools
 from toolkit.lower.rounding import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def export(
     if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
         choice = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
         model, shared, bands = choice.model, choice.shared, choice.patches
+    elif not shared:  # loops over strips share no kernels
+        model = fuse_pools(model, lambda step: pays(step, chosen.kernels))
     choose_kernels(model, chosen.kernels, smallest=shared)
     emitted = c.emit(model, share_kernels=shared)
     manifest = describe_model(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)

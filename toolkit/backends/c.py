@@ -9,12 +9,13 @@ import numpy as np
 
 from toolkit.backends import header, literals
 from toolkit.backends.literals import CTYPES
+from toolkit.backends.loops import loop_over_strips
 from toolkit.backends.shared import LayerCall, Local, share
 from toolkit.kernels import implementation
 from toolkit.lower.arena import ALIGNMENT, Arena, place
 from toolkit.lower.ir import Model, State, Step, Value
 from toolkit.ops import operators
-from toolkit.ops.base import Call
+from toolkit.ops.base import Call, Loop
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Layer:
     weight_bytes: int = 0  # packed weights
     constant_bytes: int = 0  # weights, biases, multipliers, tables
     functions: list[str] = field(default_factory=list)  # that its kernel wrote for it
+    loop: Loop | None = None  # over strips, each by the kernels
 
 
 @dataclass
@@ -129,12 +131,15 @@ class _Writer:
             function = f"{self.prefix}_layer_{len(layers)}_{identifier(step.name)}"
             self.layer = Layer(step, i + 1, function, [])
             emitted = implementation(step).emit(step, self)
+            if isinstance(emitted, Loop):
+                self.layer.loop = emitted
+                emitted = emitted.calls
             found = [emitted] if isinstance(emitted, Call) else list(emitted)
             self.layer.kernels = [call.kernel for call in found]
             headers += [call.header for call in found if call.header not in headers]
             calls.append([LayerCall(call.kernel, tuple(call.args), self._locals_of(call)) for call in found])
             layers.append(self.layer)
-        bodies, definitions = self._bodies(calls)
+        bodies, definitions = self._bodies(layers, calls)
         for layer, body in zip(layers, bodies, strict=True):
             note = f"/* {layer.step.op} {layer.step.name}: {_shape(layer.step)} */".replace("*/ ", "")
             definitions.append(f"{note}\nstatic TK_NOINLINE void {layer.function}(void) {{\n{body}}}\n")
@@ -149,13 +154,14 @@ class _Writer:
     def _locals_of(self, call: Call) -> tuple[Local, ...]:
         return tuple(local for local in self.locals if f"&{local.name}" in call.args)
 
-    def _bodies(self, calls: list[list[LayerCall]]) -> tuple[list[str], list[str]]:
+    def _bodies(self, layers: list[Layer], calls: list[list[LayerCall]]) -> tuple[list[str], list[str]]:
         """Return each layer's statements, and the functions they share when made for size."""
         definitions: list[str] = []
         texts = {id(call): call.text() for layer in calls for call in layer}
         by_kernel: dict[str, list[LayerCall]] = {}
-        for call in (call for layer in calls for call in layer):
-            by_kernel.setdefault(call.kernel, []).append(call)
+        for layer, own in zip(layers, calls, strict=True):
+            for call in own if layer.loop is None else []:
+                by_kernel.setdefault(call.kernel, []).append(call)
         number = 0
         for alike in by_kernel.values():
             if not self.share_kernels or len(alike) < 2:
@@ -165,12 +171,18 @@ class _Writer:
                 definitions += [shared.definition, "".join(shared.constants)]
                 texts.update(zip(map(id, alike), shared.calls, strict=True))
                 number += len(alike)
-        bodies = []
-        for layer in calls:
-            if len(layer) == 1 or not any(call.locals for call in layer):
-                bodies.append("".join(texts[id(call)] for call in layer))
+        bodies: list[str] = []
+        for layer, own in zip(layers, calls, strict=True):
+            if layer.loop is not None:
+                looped = loop_over_strips(
+                    layer.loop, f"{self.prefix}_strip_{len(bodies)}", [texts[id(call)] for call in own]
+                )
+                definitions += looped.parts
+                bodies.append(looped.body)
+            elif len(own) == 1 or not any(call.locals for call in own):
+                bodies.append("".join(texts[id(call)] for call in own))
             else:  # their structs may have the same names
-                bodies.append("".join(f"    {{\n{texts[id(call)]}    }}\n" for call in layer))
+                bodies.append("".join(f"    {{\n{texts[id(call)]}    }}\n" for call in own))
         return bodies, definitions
 
     def _model_c(self, layers: list[Layer], bodies: list[str], headers: list[str]) -> str:

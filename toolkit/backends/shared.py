@@ -29,6 +29,12 @@ class Local:
     name: str
     initialiser: str
 
+    @property
+    def declaration(self) -> str:
+        """The struct in C: static unless it is that of one strip (``ops.base.Loop``)."""
+        varies = re.search(r"\brows?\b", self.initialiser, re.ASCII)
+        return f"{'' if varies else 'static '}const {self.ctype} {self.name} = {self.initialiser};"
+
 
 @dataclass(frozen=True)
 class LayerCall:
@@ -40,7 +46,7 @@ class LayerCall:
 
     def text(self) -> str:
         """Return the call as statements of its own: declarations first."""
-        declared = "".join(f"    static const {x.ctype} {x.name} = {x.initialiser};\n" for x in self.locals)
+        declared = "".join(f"    {x.declaration}\n" for x in self.locals)
         return f"{declared}    {self.kernel}({', '.join(self.args)});\n"
 
 

@@ -145,6 +145,16 @@ def _pool(draft: Draft) -> None:
         draft.add(op, (source,), (draft.shapes[source][0], *out), kernel=kernel, stride=stride)
 
 
+def _halve(draft: Draft) -> None:
+    """The maximum over windows side by side, which the compiler computes together with a convolution before it."""
+    source = draft.tensor(3)
+    if source is not None:
+        kernel = (draft.one(2, 2, 3), draft.one(1, 2, 2, 3))
+        channels, height, width = draft.shapes[source]
+        shape = (channels, height // kernel[0], width // kernel[1])
+        draft.add("max_pool", (source,), shape, kernel=kernel, stride=kernel)
+
+
 def _mean(draft: Draft) -> None:
     source = draft.tensor(3)
     if source is not None:
@@ -223,7 +233,8 @@ def _resize(draft: Draft) -> None:
 
 # A rule, and how often it is drawn.
 RULES: list[tuple[Callable[[Draft], None], int]] = [
-    (_conv, 6), (_depthwise, 4), (_linear, 4), (_unary, 6), (_binary, 5), (_constant, 2), (_pool, 3), (_mean, 1),
-    (_softmax, 1), (_concat, 3), (_slice, 2), (_pad, 2), (_flatten, 1), (_transpose, 1), (_tokens, 1), (_resize, 1),
+    (_conv, 6), (_depthwise, 4), (_linear, 4), (_unary, 6), (_binary, 5), (_constant, 2), (_pool, 3), (_halve, 3),
+    (_mean, 1), (_softmax, 1), (_concat, 3), (_slice, 2), (_pad, 2), (_flatten, 1), (_transpose, 1), (_tokens, 1),
+    (_resize, 1),
 ]  # fmt: skip
 _WEIGHTS = np.array([weight for _, weight in RULES]) / sum(weight for _, weight in RULES)

@@ -1,6 +1,7 @@
 """The tuned kernels: one module each, found by being here; portable C is the operators' own.
 
-A module defines one ``KERNEL``, an instance of a subclass of ``toolkit.kernels.base.Kernel``.
+A module defines one ``KERNEL``, an instance of a subclass of ``toolkit.kernels.base.Kernel``, or a list of ``KERNELS``,
+one for every kernel set.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ def kernels() -> dict[str, Kernel]:
     """Return every tuned kernel by name."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
-        kernel = getattr(importlib.import_module(f"{__name__}.{module.name}"), "KERNEL", None)
-        if kernel is not None:
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        single = getattr(loaded, "KERNEL", None)
+        for kernel in getattr(loaded, "KERNELS", [single] if single else []):
             found[kernel.name] = kernel
     return found
 

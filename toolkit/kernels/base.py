@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from toolkit.lower.ir import Step
 from toolkit.ops import operators
-from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.base import Call, Case, Emitter, Loop
 
 
 class Kernel(ABC):
@@ -17,9 +17,9 @@ class Kernel(ABC):
     It is found by its file being in ``toolkit/kernels``; its C is ``runtime/include/<name>.h``.
     """
 
-    name: ClassVar[str]  # of the C function and its header: tk_conv2d_s8_dsp
+    name: str  # of the C function and its header, where it is one: tk_conv2d_s8_dsp
     op: ClassVar[str]  # of the operator it computes
-    sets: ClassVar[tuple[str, ...]]  # of toolkit.device.targets.KERNEL_SETS: whose cores run it
+    sets: tuple[str, ...]  # of toolkit.device.targets.KERNEL_SETS: whose cores run it
     rank: ClassVar[int] = (
         1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
     )
@@ -31,8 +31,12 @@ class Kernel(ABC):
     def takes(self, step: Step) -> bool:
         """True when the kernel computes this step exactly."""
 
+    def pays(self, step: Step) -> bool:
+        """True when a fused step, as made by ``toolkit.lower.pooled``, is about as fast as the steps it stands for."""
+        return True
+
     @abstractmethod
-    def emit(self, step: Step, emitter: Emitter) -> Call | list[Call]:
+    def emit(self, step: Step, emitter: Emitter) -> Call | list[Call] | Loop:
         """Return the kernel call, or several in order, defining the constants they need."""
 
     def scratch_bytes(self, step: Step) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from toolkit.kernels import PORTABLE, candidates, constant_bytes, kernels
 from toolkit.lower.ir import Model, Step
+from toolkit.ops.strips import parts
 
 _WORTH_BYTES = 200  # of weights saved in a layer: code that other layers may not share
 
@@ -30,3 +31,11 @@ def _smallest(step: Step, names: list[str]) -> str:
     }
     best = min(sizes, key=lambda name: sizes[name])
     return best if sizes[PORTABLE] - sizes[best] >= _WORTH_BYTES else PORTABLE
+
+
+def pays(step: Step, kernel_set: str) -> bool:
+    """True when a fused step is about as fast with the best of ``kernel_set`` as separate steps."""
+    best = candidates(step, kernel_set)[0]
+    if best == PORTABLE:  # as fast as a portable convolution, if there is no better one
+        return candidates(parts(step)[0], kernel_set)[0] == PORTABLE
+    return kernels()[best].pays(step)

@@ -109,10 +109,13 @@ def _devices(
 def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     from toolkit.lower.passes import lower
     from toolkit.lower.patches import Patches, apply_patches
+    from toolkit.lower.pooled import OP, fuse_pools
     from toolkit.program import pt2
 
     program, _ = pt2.load(bundle / "model.pt2")
     model = lower(program, rounding=_rounding(bundle, manifest))
+    pooled = {layer["name"] for layer in manifest["layers"] if layer["op"] == OP}
+    model = fuse_pools(model, lambda step: step.name in pooled)
     if manifest.get("patches") is not None:
         bands = Patches(manifest["patches"]["layers"], manifest["patches"]["bands"])
         model = apply_patches(model, bands) or model

@@ -66,6 +66,15 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Loop:
+    """Calls for every ``step`` rows of ``count``: in C, ``row`` is a strip's first, ``rows`` how many it has."""
+
+    count: int
+    step: int
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
 class Case:
     """One test case: a step with constants in place, and the inputs to feed it."""
 
@@ -114,7 +123,7 @@ class Operator(ABC):
         """Compute the output exactly as the device does. ``inputs`` are the activations, in device layout."""
 
     @abstractmethod
-    def emit(self, step: Step, emitter: Emitter) -> Call | list[Call]:
+    def emit(self, step: Step, emitter: Emitter) -> Call | list[Call] | Loop:
         """Return the kernel call, or several in order, defining the constants they need."""
 
     def to_channels_last(self, step: Step) -> None:  # noqa: B027 - most operators have no constants to turn

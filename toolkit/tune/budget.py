@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.device.targets import Target
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.lower import patches
+from toolkit.lower.arena import place
+from toolkit.lower.choose import pays
 from toolkit.lower.ir import Model
 from toolkit.lower.patches import Patches
+from toolkit.lower.pooled import fuse_pools
 from toolkit.measure.memory import Memory
 from toolkit.tune.choose import Tuned, choose_fastest, choose_small_arena, count_candidates
 from toolkit.tune.image import memory_of
@@ -55,6 +58,18 @@ class Choice:
     patches: Patches | None  # how the first layers are computed
 
 
+class _OverBudget(ToolkitError):
+    """A limit that no choice of kernels keeps."""
+
+    def __init__(self, what: str, option: str, needed: int, allowed: int) -> None:
+        super().__init__(
+            f"the model takes at least {needed:,} B of {what}, and {option} allows {allowed:,}",
+            fix=f"allow {needed:,}, choose a smaller model, or quantize it to ternary",
+            exit_code=CHECK_FAILED,
+        )
+        self.needed = needed
+
+
 def tune(
     model: Model,
     target: Target,
@@ -66,8 +81,11 @@ def tune(
 ) -> Choice:
     """Choose a kernel for every step of ``model`` by counting, and bands for its first layers where RAM is short.
 
+    Pools are computed with the convolution before them where that pays, everywhere where RAM is short, and nowhere
+    where flash is.
+
     Args:
-        model: lowered; its steps' kernels are set.
+        model: lowered; it is not changed.
         target: bare metal, with an emulator that counts.
         goal: "speed", "size" or "ram".
         budget: limits that hold whatever the goal; flash is measured on linked images.
@@ -77,6 +95,37 @@ def tune(
     Raises:
         ToolkitError: no choice stays within the budget; a compiler or emulator is missing.
     """
+    everywhere = fuse_pools(model)
+    variants = [everywhere, model]
+    if goal == "speed":
+        variants.insert(0, fuse_pools(model, lambda step: pays(step, target.kernels)))
+    if goal == "size":
+        variants.reverse()
+    made: list[Choice] = []
+    refusals: list[_OverBudget] = []
+    for number, variant in enumerate(variants):
+        if any(len(variant.steps) == len(other.steps) for other in variants[:number]):
+            continue
+        own = replace(variant, steps=[replace(step) for step in variant.steps])
+        try:
+            made.append(_tune(own, target, goal, budget, toolchain, progress))
+        except _OverBudget as refusal:
+            refusals.append(refusal)
+        if made and goal != "ram":
+            break
+    if not made:
+        raise min(refusals, key=lambda refusal: refusal.needed)
+    return min(made, key=lambda choice: place(choice.model).plan.arena_bytes)
+
+
+def _tune(
+    model: Model,
+    target: Target,
+    goal: str,
+    budget: Budget,
+    toolchain: str | None,
+    progress: Callable[[str], None],
+) -> Choice:
     tuned = count_candidates(model, target, toolchain=toolchain, progress=progress)
     banded, bands = model, None
     if goal == "ram":
@@ -100,7 +149,7 @@ def tune(
             banded, bands = patches.search(model, arena)
         memory = measured(shared)
         if memory.ram_bytes > budget.ram_bytes:
-            raise _refusal("RAM", "--max-ram", memory.ram_bytes, budget.ram_bytes)
+            raise _OverBudget("RAM", "--max-ram", memory.ram_bytes, budget.ram_bytes)
     if budget.flash_bytes is None or memory.flash_bytes <= budget.flash_bytes:
         return Choice(banded, shared, bands)
     least = memory.flash_bytes
@@ -112,7 +161,7 @@ def tune(
         if budget.allows(memory):
             return Choice(banded, shared, bands)
         least = min(least, memory.flash_bytes)
-    raise _refusal("flash", "--max-flash", least, budget.flash_bytes)
+    raise _OverBudget("flash", "--max-flash", least, budget.flash_bytes)
 
 
 def _choose_fastest_within(model: Model, tuned: Tuned, flash_bytes: int) -> None:
@@ -121,11 +170,3 @@ def _choose_fastest_within(model: Model, tuned: Tuned, flash_bytes: int) -> None
         choose_fastest(model, tuned, price)
         if tuned.flash_bytes(model) <= flash_bytes:
             return
-
-
-def _refusal(what: str, option: str, needed: int, allowed: int) -> ToolkitError:
-    return ToolkitError(
-        f"the model takes at least {needed:,} B of {what}, and {option} allows {allowed:,}",
-        fix=f"allow {needed:,}, choose a smaller model, or quantize it to ternary",
-        exit_code=CHECK_FAILED,
-    )
