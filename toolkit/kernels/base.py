@@ -23,6 +23,9 @@ class Kernel(ABC):
     rank: ClassVar[int] = (
         1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
     )
+    strips: ClassVar[bool] = (
+        False  # of a convolution: makes some rows alone, above whose window pad_top may be negative
+    )
     dense: ClassVar[bool] = False  # its weights may take less flash than the portable kernel's: for size
     depends_on_values: ClassVar[bool] = False  # its count is one of the weights' values, not of shapes alone
     written_for_weights: ClassVar[bool] = False  # it writes code for them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from toolkit.kernels import PORTABLE, candidates, implementation
+from toolkit.kernels import PORTABLE, candidates, implementation, kernels
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops import strips
@@ -41,15 +41,15 @@ class InStrips(Kernel):
 
     def _parts(self, step: Step) -> tuple[Step, Step]:
         conv, pool = strips.parts(step)
-        for part in (conv, pool):
-            part.kernel = candidates(part, self.sets[0])[0]
+        able = (name for name in candidates(conv, self.sets[0]) if name == PORTABLE or kernels()[name].strips)
+        conv.kernel, pool.kernel = next(able), candidates(pool, self.sets[0])[0]
         return conv, pool
 
 
 # The weights with which strips were counted to take at most 1 % more instructions than two layers, on LeNet-like
 # networks (benchmarks/pooled_layers.py). Hosts have memory enough.
 KERNELS = [
-    InStrips("armv6m", ()),
+    InStrips("armv6m", ("ternary",)),
     InStrips("armv7em", ("int8",)),
     InStrips("helium", ("int8", "ternary")),
     InStrips("rv32im", ("int8",)),

@@ -21,6 +21,7 @@ class Conv2dPlainS8Dsp(Kernel):
     name = "tk_conv2d_plain_s8_dsp"
     op = "conv2d"
     sets = ("armv7em",)
+    strips = True
 
     def takes(self, step: Step) -> bool:
         return is_int8(step)

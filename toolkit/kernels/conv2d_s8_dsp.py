@@ -24,6 +24,7 @@ class Conv2dS8Dsp(Kernel):
     name = "tk_conv2d_s8_dsp"
     op = "conv2d"
     sets = ("armv7em",)
+    strips = True
     rank = 2
 
     def takes(self, step: Step) -> bool:

@@ -20,6 +20,7 @@ class Conv2dS8Mve(Kernel):
     name = "tk_conv2d_s8_mve"
     op = "conv2d"
     sets = ("helium",)
+    strips = True
     rank = 2
     kind = "int8"  # of the cases
 

@@ -25,6 +25,7 @@ class Conv2dS8Rv32(Kernel):
     name = "tk_conv2d_s8_rv32"
     op = "conv2d"
     sets = ("rv32im",)
+    strips = True
 
     def takes(self, step: Step) -> bool:
         return is_int8(step) and takes_window(step, window_of(step))

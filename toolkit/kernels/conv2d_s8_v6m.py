@@ -16,6 +16,7 @@ class Conv2dS8V6m(Kernel):
     name = "tk_conv2d_s8_v6m"
     op = "conv2d"
     sets = ("armv6m",)
+    strips = True
 
     def takes(self, step: Step) -> bool:
         return is_int8(step) and fits(fold(step))

@@ -18,6 +18,7 @@ class Conv2dT2Dsp(Kernel):
     name = "tk_conv2d_t2_dsp"
     op = "conv2d"
     sets = ("armv7em",)
+    strips = True
 
     def takes(self, step: Step) -> bool:
         return is_ternary(step)

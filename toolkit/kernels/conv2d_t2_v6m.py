@@ -18,6 +18,7 @@ class Conv2dT2V6m(Kernel):
     name = "tk_conv2d_t2_v6m"
     op = "conv2d"
     sets = ("armv6m",)
+    strips = True
 
     def takes(self, step: Step) -> bool:
         if not is_ternary(step) or step.inputs[1].shape[0] < FEWEST_CHANNELS:

@@ -12,7 +12,7 @@ from toolkit.ops.pack_pairs import fours
 from toolkit.ops.pack_ternary import pack_ternary_tiles
 from toolkit.ops.ternary_finish import needs_splitting, ternary_finish
 from toolkit.ops.weighted import fold, input_zero_point, is_ternary
-from toolkit.ops.window import Window, window_of
+from toolkit.ops.window import window_of
 
 _MOST_PADDED_BYTES = 1024  # of arena, for a fifth of a first layer's instructions
 
@@ -23,6 +23,7 @@ class Conv2dTileT2Dsp(Kernel):
     name = "tk_conv2d_tile_t2_dsp"
     op = "conv2d"
     sets = ("armv7em",)
+    strips = True
     rank = 2
 
     def takes(self, step: Step) -> bool:
@@ -46,7 +47,7 @@ class Conv2dTileT2Dsp(Kernel):
         numbers = (
             int(needs_splitting(folded)),
             int(folded.rounding == "double"),
-            int(padded_bytes(geometry) > 0),
+            int(padded_bytes(step) > 0),
             folded.low,
             folded.high,
         )
@@ -55,18 +56,19 @@ class Conv2dTileT2Dsp(Kernel):
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)
-        return 4 * PIXELS + tile_scratch_bytes(window) + padded_bytes(window)
+        return 4 * PIXELS + tile_scratch_bytes(window) + padded_bytes(step)
 
     def overlap(self, step: Step, index: int) -> int | None:
         return overlap_of_units(window_of(step), PIXELS)
 
 
-def padded_bytes(w: Window) -> int:
+def padded_bytes(step: Step) -> int:
     """Return the bytes of a small input with its padding, which is copied whole so that no window has edges; else 0."""
+    w = window_of(step)
     height = (w.out_h - 1) * w.stride_h + (w.kernel_h - 1) * w.dilation_h + 1
     width = (w.out_w - 1) * w.stride_w + (w.kernel_w - 1) * w.dilation_w + 1
     size = height * width * w.in_c
-    return 0 if w.inside or size > _MOST_PADDED_BYTES else size
+    return 0 if w.inside or step.attrs.get("strip") or size > _MOST_PADDED_BYTES else size
 
 
 KERNEL = Conv2dTileT2Dsp()

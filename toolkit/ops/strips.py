@@ -1,6 +1,7 @@
 """A convolution pooled strip by strip: some rows of the convolution, the pool's rows over them, and so on.
 
-The convolution's output never lies in memory whole. Any kernel of a convolution and any of a pool can work so.
+The convolution's output never lies in memory whole. Any kernel of a pool can work so, and kernels of a convolution that
+say so (``strips``).
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def parts(step: Step) -> tuple[Step, Step]:
     between = replace(
         step.output, name=f"{step.name}_strip", shape=(n, height * kernel[0], width * kernel[1], channels)
     )
-    attrs = {key: value for key, value in step.attrs.items() if key != "pool"}
+    attrs: dict[str, object] = {key: value for key, value in step.attrs.items() if key != "pool"}
+    attrs["strip"] = True  # a call makes some rows only: nothing done once for all of them pays
     conv = Step("conv2d", step.name, step.inputs, between, attrs, rounding=step.rounding)
     window = {"kernel": kernel, "stride": kernel, "pad": (0, 0)}
     return conv, Step("max_pool2d", step.name, [between], step.output, window)
