@@ -17,7 +17,7 @@ from toolkit.ops.depthwise_tiles import (
     tile_size,
 )
 from toolkit.ops.pair_cases import depthwise_any_cases
-from toolkit.ops.weighted import fold, input_zero_point, requant_fields
+from toolkit.ops.weighted import fold_depthwise, input_zero_point, requant_fields
 from toolkit.ops.window import window_of
 
 
@@ -38,7 +38,7 @@ class DepthwiseAnyS8Dsp(Kernel):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         geometry = window_of(step)
         window = emitter.local("tk_window", "window", geometry.initialiser())
-        folded = fold(step, channel_axis=2)
+        folded = fold_depthwise(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         taps = emitter.constant("weight", tap_pairs(folded))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))

@@ -14,7 +14,7 @@ from toolkit.ops.depthwise_tiles import (
     tile_size,
 )
 from toolkit.ops.pair_cases import depthwise_cases
-from toolkit.ops.weighted import fold, input_zero_point
+from toolkit.ops.weighted import fold_depthwise, input_zero_point
 from toolkit.ops.window import window_of
 
 
@@ -34,13 +34,13 @@ class DepthwiseConv2dS8Dsp(Kernel):
         strided = (w.stride_h, w.stride_w) in ((1, 1), (2, 2))
         if not (taps and strided and w.in_c == w.out_c >= 4 and w.out_w >= 2):
             return False
-        return three_by_three_words(fold(step, channel_axis=2)) is not None
+        return three_by_three_words(fold_depthwise(step)) is not None
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         geometry = window_of(step)
         window = emitter.local("tk_window", "window", geometry.initialiser())
-        folded = fold(step, channel_axis=2)
+        folded = fold_depthwise(step)
         words = three_by_three_words(folded)
         assert words is not None
         w = emitter.constant("weight", words)

@@ -13,7 +13,7 @@ from toolkit.kernels.tile_mve import CHANNELS, LANES, are_large, constants, roun
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv_cases import conv_case
-from toolkit.ops.weighted import Folded, fold, input_zero_point
+from toolkit.ops.weighted import Folded, fold_depthwise, input_zero_point
 from toolkit.ops.window import Window, window_of
 
 _MOST_TAPS = 256  # the order of weights is in bytes
@@ -41,7 +41,7 @@ class DepthwiseConv2dS8Mve(Kernel):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         w = window_of(step)
         window = emitter.local("tk_window", "window", w.initialiser())
-        folded = fold(step, channel_axis=2)
+        folded = fold_depthwise(step)
         weight = emitter.constant("weight", pack_groups(folded))
         order = emitter.constant("order", slot_order(w.kernel_h, w.kernel_w))
         taps, bounds = w.kernel_h * w.kernel_w, f"{folded.zero_point}, {folded.low}, {folded.high}"
@@ -112,7 +112,7 @@ def _row_function(step: Step) -> str:
     w = window_of(step)
     apart = w.kernel_h * w.stride_w
     fits = w.in_c == w.out_c and apart in _STEPS and w.kernel_h * w.kernel_w <= LANES
-    if not fits or are_large(fold(step, channel_axis=2)):
+    if not fits or are_large(fold_depthwise(step)):
         return "0"
     return f"tk_depthwise_row_{'twice' if step.rounding == 'double' else 'once'}_{apart}_mve"
 

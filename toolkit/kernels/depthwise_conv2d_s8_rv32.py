@@ -11,7 +11,7 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv_cases import conv_case
 from toolkit.ops.pack_rv32 import finish, fits
-from toolkit.ops.weighted import fold, input_zero_point
+from toolkit.ops.weighted import fold_depthwise, input_zero_point
 from toolkit.ops.window import window_of
 
 _BLOCK_BYTES = 3072  # of padded input rows; more, where the input itself is small
@@ -30,12 +30,12 @@ class DepthwiseConv2dS8Rv32(Kernel):
             return False
         w = window_of(step)
         plain = (w.kernel_h, w.kernel_w, w.dilation_h, w.dilation_w) == (3, 3, 1, 1) and w.in_c == w.out_c
-        return plain and w.stride_h == w.stride_w in (1, 2) and fits(fold(step, channel_axis=2))
+        return plain and w.stride_h == w.stride_w in (1, 2) and fits(fold_depthwise(step))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        folded = fold(step, channel_axis=2)
+        folded = fold_depthwise(step)
         w = emitter.constant("weight", np.ascontiguousarray(folded.weight).reshape(-1))
         fields = finish(folded, emitter)
         rounding = "twice" if step.rounding == "double" else "once"

@@ -11,7 +11,7 @@ from toolkit.kernels.channel_blocks import has_weights_in_range, pack_taps, pad_
 from toolkit.kernels.simd_cases import block_cases, depthwise_cases
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.weighted import fold, input_zero_point, requant_fields
+from toolkit.ops.weighted import fold_depthwise, input_zero_point, requant_fields
 from toolkit.ops.window import Window, overlap_bytes, window_of
 
 MOST_TAPS = 64  # TK_DEPTHWISE_TAPS
@@ -29,13 +29,13 @@ class DepthwiseConv2dS8Simd(Kernel):
         return (
             step.inputs[1].quant is not None
             and window.kernel_h * window.kernel_w <= MOST_TAPS
-            and has_weights_in_range(fold(step, channel_axis=2).weight)
+            and has_weights_in_range(fold_depthwise(step).weight)
         )
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = window_of(step)
-        folded = pad_channels(fold(step, channel_axis=2))
+        folded = pad_channels(fold_depthwise(step))
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         weight = emitter.constant("weight", pack_taps(folded.weight.reshape(window.out_c, -1)))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))

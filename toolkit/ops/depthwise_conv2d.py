@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.pair_cases import ROUNDINGS, SAME
 from toolkit.ops.weighted import apply_bounds, float_bounds, fold, input_zero_point, requant_fields
 from toolkit.ops.window import overlap_bytes, patches, window_of
 
@@ -98,6 +99,15 @@ class DepthwiseConv2d(Operator):
         yield conv_case(
             "depthwise_conv2d", "int8", (6, 5, 8), 8, (3, 3), pads=((1, 1), (1, 1)), rounding="double"
         )
+        for rounding in ROUNDINGS:
+            for pads in (SAME, ((0, 1), (0, 1))):
+                shape = (9, 14, 8) if pads == SAME else (6, 7, 12)
+                yield conv_case(
+                    "depthwise_conv2d", "ternary", shape, shape[2], (3, 3), pads=pads, rounding=rounding
+                )
+            yield conv_case(
+                "depthwise_conv2d", "ternary", (7, 8, 5), 10, (5, 4), stride=(2, 2), rounding=rounding
+            )
         yield conv_case("depthwise_conv2d", "int8", (6, 6, 4), 4, (5, 5), pads=((2, 2), (2, 2)), extreme=True)
 
 

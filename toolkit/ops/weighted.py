@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
 from toolkit.ops.half_away import away_multipliers
 from toolkit.ops.requantize import output_bounds, quantize_multipliers, requantize
+
+_LEAST_SHIFT = 33  # with which a product's high word has a bit to round
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,22 @@ def _away(
             fix="use --rounding single or double",
         )
     return found
+
+
+def fold_depthwise(step: Step) -> Folded:
+    """Fold a depthwise ``step``'s constants, ternary ones times a power of two where tuned kernels ask for it.
+
+    Few taps of -1, 0 and 1 make small sums and so large multipliers, and those kernels want a bit left to round.
+    Weights and biases times ``2**k`` and a shift larger by k give the same output, as it is rounded once.
+    """
+    folded = fold(step, channel_axis=2)
+    if not is_ternary(step) or folded.rounding == "double":
+        return folded
+    lacking = _LEAST_SHIFT - int(folded.shift[folded.multiplier != 0].min(initial=_LEAST_SHIFT))
+    room = 30 - int(np.abs(folded.bias).max()).bit_length()
+    bits = max(min(lacking, 6, 62 - int(folded.shift.max()), room), 0)
+    weight, bias = folded.weight * np.int8(1 << bits), folded.bias << bits
+    return replace(folded, weight=weight, bias=bias, shift=folded.shift + bits)
 
 
 def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
