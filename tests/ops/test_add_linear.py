@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops import operators
-from toolkit.ops.add_linear import linear_form
+from toolkit.ops.add_linear import EverySum, linear_form, word_form
 
 EVERY = np.arange(-128, 128, dtype=np.int8)
 SCALES = st.floats(1e-6, 1e3)
@@ -31,7 +31,7 @@ def test_a_form_is_right_and_fits(
 ) -> None:
     scale_y = max(scale_a, scale_b) * coarser
     sums = _reference((scale_a, scale_b, scale_y), zero_points)
-    form = linear_form(sums, scale_a / scale_y, scale_b / scale_y, -128, 127)
+    form = linear_form(EverySum(sums, scale_a / scale_y, scale_b / scale_y, -128, 127))
     if form is None:
         return  # then the kernel that rounds step by step is used
     a_high, a_low, b_high, b_low, bias_high, bias_low, shift = form.fields()
@@ -44,6 +44,24 @@ def test_a_form_is_right_and_fits(
     np.testing.assert_array_equal(np.clip(high >> shift, -128, 127), sums)
 
 
+@settings(max_examples=200, deadline=None)
+@given(SCALES, SCALES, st.floats(2e-4, 1e3), st.tuples(ZERO_POINTS, ZERO_POINTS, ZERO_POINTS))
+def test_a_form_of_whole_words_is_right_and_fits(
+    scale_a: float, scale_b: float, coarser: float, zero_points: tuple[int, int, int]
+) -> None:
+    scale_y = max(scale_a, scale_b) * coarser
+    sums = _reference((scale_a, scale_b, scale_y), zero_points)
+    form = word_form(EverySum(sums, scale_a / scale_y, scale_b / scale_y, -128, 127))
+    if form is None:
+        return
+    x, y = EVERY.astype(np.int64)[:, None], EVERY.astype(np.int64)
+    one = form.bias + (256 * x * form.factor_a >> 16)  # as SMLAWB does
+    both = one + (256 * y * form.factor_b >> 16)
+    assert max(np.abs(one).max(), np.abs(both).max()) < 2**31
+    assert 0 < form.shift < 32
+    np.testing.assert_array_equal(np.clip(both >> form.shift, -128, 127), sums)
+
+
 def test_most_scales_have_a_form() -> None:
     rng = np.random.default_rng(0)
     found = 0
@@ -52,9 +70,12 @@ def test_most_scales_have_a_form() -> None:
         y = max(a, b) * rng.uniform(0.4, 2)
         zero_points = tuple(int(z) for z in rng.integers(-128, 128, 3))
         sums = _reference((a, b, y), (zero_points[0], zero_points[1], zero_points[2]))
-        found += linear_form(sums, a / y, b / y, -128, 127) is not None
+        wanted = EverySum(sums, a / y, b / y, -128, 127)
+        found += linear_form(wanted) is not None and word_form(wanted) is not None
     assert found >= 95
 
 
 def test_sums_half_way_between_integers_have_a_form() -> None:
-    assert linear_form(_reference((0.05, 0.05, 0.1), (3, -7, 11)), 0.5, 0.5, -128, 127) is not None
+    wanted = EverySum(_reference((0.05, 0.05, 0.1), (3, -7, 11)), 0.5, 0.5, -128, 127)
+    assert linear_form(wanted) is not None
+    assert word_form(wanted) is not None

@@ -11,7 +11,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import activation, case_id
-from toolkit.ops.add_linear import LinearForm, linear_form
+from toolkit.ops.add_linear import EverySum, linear_form
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.broadcast import (
     broadcast_fields,
@@ -62,7 +62,7 @@ class Add(Operator):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         operands = integer_operands(step)
-        form = _linear_form(step, operands, self.sign) if step.output.quant is not None else None
+        form = linear_form(every_sum(step, operands, self.sign)) if step.output.quant is not None else None
         one_run = _one_run(step, operands)
         if one_run is None or (self.sign < 0 and form is None):
             return self._broadcast_call(step, operands, emitter)
@@ -158,13 +158,12 @@ def _scales_struct(step: Step, operands: list[Value], emitter: Emitter) -> str:
     return emitter.local("tk_add_scales", "scales", f"{{{', '.join([*parts, *bounds])}}}")
 
 
-def _linear_form(step: Step, operands: list[Value], sign: int) -> LinearForm | None:
-    """Return the linear form that equals the reference for every pair of int8 values."""
+def every_sum(step: Step, operands: list[Value], sign: int) -> EverySum:
+    """Return the reference's results for every pair of int8 values."""
     every = np.arange(-128, 128, dtype=np.int8)
     sums = _sum(step, operands, every[:, None], every, sign).astype(np.int64)
     ratio_a, ratio_b = (scale_of(value) / scale_of(step.output) for value in operands)
-    low, high = output_bounds(step.output, step.attrs.get("activation"))
-    return linear_form(sums, ratio_a, sign * ratio_b, low, high)
+    return EverySum(sums, ratio_a, sign * ratio_b, *output_bounds(step.output, step.attrs.get("activation")))
 
 
 def _scales(step: Step, operands: list[Value]) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+WORD_BITS, WORD_DROPPED = 30, 8  # of factors that SMLAW multiplies, and of its products
 FACTOR_BITS = 31  # of the larger factor: 9-bit values times its halves fit in 32 bits
 # The factors are tried a little larger, too: that moves sums half-way between integers away from zero, as the
 # reference rounds them.
@@ -19,7 +20,7 @@ class LinearForm:
     factor_a: int
     factor_b: int
     bias: int
-    shift: int  # 17..47
+    shift: int
 
     def fields(self) -> list[int]:
         """Return the fields of a ``tk_add_linear`` before its bounds."""
@@ -27,27 +28,52 @@ class LinearForm:
         return [*halves, self.shift - 16]
 
 
-def linear_form(sums: np.ndarray, ratio_a: float, ratio_b: float, low: int, high: int) -> LinearForm | None:
-    """Return a form that computes ``sums``, or None where there is none near the exact factors.
+@dataclass(frozen=True)
+class EverySum:
+    """What an addition must give: the reference's results for a, b in -128..127, clipped to ``low..high``.
 
-    Args:
-        sums: (256, 256) the reference's results for a, b in -128..127, clipped to ``low..high``.
-        ratio_a: scale of a over scale of the sum; ``ratio_b`` alike, negative for a difference.
-        low: the least result; sums clipped there may come out lower before clipping, as long as they are clipped.
-        high: the largest result, alike.
+    Sums clipped at a bound may come out beyond it before clipping, as long as they are clipped.
     """
-    shift = FACTOR_BITS - int(np.frexp(max(abs(ratio_a), abs(ratio_b)))[1])
-    if not 17 <= shift <= 47:
+
+    sums: np.ndarray  # int64 (256, 256)
+    ratio_a: float  # scale of a over scale of the sum
+    ratio_b: float  # alike, negative for a difference
+    low: int
+    high: int
+
+
+def linear_form(wanted: EverySum) -> LinearForm | None:
+    """Return a form that computes all ``wanted`` sums, or None where there is none near the exact factors."""
+    form = _near_exact(wanted, FACTOR_BITS, 0)
+    return form if form is not None and 17 <= form.shift <= 47 else None
+
+
+def word_form(wanted: EverySum) -> LinearForm | None:
+    """As ``linear_form``, for ``((a * factor_a >> 8) + (b * factor_b >> 8) + bias) >> shift`` in 32 bits."""
+    form = _near_exact(wanted, WORD_BITS, WORD_DROPPED)
+    if form is None or not 1 <= form.shift <= 31:
         return None
-    values = np.arange(-128, 128, dtype=np.int64)
+    values = np.array([-128, 127], np.int64)
+    a, b = (values * factor >> WORD_DROPPED for factor in (form.factor_a, form.factor_b))
+    reached = np.concatenate([[form.bias], form.bias + a, (form.bias + a[:, None] + b).ravel()])
+    return form if np.abs(reached).max() < 2**31 else None
+
+
+def _near_exact(wanted: EverySum, factor_bits: int, dropped: int) -> LinearForm | None:
+    """Return factors of so many bits, each product without its lowest ``dropped`` bits, and a bias that is right."""
+    sums, values = wanted.sums, np.arange(-128, 128, dtype=np.int64)
+    point = factor_bits - int(np.frexp(max(abs(wanted.ratio_a), abs(wanted.ratio_b)))[1])
+    shift = point - dropped
+    if not 0 < shift < 48:
+        return None
     for stretch in STRETCHES:
-        factors = [round(ratio * (1 + stretch) * 2**shift) for ratio in (ratio_a, ratio_b)]
-        if max(map(abs, factors)) >= 2**FACTOR_BITS:
+        factors = [round(ratio * (1 + stretch) * 2**point) for ratio in (wanted.ratio_a, wanted.ratio_b)]
+        if max(map(abs, factors)) >= 2**factor_bits:
             continue
-        exact = values[:, None] * factors[0] + values * factors[1]
-        # Each pair bounds the bias: sum << shift <= exact + bias < (sum + 1) << shift.
-        least = ((sums << shift) - exact)[sums > low].max(initial=-(2**46))
-        most = (((sums + 1) << shift) - exact)[sums < high].min(initial=2**46) - 1
+        made = (values[:, None] * factors[0] >> dropped) + (values * factors[1] >> dropped)
+        # Each pair bounds the bias: sum << shift <= made + bias < (sum + 1) << shift.
+        least = ((sums << shift) - made)[sums > wanted.low].max(initial=-(2**46))
+        most = (((sums + 1) << shift) - made)[sums < wanted.high].min(initial=2**46) - 1
         if least <= most:
             return LinearForm(factors[0], factors[1], (int(least) + int(most)) // 2, shift)
     return None
