@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NOT_ASKED = -1  # the label of what is no part of the task
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Inputs and labels of the two splits.
 
     Images are float32 ``(n, channels, height, width)`` from 0 to 1; labels are int64 ``(n,)``, indices into
-    ``classes``. For a text, ``x`` holds each character's index and ``y`` that of the character after it.
+    ``classes``. For a text, ``x`` holds each character's index and ``y`` that of the character after it. A sample may
+    have many labels, ``(n, positions)``; ``NOT_ASKED`` stands where there is nothing to tell.
     """
 
     name: str
@@ -28,7 +31,7 @@ class Dataset:
         for split, x, y in (("train", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
             if len(x) != len(y):
                 raise ValueError(f"{self.name}: {len(x)} {split} inputs but {len(y)} labels")
-            if y.dtype != np.int64 or (len(y) and not 0 <= y.min() <= y.max() < len(self.classes)):
+            if y.dtype != np.int64 or (len(y) and not NOT_ASKED <= y.min() <= y.max() < len(self.classes)):
                 raise ValueError(
                     f"{self.name}: {split} labels must be int64 from 0 to {len(self.classes) - 1}"
                 )

@@ -15,8 +15,9 @@ from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.learn.batches import batches
 from toolkit.learn.checkpoint import fingerprint, restore, save
 from toolkit.learn.evaluate import loss_and_hits
+from toolkit.learn.loss import distilled, loss_of
 from toolkit.learn.rule import Progress
-from toolkit.learn.schedule import learning_rate
+from toolkit.learn.schedule import learning_rate, weight_decay
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
 
 if TYPE_CHECKING:
@@ -38,8 +39,12 @@ def train(
     settings: TrainSettings,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    teacher: nn.Module | None = None,
 ) -> TrainResult:
-    """Train ``model`` in place; see ``toolkit.learn.rule.Rule.train``."""
+    """Train ``model`` in place; see ``toolkit.learn.rule.Rule.train``.
+
+    ``teacher``, in evaluation mode, answers the same samples, and ``settings.distill`` says how much that counts.
+    """
     x, y = torch.from_numpy(dataset.x_train), torch.from_numpy(dataset.y_train)
     x_test, y_test = torch.from_numpy(dataset.x_test), torch.from_numpy(dataset.y_test)
     with torch.random.fork_rng(devices=[]):
@@ -47,13 +52,14 @@ def train(
         optimizer = _adamw(model, settings)
         epochs: list[Epoch] = []
         if checkpoint is not None:
-            run = fingerprint(METHOD.slug, settings, model, x, y, x_test, y_test)
+            taught = [] if teacher is None else list(teacher.state_dict().values())
+            run = fingerprint(METHOD.slug, settings, model, x, y, x_test, y_test, *taught)
             epochs = restore(checkpoint, run, model, optimizer)
         for epoch in epochs:
             _tell(progress, epoch)
         while len(epochs) < settings.epochs:
             started = time.perf_counter()
-            train_loss = _epoch(model, optimizer, x, y, settings, len(epochs))
+            train_loss = _epoch(model, optimizer, x, y, settings, len(epochs), teacher)
             model.eval()
             test_loss, accuracy = loss_and_hits(
                 model, x_test, y_test, labels=settings.loss == "cross-entropy"
@@ -84,16 +90,24 @@ def _epoch(
     y: Tensor,
     settings: TrainSettings,
     done: int,
+    teacher: nn.Module | None,
 ) -> float:
     """Train epoch number ``done`` (from 0) and return its mean loss."""
     model.train()
     steps = -(-len(x) // settings.batch_size)
+    all_steps = steps * settings.epochs
     total, samples = 0.0, 0
     for step, (inputs, targets) in enumerate(batches(x, y, settings), start=done * steps):
-        rate = learning_rate(step, steps * settings.epochs, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = _loss(model(inputs), inputs, targets, settings)
+        decayed, plain = optimizer.param_groups
+        decayed["lr"] = plain["lr"] = learning_rate(step, all_steps, settings)
+        decayed["weight_decay"] = weight_decay(step, all_steps, settings)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            outputs = model(inputs)
+            loss = loss_of(outputs, inputs, targets, settings)
+            if teacher is not None and settings.distill:
+                with torch.no_grad():
+                    answers = teacher(inputs)
+                loss = distilled(loss, outputs, targets, answers, settings)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.clip_norm:
@@ -108,12 +122,6 @@ def _epoch(
                 exit_code=CHECK_FAILED,
             )
     return total / samples
-
-
-def _loss(outputs: Tensor, inputs: Tensor, targets: Tensor, settings: TrainSettings) -> Tensor:
-    if settings.loss == "mse":
-        return nn.functional.mse_loss(outputs, inputs)
-    return nn.functional.cross_entropy(outputs, targets, label_smoothing=settings.label_smoothing)
 
 
 def _tell(progress: Progress | None, epoch: Epoch) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from toolkit.data.dataset import NOT_ASKED
+from toolkit.learn.loss import cross_entropy
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
@@ -29,10 +32,10 @@ def predict(model: nn.Module | ExportedProgram, x: np.ndarray) -> np.ndarray:
 
 
 def accuracy(model: nn.Module | ExportedProgram, x: np.ndarray, y: np.ndarray) -> float:
-    """Return the fraction of samples whose largest output is the label; outputs may be labels too."""
+    """Return the fraction of labels asked for that are the largest output; outputs may be labels too."""
     outputs = predict(model, x)
-    labels = outputs.argmax(1) if outputs.ndim == 2 and outputs.shape[1] > 1 else outputs.reshape(len(y))
-    return float((labels == y).mean())
+    labels = outputs.reshape(y.shape) if outputs.size == y.size else outputs.argmax(-1)
+    return float((labels == y)[y != NOT_ASKED].mean())
 
 
 def mean_squared_error(model: nn.Module | ExportedProgram, x: np.ndarray) -> float:
@@ -48,15 +51,21 @@ def _static_batch(program: ExportedProgram) -> int:
 
 
 def loss_and_hits(model: nn.Module, x: Tensor, y: Tensor, *, labels: bool) -> tuple[float, float | None]:
-    """Return the mean test loss and, with ``labels``, the accuracy, of a model in evaluation mode."""
+    """Return the mean test loss and, with ``labels``, the accuracy, of a model in evaluation mode.
+
+    Both are means over the labels that are asked for; an autoencoder's loss is one over samples.
+    """
     loss, hits = 0.0, 0
     with torch.no_grad():
         for inputs, targets in zip(x.split(BATCH_SIZE), y.split(BATCH_SIZE), strict=True):
             outputs = model(inputs)
             if labels:
-                loss += nn.functional.cross_entropy(outputs, targets, reduction="sum").item()
-                hits += int((outputs.argmax(1) == targets).sum())
+                loss += cross_entropy(outputs, targets, reduction="sum").item()
+                hits += int((outputs.argmax(-1) == targets).sum())
             else:
                 # the mean over a sample's elements, then over samples
                 loss += nn.functional.mse_loss(outputs, inputs).item() * len(inputs)
-    return loss / len(x), hits / len(x) if labels else None
+    if not labels:
+        return loss / len(x), None
+    asked = int((y != NOT_ASKED).sum())
+    return loss / asked, hits / asked

@@ -19,7 +19,9 @@ class TrainSettings:
         batch_size: samples per step; the last, smaller batch of an epoch counts too.
         learning_rate: its peak.
         schedule: "cosine" rises linearly over ``warmup`` and falls along half a cosine; "one-cycle" rises and
-            falls along half cosines, from a twenty-fifth of the peak to nearly zero (Smith and Topin 2017).
+            falls along half cosines, from a twenty-fifth of the peak to nearly zero (Smith and Topin 2017);
+            "two-phase" rises linearly, falls linearly to two thirds, drops to half of that in the middle of training,
+            where ``weight_decay`` ends, and falls linearly to zero (BitNet b1.58's training tips, 2024).
         warmup: fraction of all steps in which the learning rate rises.
         weight_decay: AdamW's, decoupled; biases and normalization are left out.
         label_smoothing: share of each label spread over all classes.
@@ -27,13 +29,17 @@ class TrainSettings:
         shift_pixels: each training image moves by up to so many pixels, both ways, zeros coming in.
         flip: mirror every second training image, by chance.
         clip_norm: largest norm of the gradient; 0 leaves it alone.
+        precision: of the products in training; "bfloat16" keeps float32 weights and sums, and takes half the time on
+            processors that have it.
+        distill: share of the loss that a teacher's answers make up, where there is a teacher; the rest are labels.
+        temperature: at which teacher and student are compared.
         seed: of the order of samples, augmentation and dropout.
     """
 
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 3e-3
-    schedule: Literal["cosine", "one-cycle"] = "cosine"
+    schedule: Literal["cosine", "one-cycle", "two-phase"] = "cosine"
     warmup: float = 0.1
     weight_decay: float = 1e-4
     label_smoothing: float = 0.0
@@ -41,6 +47,9 @@ class TrainSettings:
     shift_pixels: int = 0
     flip: bool = False
     clip_norm: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    distill: float = 0.0
+    temperature: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -48,13 +57,16 @@ class TrainSettings:
             ("epochs", self.epochs, self.epochs >= 1),
             ("batch_size", self.batch_size, self.batch_size >= 1),
             ("learning_rate", self.learning_rate, self.learning_rate > 0),
-            ("schedule", self.schedule, self.schedule in ("cosine", "one-cycle")),
+            ("schedule", self.schedule, self.schedule in ("cosine", "one-cycle", "two-phase")),
             ("warmup", self.warmup, 0 <= self.warmup < 1),
             ("weight_decay", self.weight_decay, self.weight_decay >= 0),
             ("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1),
             ("loss", self.loss, self.loss in ("cross-entropy", "mse")),
             ("shift_pixels", self.shift_pixels, self.shift_pixels >= 0),
             ("clip_norm", self.clip_norm, self.clip_norm >= 0),
+            ("distill", self.distill, 0 <= self.distill <= 1),
+            ("temperature", self.temperature, self.temperature > 0),
+            ("precision", self.precision, self.precision in ("float32", "bfloat16")),
         ):
             if not good:
                 raise ToolkitError(

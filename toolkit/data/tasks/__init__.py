@@ -1,0 +1,1 @@
+"""What to ask of a dataset besides its labels, one module each with ``make(dataset, window)``, found by its file."""

@@ -1,0 +1,27 @@
+"""Texts cut into pieces of one length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.data.dataset import Dataset
+from toolkit.errors import ToolkitError
+
+
+def windows(dataset: Dataset, text: np.ndarray, length: int) -> np.ndarray:
+    """Return ``text``, one index per character, as rows ``(n, length)`` side by side; a shorter rest is dropped.
+
+    Raises:
+        ToolkitError: the dataset is no text, or shorter than one window.
+    """
+    if text.ndim != 1 or text.dtype != np.int64:
+        raise ToolkitError(
+            f"{dataset.name} is not a text: windows are cut out of a text's characters",
+            fix="use the dataset tinyshakespeare, or leave [data] task out",
+        )
+    if not 1 <= length <= len(text):
+        raise ToolkitError(
+            f"no window of {length} characters fits into {len(text):,}", fix="choose another [data] window"
+        )
+    count = len(text) // length
+    return text[: count * length].reshape(count, length)

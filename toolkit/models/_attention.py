@@ -1,0 +1,109 @@
+"""Attention and feed-forward, the two halves of a transformer's block (Vaswani et al. 2017), from plain linear layers.
+
+Each half normalizes its input by its root mean square (Zhang and Sennrich 2019), and once more before its last linear
+layer: ternary layers learn best from inputs of one size ("SubLN", BitNet, Wang et al. 2023).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Attention(nn.Module):
+    """``heads`` heads; queries from ``x``, keys and values from ``memory``, which is ``x`` unless given."""
+
+    def __init__(self, width: int, heads: int, *, causal: bool = False, positions: int = 0) -> None:
+        super().__init__()
+        if width % heads or (width // heads) % 2:
+            raise ValueError(f"{heads} heads do not share a width of {width} evenly, two by two")
+        self.heads, self.causal = heads, causal
+        self.norm = nn.RMSNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.inner_norm = nn.RMSNorm(width)
+        self.out = nn.Linear(width, width, bias=False)
+        self.rotary = Rotary(width // heads, positions) if positions else None
+
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        """Return what is to be added to ``x``, ``(n, positions, width)``."""
+        queries = self.norm(x)
+        source = queries if memory is None else memory
+        query, key = self._split(self.query(queries)), self._split(self.key(source))
+        if self.rotary is not None:
+            query, key = self.rotary(query), self.rotary(key)
+        value = self._split(self.value(source))
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
+        out: Tensor = self.out(self.inner_norm(mixed.transpose(1, 2).flatten(2)))
+        return out
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``(n, positions, width)`` to ``(n, heads, positions, width / heads)``."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+class Rotary(nn.Module):
+    """Rotate pairs of a head's values by angles that grow with the position (RoPE, Su et al. 2021)."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, size: int, positions: int) -> None:
+        super().__init__()
+        frequency = 10000.0 ** (-torch.arange(0, size, 2) / size)
+        angle = torch.arange(positions)[:, None] * frequency
+        self.register_buffer("cos", angle.cos().repeat(1, 2), persistent=False)
+        # the sign of the rotation's second half is in the table
+        self.register_buffer("sin", torch.cat([-angle.sin(), angle.sin()], 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x``, ``(n, heads, positions, size)``, rotated."""
+        first, second = x.chunk(2, -1)
+        return x * self.cos + torch.cat([second, first], -1) * self.sin
+
+
+class FeedForward(nn.Module):
+    """``down(silu(gate(x)) * up(x))`` (Shazeer 2020); with "squared-relu", ``down(relu(up(x))**2)`` (So et al. 2021)."""
+
+    def __init__(self, width: int, hidden: int, kind: str = "gated") -> None:
+        super().__init__()
+        if kind not in ("gated", "squared-relu"):
+            raise ValueError(f"no feed-forward is called {kind!r}; there are gated and squared-relu")
+        self.norm = nn.RMSNorm(width)
+        self.gate = nn.Linear(width, hidden, bias=False) if kind == "gated" else None
+        self.up = nn.Linear(width, hidden, bias=False)
+        self.inner_norm = nn.RMSNorm(hidden)
+        self.down = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is to be added to ``x``, ``(n, positions, width)``."""
+        x = self.norm(x)
+        if self.gate is not None:
+            inner = functional.silu(self.gate(x)) * self.up(x)
+        else:
+            inner = functional.relu(self.up(x)).square()
+        out: Tensor = self.down(self.inner_norm(inner))
+        return out
+
+
+class Block(nn.Module):
+    """Attention, attention to ``memory`` where there is one, and feed-forward, each added to what comes in."""
+
+    def __init__(
+        self, width: int, heads: int, hidden: int, *, positions: int, causal: bool = False, crossed: bool = False,
+        kind: str = "gated",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.attention = Attention(width, heads, causal=causal, positions=positions)
+        self.crossed = Attention(width, heads) if crossed else None
+        self.feed_forward = FeedForward(width, hidden, kind)
+
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        """Return ``(n, positions, width)`` for ``x`` of that shape."""
+        x = x + self.attention(x)
+        if self.crossed is not None:
+            x = x + self.crossed(x, memory)
+        x = x + self.feed_forward(x)
+        return x

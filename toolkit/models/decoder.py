@@ -1,0 +1,60 @@
+"""Decoder language model: causal attention over characters, each position answers with the next one.
+
+As Llama's blocks (Touvron et al. 2023): RMSNorm, rotary positions, gated feed-forward, no biases.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from toolkit.models._attention import Block
+from toolkit.models._preset import Preset
+
+PRESETS = {
+    "tiny": Preset(
+        "4 layers of 128, 128 characters of context: 802 k weights (200 KB at 2 bits)",
+        (128,),
+        {"width": 128, "layers": 4, "heads": 4, "hidden": 344},
+    ),
+    "micro": Preset(
+        "2 layers of 64, 32 characters of context: 108 k weights (27 KB at 2 bits)",
+        (32,),
+        {"width": 64, "layers": 2, "heads": 2, "hidden": 176},
+    ),
+}
+
+
+class Decoder(nn.Module):
+    """``embedding``, ``blocks``, ``norm`` and ``head``; ``vocabulary`` is the number of characters."""
+
+    def __init__(
+        self,
+        input_shape: tuple[int],
+        vocabulary: int = 65,
+        width: int = 128,
+        layers: int = 4,
+        heads: int = 4,
+        hidden: int = 344,
+        feed_forward: str = "gated",
+    ) -> None:
+        super().__init__()
+        (positions,) = input_shape
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.blocks = nn.ModuleList(
+            Block(width, heads, hidden, positions=positions, causal=True, kind=feed_forward)
+            for _ in range(layers)
+        )
+        self.norm = nn.RMSNorm(width)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(n, positions, vocabulary)`` for characters' indices ``(n, positions)``."""
+        x = self.embedding(x)
+        for block in self.blocks:
+            x = block(x)
+        logits: torch.Tensor = self.head(self.norm(x))
+        return logits
+
+
+MODEL = Decoder
