@@ -23,10 +23,16 @@ DEFAULT_METHOD = "bitnet158"
 
 @dataclass(frozen=True)
 class Data:
-    """``[data]``: what to learn from. ``limit`` takes only the first samples of each split; 0 takes all."""
+    """``[data]``: what to learn from. ``limit`` takes only the first samples of each split; 0 takes all.
+
+    ``task`` asks something else of the dataset than its labels (``toolkit.data.task_names``); those of texts cut it into
+    pieces of ``window`` characters.
+    """
 
     dataset: str = "digits"
     limit: int = between(0, 10_000_000, 0)
+    task: str = ""
+    window: int = between(1, 65_536, 64)
 
 
 @dataclass(frozen=True)

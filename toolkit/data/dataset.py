@@ -31,7 +31,8 @@ class Dataset:
         for split, x, y in (("train", self.x_train, self.y_train), ("test", self.x_test, self.y_test)):
             if len(x) != len(y):
                 raise ValueError(f"{self.name}: {len(x)} {split} inputs but {len(y)} labels")
-            if y.dtype != np.int64 or (len(y) and not NOT_ASKED <= y.min() <= y.max() < len(self.classes)):
+            lowest = 0 if y.ndim == 1 else NOT_ASKED
+            if y.dtype != np.int64 or (len(y) and not lowest <= y.min() <= y.max() < len(self.classes)):
                 raise ValueError(
                     f"{self.name}: {split} labels must be int64 from 0 to {len(self.classes) - 1}"
                 )

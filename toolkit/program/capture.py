@@ -15,7 +15,7 @@ from toolkit.program.spellings import respelled
 
 
 def samples(array: np.ndarray) -> torch.Tensor:
-    """Return ``array`` (samples first) as a float32 tensor.
+    """Return ``array`` (samples first) as a float32 tensor; int64 are indices (of characters, say) and stay so.
 
     Raises:
         ToolkitError: it holds no sample, or something that is not a finite number.
@@ -25,7 +25,8 @@ def samples(array: np.ndarray) -> torch.Tensor:
             f"the calibration data has shape {array.shape}: there is no sample in it",
             fix="give an array with at least one sample, samples along the first axis",
         )
-    tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    dtype = np.int64 if array.dtype == np.int64 else np.float32
+    tensor = torch.from_numpy(np.ascontiguousarray(array, dtype))
     if not bool(torch.isfinite(tensor).all()):
         raise ToolkitError("the calibration data holds NaN or infinity", fix="remove or repair those samples")
     return tensor
@@ -74,7 +75,7 @@ def _check_input(model: nn.Module | ExportedProgram, sample: torch.Tensor) -> No
             fix="wrap the model so that it takes one tensor",
         )
     value = next(n for n in model.graph.nodes if n.op == "placeholder" and n.name == names[0]).meta["val"]
-    if value.dtype != torch.float32:
+    if value.dtype not in (torch.float32, torch.int64):
         raise ToolkitError(
             f"the program's input is {value.dtype}, not float32", fix="export it with a float32 input"
         )

@@ -35,7 +35,7 @@ def _run(work: Work) -> list[Path]:
     trained = work.read("train.json")
     checkpoint = work.checkpoint("quantize")
     with threads(project.train.threads):
-        program, result = _quantize(work, trained_model(work), dataset, checkpoint)
+        program, result = _quantize(work, trained_model(work, dataset), dataset, checkpoint)
         if project.train.loss == "cross-entropy":
             score = accuracy(program, dataset.x_test, dataset.y_test)
             scores = {"accuracy": {"float": trained["accuracy"], "quantized": score}}

@@ -31,7 +31,7 @@ def _run(work: Work) -> list[Path]:
 
     train = work.project.train
     dataset = load_dataset(work.project)
-    model = build_model(work.project)
+    model = build_model(work.project, dataset)
     checkpoint = work.checkpoint("train")
     with threads(train.threads), work.listener.progress("train") as progress:
         result = learn.rule(train.rule).train(
@@ -60,25 +60,29 @@ def load_dataset(project: Project) -> Dataset:
     """Return the project's dataset."""
     from toolkit import data
 
-    return data.load(project.data.dataset, limit=project.data.limit or None)
+    chosen = project.data
+    return data.load(chosen.dataset, limit=chosen.limit or None, task=chosen.task, window=chosen.window)
 
 
-def build_model(project: Project) -> nn.Module:
-    """Return the project's model with the initial weights that its seed gives."""
+def build_model(project: Project, dataset: Dataset) -> nn.Module:
+    """Return the project's model with the initial weights that its seed gives; a graph network knows its graph."""
     import torch
 
     from toolkit import models
 
+    options = dict(project.model.options)
+    if project.data.task == "whole-graph":
+        options["edges"] = dataset.edges  # type: ignore[attr-defined]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(project.train.seed)
-        return models.build(project.model.family, project.model.preset, **project.model.options)
+        return models.build(project.model.family, project.model.preset, **options)
 
 
-def trained_model(work: Work) -> nn.Module:
+def trained_model(work: Work, dataset: Dataset) -> nn.Module:
     """Return the project's model with the weights that the stage ``train`` found."""
     import torch
 
-    model = build_model(work.project)
+    model = build_model(work.project, dataset)
     model.load_state_dict(torch.load(work.path("float.pt"), weights_only=True))
     return model.eval()
 
