@@ -79,6 +79,18 @@ class WeightPerChannelObserver(PerChannelMinMaxObserver):
         return scale, torch.zeros(scale.shape, dtype=torch.int64)
 
 
+class KnownWeightPerChannelObserver(PerChannelMinMaxObserver):
+    """Scales that training has decided, whatever is observed."""
+
+    def __init__(self, *args: Any, known: Tensor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = known
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Return scales (float32) and zero points (all 0), shape ``(channels,)``."""
+        return self.known, torch.zeros(self.known.shape, dtype=torch.int64)
+
+
 class WeightObserver(MinMaxObserver):
     """Largest magnitude of the whole weight as it is now."""
 
@@ -121,6 +133,12 @@ def weight_spec(*, channel_axis: int | None, training: bool, stored: str = "int8
     constructor = FakeQuantize.with_args(observer=observer) if training else observer
     scheme = torch.per_tensor_symmetric if channel_axis is None else torch.per_channel_symmetric
     return _spec(constructor, WEIGHT_RANGES[stored], scheme, ch_axis=channel_axis)
+
+
+def known_weight_spec(scale: Tensor, *, channel_axis: int, stored: str) -> QuantizationSpec:
+    """Return the specification of a weight whose scales ``(channels,)`` are known beforehand."""
+    observer = KnownWeightPerChannelObserver.with_args(known=scale)
+    return _spec(observer, WEIGHT_RANGES[stored], torch.per_channel_symmetric, ch_axis=channel_axis)
 
 
 def fixed_spec(scale: float, zero_point: int, stored: str = "int8") -> FixedQParamsQuantizationSpec:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from torch.export import ExportedProgram
 
 Kind = Literal["learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill", "kernels"]
@@ -51,17 +51,27 @@ def between(low: float, high: float, default: Any) -> Any:
 
 @dataclass(frozen=True)
 class Training:
-    """The options of every method that trains on; what else ``[train]`` sets holds there too."""
+    """The options of every method that trains on; what else ``[train]`` sets holds there too.
+
+    ``schedule`` "as-train" is that of ``[train]``. ``distill`` is the share of the loss that the float model's answers
+    make up, compared at ``temperature``.
+    """
 
     epochs: int = between(1, 100_000, 20)
     learning_rate: float = between(1e-9, 10.0, 1e-3)
+    schedule: Literal["as-train", "cosine", "one-cycle", "two-phase"] = "as-train"
+    distill: float = between(0.0, 1.0, 0.0)
+    temperature: float = between(0.01, 100.0, 2.0)
 
 
 class Flow(Protocol):
     """What a method may ask of the toolkit: to train, and to turn a model into a program of integers."""
 
     def train(self, model: nn.Module, training: Training) -> None:
-        """Train ``model`` on in place; afterwards it is in evaluation mode."""
+        """Train ``model`` on in place; afterwards it is in evaluation mode.
+
+        With ``training.distill`` it learns from the float model that the method was given, too.
+        """
         ...
 
     def with_rounding(self, model: nn.Module) -> nn.Module:
@@ -75,6 +85,7 @@ class Flow(Protocol):
         calibration: int = 512,
         weights: Literal["int8", "int4", "ternary"] = "int8",
         int8_layers: Collection[str] = (),
+        integers: Mapping[str, Tensor] | None = None,
     ) -> ExportedProgram:
         """Return ``model`` as a program of integers.
 
@@ -83,6 +94,8 @@ class Flow(Protocol):
             calibration: how many training samples set the activations' ranges.
             weights: "ternary" demands that they are ``scale * {-1, 0, 1}`` already and keeps them exactly.
             int8_layers: layers (``features.0``) whose weights are int8 all the same.
+            integers: whole numbers in -127..127 that layers' weights are, by layer, but for a scale per channel; kept
+                exactly, in 2 or 4 bits where they fit.
         """
         ...
 

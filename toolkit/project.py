@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +25,8 @@ DEFAULT_METHOD = "bitnet158"
 class Data:
     """``[data]``: what to learn from. ``limit`` takes only the first samples of each split; 0 takes all.
 
-    ``task`` asks something else of the dataset than its labels (``toolkit.data.task_names``); those of texts cut it into
-    pieces of ``window`` characters.
+    ``task`` asks something else of the dataset than its labels (``toolkit.data.task_names``); those of texts cut it
+    into pieces of ``window`` characters.
     """
 
     dataset: str = "digits"
@@ -77,6 +77,24 @@ class _NoOptions:
 def options_type(method: str) -> type[Any]:
     """Return the dataclass of a method's settings."""
     return _NoOptions if method == FLOAT else methods.load(method).Options
+
+
+def with_method(settings: Project, method: str) -> Project:
+    """Return the project with ``method``, and its options' defaults where it was another's.
+
+    Raises:
+        ToolkitError: there is no such method.
+    """
+    known = (*methods.slugs(), FLOAT)
+    if method not in known:
+        near = difflib.get_close_matches(method, known, n=1)
+        raise ToolkitError(
+            f"no method is called {method!r}",
+            fix=f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}",
+        )
+    if settings.quantize.method == method:
+        return settings
+    return replace(settings, quantize=Quantize(method, options_type(method)()))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from torch.nn.utils import parametrize
 
 from quantize.method import Flow, Method, MethodError, Training, between
+from quantize.parametrized import make_plain
 from quantize.straight_through import straight_through
 from quantize.ternary import split
 
@@ -40,6 +41,9 @@ class Options(Training):
         scale: statistic of ``|w|`` that becomes the scale.
         per_channel: one scale per output channel; else one per layer.
         activation_bits: width of the activations' fake quantization, at least 2; 0 leaves them float.
+        activation_scale: what shares one scale in training: the whole "tensor", or each "token" (each row of a linear
+            layer's input, each sample of a convolution's), as the papers have it. The program has one range per tensor.
+        embedding: make embedding tables ternary too; they are stored as int8.
         skip: names of layers (``features.0``) whose weights stay float; int8 will do for them later.
         keep_first: leave the first layer's weights float.
         keep_last: leave the last layer's weights float.
@@ -48,6 +52,8 @@ class Options(Training):
     scale: Literal["mean", "median"] = "mean"
     per_channel: bool = False
     activation_bits: int = between(0, 8, 8)
+    activation_scale: Literal["tensor", "token"] = "tensor"
+    embedding: bool = False
     skip: tuple[str, ...] = ()
     keep_first: bool = False
     keep_last: bool = False
@@ -76,15 +82,25 @@ class Ternary(nn.Module):
 
 
 class AbsmaxActivation:
-    """Forward pre-hook: fake-quantize the layer's input, symmetric, by its largest magnitude."""
+    """Forward pre-hook: fake-quantize the layer's inputs, symmetric, by their largest magnitude."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, per_token: bool) -> None:
         self.largest = 2 ** (bits - 1) - 1
+        self.per_token = per_token
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        x, *rest = inputs
-        scale = (x.detach().abs().amax() / self.largest).clamp_min(_SMALLEST_SCALE)
-        return straight_through(lambda t: (t / scale).round() * scale, x), *rest
+        convolution = isinstance(layer, nn.Conv1d | nn.Conv2d)
+        return tuple(self._rounded(x, convolution) for x in inputs)
+
+    def _rounded(self, x: Tensor, convolution: bool) -> Tensor:
+        magnitude = x.detach().abs()
+        if self.per_token:
+            axes = tuple(range(1, x.dim())) if convolution else (-1,)
+            largest = magnitude.amax(axes, keepdim=True)
+        else:
+            largest = magnitude.amax()
+        scale = (largest / self.largest).clamp_min(_SMALLEST_SCALE)
+        return straight_through(lambda t: (t / scale).round() * scale, x)
 
 
 def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
@@ -98,7 +114,9 @@ def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
 
 
 def apply(model: nn.Module, options: Options | None = None) -> list[str]:
-    """Make ``model``'s linear and convolution layers train with ternary weights, in place.
+    """Make ``model``'s linear, convolution and attention layers train with ternary weights, in place.
+
+    A layer whose weight does not learn (``requires_grad``) is a constant and stays as it is.
 
     Returns:
         The names of the layers whose weights are ternary, in the order of ``named_modules``.
@@ -108,11 +126,11 @@ def apply(model: nn.Module, options: Options | None = None) -> list[str]:
             before.
     """
     options = options or Options()
-    layers = dict(_layers(model))
+    layers = {name: layer for name, layer in _layers(model) if _learns(layer)}
     unknown = [name for name in options.skip if name not in layers]
     if unknown:
         raise MethodError(
-            f"no linear or convolution layer is called {unknown[0]!r}",
+            f"no layer with weights is called {unknown[0]!r}",
             fix=f"correct skip; there are {', '.join(layers)}",
         )
     kept = set(options.skip)
@@ -120,18 +138,22 @@ def apply(model: nn.Module, options: Options | None = None) -> list[str]:
     kept |= set(list(layers)[-1:] if options.keep_last else [])
     names = [name for name in layers if name not in kept]
     if not names:
-        raise MethodError(
-            "no linear or convolution layer is left to make ternary", fix="keep or skip fewer layers"
-        )
+        raise MethodError("no layer is left to make ternary", fix="keep or skip fewer layers")
     if options.activation_bits == 1:
         raise MethodError("activations of one bit would all be zero", fix="use 2 to 8 activation_bits, or 0")
     if any(parametrize.is_parametrized(layer) for layer in layers.values()):
         raise MethodError("the layers are parametrized already", fix="start from a plain model")
-    for name, layer in layers.items():
+    tables = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Embedding)}
+    if options.embedding:
+        names += [name for name in tables if name not in options.skip]
+    for name, layer in {**layers, **tables}.items():
         if name in names:
-            parametrize.register_parametrization(layer, "weight", Ternary(options.scale, options.per_channel))
+            ternary = Ternary(options.scale, options.per_channel)
+            parametrize.register_parametrization(layer, _weight_name(layer), ternary)
+    for layer in layers.values():
         if options.activation_bits:
-            layer.register_forward_pre_hook(AbsmaxActivation(options.activation_bits))
+            per_token = options.activation_scale == "token"
+            layer.register_forward_pre_hook(AbsmaxActivation(options.activation_bits, per_token))
     return names
 
 
@@ -145,41 +167,42 @@ def bake(model: nn.Module) -> list[str]:
         NotTernaryError: a weight is not ternary (NaN, say).
     """
     names = []
-    for name, layer in _layers(model):
+    for name, layer in model.named_modules():
         for key, hook in list(layer._forward_pre_hooks.items()):
             if isinstance(hook, AbsmaxActivation):
                 del layer._forward_pre_hooks[key]
         if _is_ternary(layer):
-            _make_plain(layer)
-            split(layer.weight)
+            make_plain(layer)
+            split(getattr(layer, _weight_name(layer)))
             names.append(name)
     return names
 
 
 def sparsity(model: nn.Module) -> dict[str, float]:
-    """Return each linear or convolution layer's fraction of zeros, during training or after ``bake``."""
+    """Return each linear, convolution or attention layer's fraction of zeros, in training or after ``bake``."""
     with torch.no_grad():
-        return {name: (layer.weight == 0).float().mean().item() for name, layer in _layers(model)}
+        return {
+            name: (getattr(layer, _weight_name(layer)) == 0).float().mean().item()
+            for name, layer in _layers(model)
+        }
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv1d | nn.Conv2d]]:
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d) or (
+            isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None
+        ):
             yield name, module
 
 
-def _make_plain(layer: nn.Module) -> None:
-    """Give ``layer`` back its own class, with the ternary weight as parameter.
+def _weight_name(layer: nn.Module) -> str:
+    return "in_proj_weight" if isinstance(layer, nn.MultiheadAttention) else "weight"
 
-    ``parametrize.remove_parametrizations`` would delete the weight's property from a class that copies of the
-    layer (``copy.deepcopy``) share, and break them.
-    """
-    weight: Any = layer.weight
-    layer.__class__ = parametrize.type_before_parametrizations(layer)
-    del layer.parametrizations
-    layer.register_parameter("weight", nn.Parameter(weight.detach().clone()))
+
+def _learns(layer: nn.Module) -> bool:
+    return parametrize.is_parametrized(layer) or getattr(layer, _weight_name(layer)).requires_grad
 
 
 def _is_ternary(layer: nn.Module) -> bool:
     steps: Any = getattr(layer, "parametrizations", {})
-    return "weight" in steps and isinstance(steps["weight"][0], Ternary)
+    return any(isinstance(step[0], Ternary) for step in steps.values())

@@ -59,7 +59,10 @@ def test_rotated_products_depend_on_the_distance_only() -> None:
 
 
 def test_squared_relu_has_no_gate() -> None:
-    gated, plain = built("decoder", preset="micro"), built("decoder", preset="micro", feed_forward="squared-relu")
+    gated, plain = (
+        built("decoder", preset="micro"),
+        built("decoder", preset="micro", feed_forward="squared-relu"),
+    )
     count = [sum(parameter.numel() for parameter in model.parameters()) for model in (gated, plain)]
     assert count[0] - count[1] == 2 * 64 * 176
 

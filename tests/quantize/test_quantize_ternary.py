@@ -137,7 +137,7 @@ def test_program_that_does_not_hold_the_codes_is_an_error_not_a_warning(
         return converted
 
     monkeypatch.setattr(convert, "convert_pt2e", flips_one_code)
-    with pytest.raises(ToolkitError, match="does not hold the ternary weights exactly") as error:
+    with pytest.raises(ToolkitError, match="does not hold the trained weights exactly") as error:
         convert_ternary(model, samples())
     assert error.value.exit_code == CHECK_FAILED
 

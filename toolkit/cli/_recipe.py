@@ -49,10 +49,14 @@ class Voice(Listener):
             yield show
 
 
-def walk(session: Session, folder: Path, until: str, *, dry_run: bool = False) -> tuple[Project, list[Step]]:
-    """Load the project in ``folder`` and bring it up to date as far as ``until``."""
+def walk(
+    session: Session, folder: Path, until: str, *, dry_run: bool = False, method: str = ""
+) -> tuple[Project, list[Step]]:
+    """Load the project in ``folder`` and bring it up to date as far as ``until``, by ``method`` if one is given."""
     from toolkit import project
     from toolkit.make import make
 
     settings = project.load(folder)
+    if method:
+        settings = project.with_method(settings, method)
     return settings, make(settings, until=until, dry_run=dry_run, listener=Voice(session))

@@ -15,10 +15,11 @@ from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.learn.batches import batches
 from toolkit.learn.checkpoint import fingerprint, restore, save
 from toolkit.learn.evaluate import loss_and_hits
-from toolkit.learn.loss import distilled, loss_of
+from toolkit.learn.loss import loss_of
 from toolkit.learn.rule import Progress
 from toolkit.learn.schedule import learning_rate, weight_decay
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
+from toolkit.learn.teacher import Teacher
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
@@ -39,11 +40,11 @@ def train(
     settings: TrainSettings,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
-    teacher: nn.Module | None = None,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
     """Train ``model`` in place; see ``toolkit.learn.rule.Rule.train``.
 
-    ``teacher``, in evaluation mode, answers the same samples, and ``settings.distill`` says how much that counts.
+    A ``teacher`` needs labels to be beside: not with the loss "mse".
     """
     x, y = torch.from_numpy(dataset.x_train), torch.from_numpy(dataset.y_train)
     x_test, y_test = torch.from_numpy(dataset.x_test), torch.from_numpy(dataset.y_test)
@@ -52,7 +53,7 @@ def train(
         optimizer = _adamw(model, settings)
         epochs: list[Epoch] = []
         if checkpoint is not None:
-            taught = [] if teacher is None else list(teacher.state_dict().values())
+            taught = [] if teacher is None else teacher.state()
             run = fingerprint(METHOD.slug, settings, model, x, y, x_test, y_test, *taught)
             epochs = restore(checkpoint, run, model, optimizer)
         for epoch in epochs:
@@ -90,7 +91,7 @@ def _epoch(
     y: Tensor,
     settings: TrainSettings,
     done: int,
-    teacher: nn.Module | None,
+    teacher: Teacher | None,
 ) -> float:
     """Train epoch number ``done`` (from 0) and return its mean loss."""
     model.train()
@@ -104,10 +105,8 @@ def _epoch(
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
             outputs = model(inputs)
             loss = loss_of(outputs, inputs, targets, settings)
-            if teacher is not None and settings.distill:
-                with torch.no_grad():
-                    answers = teacher(inputs)
-                loss = distilled(loss, outputs, targets, answers, settings)
+            if teacher is not None:
+                loss = teacher.loss(loss, outputs, inputs, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.clip_norm:

@@ -34,23 +34,3 @@ def cross_entropy(
         label_smoothing=label_smoothing,
         reduction=reduction,
     )
-
-
-def distilled(loss: Tensor, outputs: Tensor, targets: Tensor, taught: Tensor, settings: TrainSettings) -> Tensor:
-    """Return ``loss`` mixed with the cross entropy against a teacher's softened answers.
-
-    Hinton et al. 2015, arXiv 1503.02531: both sides at one temperature T, their divergence times T squared, so that its
-    gradients keep their size.
-
-    Args:
-        loss: against the labels.
-        outputs: the student's logits, ``(n, ..., classes)``.
-        targets: labels; where none is asked for, the teacher is not listened to either.
-        taught: the teacher's logits.
-        settings: the share ``distill`` and the ``temperature``.
-    """
-    asked = targets.flatten() != NOT_ASKED
-    student = (outputs.flatten(0, -2)[asked].float() / settings.temperature).log_softmax(-1)
-    teacher = (taught.flatten(0, -2)[asked].float() / settings.temperature).log_softmax(-1)
-    divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
-    return (1 - settings.distill) * loss + settings.distill * settings.temperature**2 * divergence

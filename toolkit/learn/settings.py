@@ -31,8 +31,6 @@ class TrainSettings:
         clip_norm: largest norm of the gradient; 0 leaves it alone.
         precision: of the products in training; "bfloat16" keeps float32 weights and sums, and takes half the time on
             processors that have it.
-        distill: share of the loss that a teacher's answers make up, where there is a teacher; the rest are labels.
-        temperature: at which teacher and student are compared.
         seed: of the order of samples, augmentation and dropout.
     """
 
@@ -48,8 +46,6 @@ class TrainSettings:
     flip: bool = False
     clip_norm: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
-    distill: float = 0.0
-    temperature: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,8 +60,6 @@ class TrainSettings:
             ("loss", self.loss, self.loss in ("cross-entropy", "mse")),
             ("shift_pixels", self.shift_pixels, self.shift_pixels >= 0),
             ("clip_norm", self.clip_norm, self.clip_norm >= 0),
-            ("distill", self.distill, 0 <= self.distill <= 1),
-            ("temperature", self.temperature, self.temperature > 0),
             ("precision", self.precision, self.precision in ("float32", "bfloat16")),
         ):
             if not good:

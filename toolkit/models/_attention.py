@@ -65,7 +65,7 @@ class Rotary(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """``down(silu(gate(x)) * up(x))`` (Shazeer 2020); with "squared-relu", ``down(relu(up(x))**2)`` (So et al. 2021)."""
+    """``down(silu(gate(x)) * up(x))`` (Shazeer 2020), or "squared-relu": ``down(relu(up(x))**2)`` (So et al. 2021)."""
 
     def __init__(self, width: int, hidden: int, kind: str = "gated") -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from toolkit.program.clean import layer_name
 from toolkit.program.quantizer import constant, is_constant
 
 _QD = torch.ops.quantized_decomposed
+Exact = tuple[torch.Tensor, tuple[int, int]]
 _DEQUANTIZE = (_QD.dequantize_per_tensor.default, _QD.dequantize_per_channel.default)
 
 
@@ -23,7 +24,7 @@ def convert(
     prepared: fx.GraphModule,
     sample: torch.Tensor,
     weights: Mapping[str, str],
-    ternary: Mapping[str, torch.Tensor],
+    exact: Mapping[str, Exact],
 ) -> ExportedProgram:
     """Return the quantized program of a calibrated graph.
 
@@ -33,10 +34,10 @@ def convert(
         weights: the weight's name (``conv.weight``) by the name of the node that uses it: the program's
             constants are called ``conv.weight``, ``conv.weight_scale``, ``conv.weight_zero_point`` and
             ``conv.bias``.
-        ternary: by name, the float weights that the program must hold exactly, as codes in -1..1.
+        exact: by name, the float weights that the program must hold exactly, and the range of its integers for them.
 
     Raises:
-        ToolkitError: an activation was not finite, or a ternary weight did not survive to the bit.
+        ToolkitError: an activation was not finite, or an exact weight did not survive to the bit.
     """
     _check_ranges(prepared)
     with quiet():
@@ -44,7 +45,7 @@ def convert(
         for node in list(converted.graph.nodes):
             if node.name in weights:
                 _name_constants(converted, node, weights[node.name])
-        _check_ternary(converted, ternary)
+        _check_exact(converted, exact)
         _freeze_constants(converted)
         converted.recompile()
         return torch.export.export(converted, (sample,))
@@ -109,19 +110,19 @@ def _freeze_constants(graph_module: fx.GraphModule) -> None:
             module.register_buffer(own_name, tensor.detach())
 
 
-def _check_ternary(converted: fx.GraphModule, expected: Mapping[str, torch.Tensor]) -> None:
+def _check_exact(converted: fx.GraphModule, expected: Mapping[str, Exact]) -> None:
     held = {
         str(node.args[0].target): node
         for node in converted.graph.nodes
         if node.target in _DEQUANTIZE and is_constant(node.args[0])
     }
-    for name, weight in expected.items():
+    for name, (weight, bounds) in expected.items():
         node = held.get(name)
-        if node is None or node.args[-3:-1] != (-1, 1) or not torch.equal(_value(converted, node), weight):
+        if node is None or node.args[-3:-1] != bounds or not torch.equal(_value(converted, node), weight):
             raise ToolkitError(
-                "the program does not hold the ternary weights exactly",
+                "the program does not hold the trained weights exactly",
                 at=name,
-                fix="report this: ternary weights must survive quantization to the bit",
+                fix="report this: trained weights must survive quantization to the bit",
                 exit_code=CHECK_FAILED,
             )
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import copy
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import quantize
 from quantize.method import MethodError, Training
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainResult, TrainSettings, backprop
+from toolkit.learn.teacher import Teacher
 from toolkit.program.fake_quantized import FakeQuantized
 from toolkit.program.quantize import convert_qat, prepare_qat, quantize_ptq
 
@@ -50,7 +52,7 @@ def quantize_by(
         ToolkitError: the method, the training or the conversion failed.
     """
     method = quantize.load(slug)
-    flow = _Flow(dataset, settings or TrainSettings(), checkpoint, progress)
+    flow = _Flow(model, dataset, settings or TrainSettings(), checkpoint, progress)
     try:
         program = method.quantize(model, flow, method.Options() if options is None else options)
     except MethodError as error:
@@ -62,22 +64,33 @@ class _Flow:
     """Implements ``quantize.method.Flow`` with a dataset."""
 
     def __init__(
-        self, dataset: Dataset, settings: TrainSettings, checkpoint: Path | None, progress: Progress | None
-    ) -> None:
-        self.dataset, self.settings = dataset, settings
+        self, model: nn.Module, dataset: Dataset, settings: TrainSettings, checkpoint: Path | None,
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self.model, self.dataset, self.settings = model, dataset, settings
         self.checkpoint, self.progress = checkpoint, progress
         self.trainings = 0
         self.result: TrainResult | None = None  # of all trainings, one after the other
 
     def train(self, model: nn.Module, training: Training) -> None:
         settings = replace(self.settings, epochs=training.epochs, learning_rate=training.learning_rate)
+        if training.schedule != "as-train":
+            settings = replace(settings, schedule=training.schedule)
+        teacher = None
+        if training.distill:
+            teacher = Teacher(copy.deepcopy(self.model).eval(), training.distill, training.temperature)
         before = self.result.epochs if self.result else []
         checkpoint = self.checkpoint
         if checkpoint is not None and self.trainings:  # each training goes on from its own
             checkpoint = checkpoint.with_name(f"{checkpoint.stem}-{self.trainings}{checkpoint.suffix}")
         self.trainings += 1
         result = backprop.train(
-            model, self.dataset, settings=settings, checkpoint=checkpoint, progress=self.progress
+            model,
+            self.dataset,
+            settings=settings,
+            checkpoint=checkpoint,
+            progress=self.progress,
+            teacher=teacher,
         )
         epochs = [replace(epoch, epoch=len(before) + epoch.epoch) for epoch in result.epochs]
         self.result = TrainResult(settings, [*before, *epochs])
@@ -92,8 +105,9 @@ class _Flow:
         calibration: int = 512,
         weights: Literal["int8", "int4", "ternary"] = "int8",
         int8_layers: Collection[str] = (),
+        integers: Mapping[str, Tensor] | None = None,
     ) -> ExportedProgram:
         if isinstance(model, FakeQuantized):
             return convert_qat(model)
         inputs = self.dataset.x_train[:calibration]
-        return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers)
+        return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers, integers=integers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.export import ExportedProgram
 
 from quantize.fold import CannotFoldError, fold_batchnorm
-from quantize.int8 import VANISHING
+from quantize.int8 import TERNARY_RANGE, VANISHING, WEIGHT_RANGES
 from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e, quiet
 from quantize.ternary import NotTernaryError, drop_weak_channels, split
 from toolkit.errors import ToolkitError
@@ -21,6 +21,7 @@ from toolkit.program.capture import capture, samples
 from toolkit.program.convert import convert
 from toolkit.program.fake_quantized import FakeQuantized
 from toolkit.program.quantizer import IntegerQuantizer, updates, weighted
+from toolkit.program.whole_numbers import whole_numbers
 
 
 def quantize_ptq(
@@ -30,6 +31,7 @@ def quantize_ptq(
     weights: Literal["int8", "int4", "ternary"] = "int8",
     activations: Literal["int8", "int16"] = "int8",
     int8_layers: Collection[str] = (),
+    integers: Mapping[str, torch.Tensor] | None = None,
 ) -> ExportedProgram:
     """Quantize a trained model by watching it run.
 
@@ -43,6 +45,8 @@ def quantize_ptq(
         activations: "int16" (symmetric, with int8 weights) where 8 bits are too coarse: slower, twice the memory. What
             has no int16 kernel is computed in float32.
         int8_layers: with "int4" and "ternary", the layers (``features.0``) whose weights are int8 all the same.
+        integers: with "int8", the whole numbers in -127..127 that layers' weights are, by layer, but for a scale per
+            output channel. The program holds exactly those, in 2 or 4 bits where they fit.
 
     Returns:
         A static program for one sample, float32 in and out, int8 between. Softmax comes out in steps of
@@ -61,15 +65,18 @@ def quantize_ptq(
         ready = _folded(model, data[:1]) if isinstance(model, nn.Module) else model
         graph = capture(ready, data[:1])
         names = weighted(graph)
+        whole = whole_numbers(graph, names, integers or {})
         exact = _exact_ternary(graph, names, int8_layers) if weights == "ternary" else {}
         int4 = {name for name in names.values() if name.rpartition(".")[0] not in int8_layers}
         packed = int4 if weights == "int4" else ()
-        quantizer = IntegerQuantizer(ternary=exact, int4=packed, activations=activations)
+        quantizer = IntegerQuantizer(ternary=exact, int4=packed, whole=whole, activations=activations)
         prepared = prepare_pt2e(graph, quantizer)
         with torch.no_grad(), _states_kept(prepared):
             for sample in data.split(1):
                 prepared(sample)
-    return convert(prepared, data[:1], names, exact)
+    held = {name: (weight, TERNARY_RANGE) for name, weight in exact.items()}
+    held |= {name: (each.weight, WEIGHT_RANGES[each.stored]) for name, each in whole.items()}
+    return convert(prepared, data[:1], names, held)
 
 
 def prepare_qat(model: nn.Module, sample: np.ndarray) -> FakeQuantized:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from quantize.int8 import activation_spec, fixed_spec, weight_spec
+from quantize.int8 import activation_spec, fixed_spec, known_weight_spec, weight_spec
 from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantizer, SharedQuantizationSpec
 from quantize.ternary import one_scale, split
 from toolkit import ops
@@ -17,6 +17,7 @@ from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
 from toolkit.program.masks import is_mask
 from toolkit.program.recurrent import role
+from toolkit.program.whole_numbers import WholeNumbers
 
 _ANNOTATION = "quantization_annotation"  # the key under which PT2E looks
 
@@ -27,6 +28,7 @@ class IntegerQuantizer(Quantizer):
     Args:
         ternary: names of the weights (``features.0.weight``) that are stored in -1..1.
         int4: names of those that are stored in -7..7, each output channel with its own scale; the others are int8.
+        whole: by name, those that are whole numbers already, with their scales.
         activations: "int8", or "int16": symmetric, as TFLite's 16x8 quantization. What has no int16 kernel stays float.
         training: put fake quantization in place of observers.
         operators: operators by aten name; those of ``toolkit.ops`` unless given.
@@ -37,12 +39,14 @@ class IntegerQuantizer(Quantizer):
         *,
         ternary: Collection[str] = (),
         int4: Collection[str] = (),
+        whole: Mapping[str, WholeNumbers] | None = None,
         activations: str = "int8",
         training: bool = False,
         operators: Mapping[str, Operator] | None = None,
     ) -> None:
         self.ternary = frozenset(ternary)
         self.int4 = frozenset(int4)
+        self.whole = whole or {}
         self.training = training
         self.operators = ops.by_aten() if operators is None else operators
         self.stored = activations
@@ -130,6 +134,9 @@ class IntegerQuantizer(Quantizer):
 
     def _weight(self, model: fx.GraphModule, node: fx.Node, channel_axis: int) -> QuantizationSpecBase:
         name = str(node.target)
+        if name in self.whole:
+            whole = self.whole[name]
+            return known_weight_spec(whole.scale, channel_axis=channel_axis, stored=whole.stored)
         weight = constant(model, node)
         stored = "ternary" if name in self.ternary else "int4" if name in self.int4 else "int8"
         per_channel = weight.dim() > 2 or stored == "int4"

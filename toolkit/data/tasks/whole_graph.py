@@ -11,10 +11,12 @@ from toolkit.errors import ToolkitError
 
 
 def make(dataset: Dataset, window: int) -> GraphDataset:
-    """Return ``x`` float32 ``(1, nodes, features)``, each row of sum 1, and ``y`` ``(1, nodes)``, -1 outside the split."""
+    """Return ``x`` float32 ``(1, nodes, features)``, rows of sum 1, and ``y`` ``(1, nodes)``, -1 outside the split."""
     del window
     if not isinstance(dataset, GraphDataset):
-        raise ToolkitError(f"{dataset.name} is not a graph", fix="use the dataset cora, or leave [data] task out")
+        raise ToolkitError(
+            f"{dataset.name} is not a graph", fix="use the dataset cora, or leave [data] task out"
+        )
     # rows of sum 1: Kipf and Welling 2017, section 5.2
     words = dataset.features.sum(1, keepdims=True)
     x = (dataset.features / np.maximum(words, 1))[None]
