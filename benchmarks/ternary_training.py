@@ -102,6 +102,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     from toolkit import data
     from toolkit.learn import TrainSettings, backprop
     from toolkit.program.flow import quantize_by
+    from toolkit.program.zeros import zeros
 
     row, started = ROWS[name], time.perf_counter()
     dataset = data.load(row.dataset, task=row.task, window=row.window)
@@ -133,7 +134,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
         "loss": last.test_loss,
         "seconds": round(result.seconds),
         "program": _scores(program, dataset),
-        "zeros": round(_zeros(program), 4),
+        "zeros": {layer: round(share, 3) for layer, share in zeros(program).items()},
     }
     int8 = quantize_by("int8-ptq", model, dataset)[0]
     found["int8"] = {"program": _scores(int8, dataset)}
@@ -168,14 +169,6 @@ def _scores(model: nn.Module | ExportedProgram, dataset: Dataset) -> dict[str, f
     return {"accuracy": round(float(hits.mean()), 5), "loss": round(float(loss), 4)}
 
 
-def _zeros(program: ExportedProgram) -> float:
-    """Return the share of zeros among the ternary weights."""
-    import torch
-
-    weights = [t for t in program.state_dict.values() if t.dtype == torch.int8 and int(t.abs().max()) == 1]
-    return sum(int((t == 0).sum()) for t in weights) / sum(t.numel() for t in weights)
-
-
 def _tell(name: str, what: str) -> Any:
     def tell(epoch: Any) -> None:
         score = f"loss {epoch.test_loss:.4f}  {epoch.test_accuracy:.2%}"
@@ -207,7 +200,7 @@ def main(rows: tuple[str, ...], folder: Path, update: bool, as_json: bool) -> No
         if not as_json:
             scores = (found["float"], found["int8"]["program"], found["ternary"]["program"])
             line = "  ".join(f"{score['accuracy']:.2%} {score['loss']:.4f}" for score in scores)
-            click.echo(f"{name}: float, int8, ternary: {line}; {found['ternary']['zeros']:.0%} zeros")
+            click.echo(f"{name}: float, int8, ternary: {line}")
     if as_json:
         click.echo(json.dumps(document, indent=1))
 

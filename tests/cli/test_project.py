@@ -98,7 +98,7 @@ def test_unknown_recipe(tmp_path: Path) -> None:
             "[quantize]\nmethod = 'int8-ptq'\nepochs = 3\n",
             "int8-ptq has no setting 'epochs'",
             "[quantize]",
-            "leave it out; it is a setting of bitnet158, int8-qat",
+            "leave it out; it is a setting of binary-variational, bitnet158, bitwise-training, int8-qat, shift-nbit, ",
         ),
         (
             "[quantize]\nmethod = 'float'\ncalibration = 9\n",

@@ -109,7 +109,7 @@ def test_layers_can_be_kept() -> None:
 
 
 def test_asking_for_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="no linear or convolution layer is called 'fc'"):
+    with pytest.raises(ValueError, match="no layer with weights is called 'fc'"):
         bitnet158.apply(net(), bitnet158.Options(skip=("fc",)))
     with pytest.raises(ValueError, match="left"):
         bitnet158.apply(nn.Sequential(nn.Linear(2, 2)), bitnet158.Options(keep_last=True))
@@ -125,3 +125,56 @@ def test_nan_does_not_pass_as_ternary() -> None:
     model[4].parametrizations.weight.original.data[0, 0] = float("nan")
     with pytest.raises(NotTernaryError):
         bitnet158.bake(model)
+
+
+class Text(nn.Module):
+    """Embedding, attention in one layer, a linear layer, and a constant one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(9, 8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.fc = nn.Linear(8, 3)
+        self.constant = nn.Linear(3, 3)
+        self.constant.weight.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.embedding(x)
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.constant(self.fc(x.mean(1)))
+
+
+def test_attention_and_embeddings_are_ternary_and_constants_stay() -> None:
+    torch.manual_seed(0)
+    model = Text()
+    before = model.constant.weight.clone()
+    names = bitnet158.apply(model, bitnet158.Options(embedding=True))
+    assert names == ["attention", "attention.out_proj", "fc", "embedding"]
+    x = torch.randint(0, 9, (2, 4))
+    model(x).sum().backward()
+    assert model.embedding.parametrizations.weight.original.grad is not None
+    assert model.attention.parametrizations.in_proj_weight.original.grad is not None
+    model.eval()
+    with torch.no_grad():
+        expected = model.embedding(x)
+    assert sorted(bitnet158.bake(model)) == sorted(names)
+    assert torch.equal(model.embedding(x), expected)
+    for weight in (model.embedding.weight, model.attention.in_proj_weight, model.fc.weight):
+        split(weight.detach())
+        assert len(weight.unique()) == 3
+    assert torch.equal(model.constant.weight, before)
+    assert bitnet158.apply(Text()) == ["attention", "attention.out_proj", "fc"]
+
+
+def test_a_token_has_a_scale_of_its_own() -> None:
+    layer = nn.Sequential(nn.Linear(64, 1, bias=False))
+    bitnet158.apply(layer, bitnet158.Options(activation_scale="token"))
+    layer[0].parametrizations.weight.original.data[:] = 1  # then the output is the sum of the rounded inputs
+    small, large = torch.linspace(-3, 2, 64) / 1000, torch.linspace(-5, 9, 64)
+    step = 0.003 / 127
+    expected = ((small / step).round() * step).sum()
+    assert layer(torch.stack([small, large]))[0].item() == pytest.approx(expected.item(), rel=1e-4)
+    bitnet158.bake(layer)
+    bitnet158.apply(layer)
+    layer[0].parametrizations.weight.original.data[:] = 1
+    assert layer(torch.stack([small, large]))[0].item() == 0  # beside the large one, nothing is left of it

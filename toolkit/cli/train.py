@@ -10,13 +10,12 @@ from toolkit.cli._group import command
 from toolkit.cli._options import common, option, project_option
 from toolkit.cli._session import Session
 
-
 _SHORT = {"ternary": "bitnet158", "int8": "int8-qat"}
 
 
 @command("Model", 1)
 @option("--quantize", "method", metavar="METHOD",
-        help="Train on from float by this method (see `toolkit methods`): ternary is bitnet158, int8 is int8-qat.")  # fmt: skip
+        help="Train on from float by this method of `toolkit methods`; ternary is bitnet158, int8 int8-qat.")  # fmt: skip
 @project_option
 @common
 @click.pass_obj

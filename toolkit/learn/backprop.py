@@ -106,7 +106,7 @@ def _epoch(
             outputs = model(inputs)
             loss = loss_of(outputs, inputs, targets, settings)
             if teacher is not None:
-                loss = teacher.loss(loss, outputs, inputs, targets)
+                loss = teacher.loss(loss, outputs, inputs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if settings.clip_norm:

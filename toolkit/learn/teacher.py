@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from toolkit.data.dataset import NOT_ASKED
-
 
 @dataclass(frozen=True)
 class Teacher:
@@ -25,20 +23,20 @@ class Teacher:
     share: float
     temperature: float = 2.0
 
-    def loss(self, labelled: Tensor, outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, labelled: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
         """Return the loss to make small.
 
         Args:
             labelled: the loss against the labels.
             outputs: the student's logits, ``(n, ..., classes)``.
             inputs: what it was given.
-            targets: labels; where none is asked for, the teacher is not heard either.
+
+        The teacher is heard where no label is known, too: that is how a graph's other nodes teach.
         """
         with torch.no_grad():
             answers = self.model(inputs)
-        asked = targets.flatten() != NOT_ASKED
         student, teacher = (
-            (logits.flatten(0, -2)[asked].float() / self.temperature).log_softmax(-1)
+            (logits.flatten(0, -2).float() / self.temperature).log_softmax(-1)
             for logits in (outputs, answers)
         )
         divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)

@@ -29,6 +29,7 @@ def _settings(project: Project) -> dict[str, Any]:
 def _run(work: Work) -> list[Path]:
     from toolkit.learn.evaluate import accuracy, mean_squared_error
     from toolkit.program import pt2
+    from toolkit.program.zeros import zeros
 
     project = work.project
     dataset = load_dataset(project)
@@ -51,7 +52,7 @@ def _run(work: Work) -> list[Path]:
         "test_samples": len(dataset.x_test),
     }
     pt2.save(program, work.path("quantized.pt2"), info)
-    report = {**info, "training": curves(result) if result else None}
+    report = {**info, "training": curves(result) if result else None, "zeros": zeros(program)}
     for file in checkpoint.parent.glob(f"{checkpoint.stem}*"):  # one for each training
         file.unlink()
     return [work.path("quantized.pt2"), work.write("quantize.json", report)]

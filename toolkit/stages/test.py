@@ -52,13 +52,17 @@ def _run(work: Work) -> list[Path]:
 def _scores(answers: np.ndarray, truth: np.ndarray, classes: list[str]) -> dict[str, Any]:
     import numpy as np
 
-    flat = answers.reshape(len(truth), -1)
-    labels = flat.argmax(1) if flat.shape[1] > 1 else flat[:, 0].astype(np.int64)
+    from toolkit.data.dataset import NOT_ASKED
+
+    answers = answers.reshape(*truth.shape, -1)
+    labels = answers.argmax(-1) if answers.shape[-1] > 1 else answers[..., 0].astype(np.int64)
+    labels, truth = labels[truth != NOT_ASKED], truth[truth != NOT_ASKED]
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (truth, labels), 1)
     return {
         "accuracy": float((labels == truth).mean()),
         "right": int((labels == truth).sum()),
+        "labels": len(truth),  # more than samples where a sample has many
         "classes": classes,
         "confusion": confusion.tolist(),
     }
@@ -71,7 +75,7 @@ def _note(work: Work) -> str:
         where += f", {report['samples_on_host']:,} in host C"
     if "accuracy" not in report:
         return f"mean squared error {report['mean_squared_error']:.5f}, {where}"
-    return f"{report['accuracy']:.2%} on the device, {report['right']:,} of {report['samples']:,} ({where})"
+    return f"{report['accuracy']:.2%} on the device, {report['right']:,} of {report['labels']:,} ({where})"
 
 
 STAGE = Stage(
