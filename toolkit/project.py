@@ -87,11 +87,7 @@ def with_method(settings: Project, method: str) -> Project:
     """
     known = (*methods.slugs(), FLOAT)
     if method not in known:
-        near = difflib.get_close_matches(method, known, n=1)
-        raise ToolkitError(
-            f"no method is called {method!r}",
-            fix=f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}",
-        )
+        raise ToolkitError(f"no method is called {method!r}", fix=suggestion(method, known))
     if settings.quantize.method == method:
         return settings
     return replace(settings, quantize=Quantize(method, options_type(method)()))

@@ -14,7 +14,7 @@ import torch
 from quantize.lowbit import bitnet158
 from toolkit import bundle
 from toolkit.data.dataset import Dataset, GraphDataset
-from toolkit.data.tasks import masked_character, whole_graph
+from toolkit.data.tasks import masked_character, next_character, restored_line, whole_graph
 from toolkit.learn import TrainSettings
 from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy
@@ -34,6 +34,13 @@ def text() -> Dataset:
     alphabet = sorted(set(characters))
     codes = np.array([alphabet.index(character) for character in characters], np.int64)
     return Dataset("made", codes[:-1], codes[1:], codes[:600], codes[1:601], alphabet, "", "")
+
+
+def lines() -> Dataset:
+    characters = "To be,\nor not\nto be:\n" * 40
+    alphabet = sorted(set(characters))
+    codes = np.array([alphabet.index(character) for character in characters], np.int64)
+    return Dataset("made", codes, codes, codes[:200], codes[:200], alphabet, "", "")
 
 
 def rings() -> GraphDataset:
@@ -102,6 +109,17 @@ def test_a_ternary_graph_network(tmp_path: Path) -> None:
     assert set(program.state_dict["fc1.weight"].unique().tolist()) == {-1, 0, 1}
     assert int(program.state_dict["propagate.weight"].abs().max()) == 127  # the graph is no weight
     assert accuracy(program, data.x_test, data.y_test) > 0.8
+
+
+@pytest.mark.parametrize("family", ["decoder", "encoder_decoder"])
+def test_ternary_text_models_with_causal_attention(family: str, tmp_path: Path) -> None:
+    made = next_character.make(text(), 16) if family == "decoder" else restored_line.make(lines(), 8)
+    torch.manual_seed(0)
+    small = {"vocabulary": len(made.classes), "width": 16, "layers": 1, "heads": 2, "hidden": 32}
+    program = ternary_in_c(build(family, input_shape=(16,), **small), made, tmp_path)
+    attention = [name for name in zeros(program) if ".query." in name]
+    assert len(attention) == (1 if family == "decoder" else 3)
+    assert all(set(program.state_dict[name].unique().tolist()) <= {-1, 0, 1} for name in attention)
 
 
 def test_a_text_through_the_recipe(cli: Cli, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ _SHORT = {"ternary": "bitnet158", "int8": "int8-qat"}
 
 @command("Model", 1)
 @option("--quantize", "method", metavar="METHOD",
-        help="Train on from float by this method of `toolkit methods`; ternary is bitnet158, int8 int8-qat.")  # fmt: skip
+        help="Train on from float by this method; ternary is bitnet158, int8 int8-qat.")  # fmt: skip
 @project_option
 @common
 @click.pass_obj

@@ -49,7 +49,7 @@ def _device_headline(test: dict[str, Any]) -> Figure:
         note = f"{test['samples']:,} samples"
         label, text = "Mean squared error", f"{test['mean_squared_error']:.4g}"
     else:
-        note = f"{test['right']:,} of {test['samples']:,}"
+        note = f"{test['right']:,} of {test['labels']:,}"
         label, text = "Accuracy", f"{test['accuracy']:.2%}".replace("%", " %")
     core = (
         f", {test['samples_on_core']:,} of them on the core" if test["samples_on_host"] else " on the device"
