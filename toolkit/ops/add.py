@@ -49,6 +49,8 @@ class Add(Operator):
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         if node.kwargs.get("alpha", 1) != 1:
             raise reader.unsupported("alpha other than 1")
+        if self.sign > 0 and isinstance(node.args[1], int) and reader.value(node.args[0]).dtype == "int32":
+            return Step("increment", "", [reader.value(node.args[0])], Value("", ()), {"by": node.args[1]})
         operands, steps = read_operands(node, reader)
         operands.sort(key=lambda value: value.data is not None)
         return [*steps, Step(self.name, "", operands, Value("", ()))]
