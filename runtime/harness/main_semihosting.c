@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include "model.h"
+#ifdef MODEL_GENERATE
+#include "generate.h"
+#endif
 
 enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT = 0x18 };
 enum { MODE_RB = 1, MODE_WB = 5 };
@@ -83,11 +86,30 @@ int main(void) {
 #ifdef MODEL_STATE_BYTES
     model_reset();
 #endif
+#ifdef MODEL_GENERATE
+    static tk_request request;
+    int32_t token = 0;
+    for (uint32_t i = 0; i == 0 || i + 1 < request.prompt + request.count; ++i) {
+        if (i == 0) {
+            READ(&request, sizeof request)
+        }
+        if (i < request.prompt) {
+            READ(&token, sizeof token)
+        }
+        MODEL_INPUTS(TK_SET_TOKEN)
+        model_run();
+        if (i + 1 >= request.prompt) {
+            MODEL_OUTPUTS(TK_CHOOSE)
+            WRITE(&token, sizeof token)
+        }
+    }
+#else
     for (;;) {
         MODEL_INPUTS(READ)
         model_run();
         MODEL_OUTPUTS(WRITE)
     }
+#endif
     tk_stop("stack.bin", tk_stack_limit, (uint32_t)((uintptr_t)tk_stack_top - (uintptr_t)tk_stack_limit),
             STOPPED_EXIT);
 }

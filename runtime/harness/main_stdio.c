@@ -6,6 +6,9 @@
 #include <stdio.h>
 
 #include "model.h"
+#ifdef MODEL_GENERATE
+#include "generate.h"
+#endif
 
 #ifdef MODEL_TRACE
 void model_trace(unsigned layer, const void *data, unsigned bytes);
@@ -40,14 +43,36 @@ int main(void) {
     if (!input || !output) {
         return 1;
     }
+#ifdef MODEL_GENERATE
+    setvbuf(output, NULL, _IONBF, 0); /* who reads along sees every token at once */
+#endif
 #ifdef MODEL_STATE_BYTES
     model_reset();
 #endif
+#ifdef MODEL_GENERATE
+    static tk_request request;
+    int32_t token = 0;
+    for (uint32_t i = 0; i == 0 || i + 1 < request.prompt + request.count; ++i) {
+        if (i == 0) {
+            READ(&request, sizeof request)
+        }
+        if (i < request.prompt) {
+            READ(&token, sizeof token)
+        }
+        MODEL_INPUTS(TK_SET_TOKEN)
+        model_run();
+        if (i + 1 >= request.prompt) {
+            MODEL_OUTPUTS(TK_CHOOSE)
+            WRITE(&token, sizeof token)
+        }
+    }
+#else
     for (;;) {
         MODEL_INPUTS(READ)
         model_run();
         MODEL_OUTPUTS(WRITE)
     }
+#endif
 #ifdef MODEL_TRACE
     if (fclose(trace)) {
         return 1;

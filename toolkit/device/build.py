@@ -50,6 +50,7 @@ def build(
     toolchain: str | None = None,
     optimize: str | None = None,
     trace: bool = False,
+    generate: bool = False,
     target: str | None = None,
 ) -> Image:
     """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
@@ -60,6 +61,7 @@ def build(
         optimize: ``-O2``, ``-O3`` or ``-Os`` for the model; ``-Os`` by default when exported for size, else ``-O2``.
             The harness is always ``-Os``.
         trace: also write every layer's output when run.
+        generate: make text when run: the model is a language model; see ``runtime/harness/generate.h``.
         target: another target than the bundle's own.
 
     Raises:
@@ -73,8 +75,9 @@ def build(
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
     compiler = find(chosen, toolchain)
+    variants = [name for name, asked in (("trace", trace), ("generate", generate)) if asked]
     folder_name = (
-        ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + ("-trace" if trace else "")
+        ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + "".join(f"-{v}" for v in variants)
     )
     folder = bundle / "build" / folder_name
     image = Image(
@@ -89,7 +92,10 @@ def build(
     if chosen.name == own:  # the user may have changed the bundle's copies
         harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
     model_c = bundle / f"{prefixes.check(manifest.get('prefix', prefixes.DEFAULT))}.c"
-    flags = (*_FLAGS, *(("-DMODEL_TRACE",) if trace else ()), f"-I{bundle}", f"-I{bundle / 'runtime'}")
+    if generate:
+        harness["generate.h"] = firmware.harness("generate.h")
+    defines = [f"-DMODEL_{name.upper()}" for name in variants]
+    flags = (*_FLAGS, *defines, f"-I{bundle}", f"-I{bundle / 'runtime'}")
     stamp = _stamp(
         model_c, harness, [*compiler.command, *compiler.link_flags, *compiler.libraries, optimize, *flags]
     )

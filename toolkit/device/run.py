@@ -64,14 +64,8 @@ def run(
                 at=str(image.path),
                 fix="give every sample all input tensors, joined",
             )
-    name = emulator or target.default_emulator
-    if name not in target.emulators:
-        raise ToolkitError(
-            f"{target.name} cannot be emulated by {name!r}", fix=f"use one of: {', '.join(target.emulators)}"
-        )
     job = base.Job(image.path, target, b"".join(samples), profile, timeout_s, image.prefix)
-    module = importlib.import_module(f"toolkit.device.emulators.{_MODULES[name]}")
-    finished: base.Finished = module.run(job)
+    finished, name = emulate(job, emulator)
     return RunResult(
         outputs=_split(finished.files.get("output.bin", b""), len(samples), image),
         trace=_parse_trace(finished.files["trace.bin"], len(samples))
@@ -81,6 +75,22 @@ def run(
         profile=finished.profile,
         emulator=name,
     )
+
+
+def emulate(job: base.Job, emulator: str | None = None) -> tuple[base.Finished, str]:
+    """Run a job on its target's emulator, the default one unless named; return what it left, and which one it was.
+
+    Raises:
+        ToolkitError: as ``run``.
+    """
+    target = job.target
+    name = emulator or target.default_emulator
+    if name not in target.emulators:
+        raise ToolkitError(
+            f"{target.name} cannot be emulated by {name!r}", fix=f"use one of: {', '.join(target.emulators)}"
+        )
+    finished: base.Finished = importlib.import_module(f"toolkit.device.emulators.{_MODULES[name]}").run(job)
+    return finished, name
 
 
 def _split(data: bytes, count: int, image: Image) -> list[bytes]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +15,7 @@ from toolkit.device.profile import Profile
 from toolkit.device.targets import Region, Target
 from toolkit.errors import DEVICE, ToolkitError
 
+_POLL_S = 0.05
 PAINT = b"\xc5"  # what startup code fills the stack with
 
 
@@ -25,11 +29,45 @@ class Job:
     profile: bool
     timeout_s: float
     prefix: str = "model"
+    on_output: Callable[[bytes], None] | None = (
+        None  # given what the image appends to output.bin, while it runs
+    )
 
     @cached_property
     def elf(self) -> Elf:
         """The image's parts; an image for this machine need not be an ELF file."""
         return elf.read(self.path)
+
+
+@contextmanager
+def following(job: Job, folder: Path) -> Iterator[None]:
+    """Give a program's output to ``job.on_output`` as it grows, while a process writes it in ``folder``."""
+    if job.on_output is None:
+        yield
+        return
+    ended = threading.Event()
+    reader = threading.Thread(target=_follow, args=(folder / "output.bin", job.on_output, ended), daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reader.join()
+
+
+def _follow(file: Path, on_output: Callable[[bytes], None], ended: threading.Event) -> None:
+    done = 0
+    while True:
+        last = ended.wait(_POLL_S)
+        if file.is_file():
+            with file.open("rb") as stream:
+                stream.seek(done)
+                data = stream.read()
+            done += len(data)
+            if data:
+                on_output(data)
+        if last:
+            return
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,16 @@ def run(job: base.Job) -> base.Finished:
         folder = Path(name)
         (folder / "input.bin").write_bytes(job.input)
         try:
-            result = subprocess.run(
-                [str(job.path.resolve())],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=job.timeout_s,
-            )
+            with base.following(job, folder):
+                result = subprocess.run(
+                    [str(job.path.resolve())],
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=job.timeout_s,
+                )
         except subprocess.TimeoutExpired as error:
             raise ToolkitError(
                 f"the program was still running after {job.timeout_s:g} s",

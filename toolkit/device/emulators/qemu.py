@@ -38,7 +38,9 @@ def run(job: base.Job) -> base.Finished:
         (folder / "input.bin").write_bytes(job.input)
         profile = _run_counting(program, job, folder) if job.profile else None
         if profile is None:
-            _check(_execute(program, job, folder, []), job, folder)
+            with base.following(job, folder):
+                result = _execute(program, job, folder, [])
+            _check(result, job, folder)
         files = {name: (folder / name).read_bytes() for name in _FILES if (folder / name).is_file()}
     return base.Finished(files, profile)
 

@@ -28,6 +28,7 @@ class Semihost:
     write: Callable[[int, bytes], None]
     files: dict[str, bytearray]
     stopped: int | None = None
+    on_output: Callable[[bytes], None] | None = None
     text: bytearray = field(default_factory=bytearray)
     _open: dict[int, _File] = field(default_factory=dict)
     _handles: int = 0
@@ -70,7 +71,10 @@ class Semihost:
         file = self._open.get(handle)
         if file is None or file.name not in WRITABLE or len(file.data) + length > _LIMIT:
             return length
-        file.data += self.read(address, length)
+        data = bytes(self.read(address, length))
+        file.data += data
+        if self.on_output is not None and file.name == "output.bin":
+            self.on_output(data)
         return 0
 
     def _sys_read(self, handle: int, address: int, length: int) -> int:

@@ -52,7 +52,8 @@ class _Machine(ABC):
     def __init__(self, job: base.Job) -> None:
         self.job, self.elf = job, job.elf
         self.uc = self.core()
-        self.host = Semihost(self.uc.mem_read, self.uc.mem_write, {"input.bin": bytearray(job.input)})
+        files = {"input.bin": bytearray(job.input)}
+        self.host = Semihost(self.uc.mem_read, self.uc.mem_write, files, on_output=job.on_output)
         self.why = ""  # set when the core stops for a reason that Unicorn does not raise
         flash, ram = job.target.regions()
         self.map(flash, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
