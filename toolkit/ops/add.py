@@ -24,6 +24,7 @@ from toolkit.ops.broadcast import (
 )
 from toolkit.ops.broadcast_cases import broadcast_cases
 from toolkit.ops.fixed_point import multiply_high, shift_away
+from toolkit.ops.increment import counted
 from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.ops.requantize import output_bounds, quantize_multiplier
 from toolkit.ops.weighted import apply_bounds, float_bounds
@@ -50,7 +51,7 @@ class Add(Operator):
         if node.kwargs.get("alpha", 1) != 1:
             raise reader.unsupported("alpha other than 1")
         if self.sign > 0 and isinstance(node.args[1], int) and reader.value(node.args[0]).dtype == "int32":
-            return Step("increment", "", [reader.value(node.args[0])], Value("", ()), {"by": node.args[1]})
+            return counted(reader.value(node.args[0]), node.args[1])
         operands, steps = read_operands(node, reader)
         operands.sort(key=lambda value: value.data is not None)
         return [*steps, Step(self.name, "", operands, Value("", ()))]
