@@ -19,7 +19,7 @@ from toolkit.errors import DEVICE, ToolkitError
 
 _TOKEN = np.dtype("<i4")
 _LARGEST_WEIGHT = 2**23  # generate.h: below 2^24
-_FIX = "export the step of a language model: `toolkit.models.step` of a trained decoder"
+_FIX = "export `toolkit.models.decoder.DecoderStep` of a trained decoder"
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,14 @@ def generate(
     """
     from toolkit.generate import generate as write
 
-    def show(text: str) -> None:
-        if not session.json:
-            click.echo(text, nl=False)
+    begun = False
 
-    show(prompt)
+    def show(text: str) -> None:
+        nonlocal begun
+        if not session.json:
+            click.echo(text if begun else prompt + text, nl=False)
+        begun = True
+
     done = write(
         bundle,
         prompt,
