@@ -21,6 +21,7 @@ COMMANDS = [
     "export",
     "build",
     "run",
+    "generate",
     "verify",
     "bench",
     "report",
