@@ -21,7 +21,7 @@ TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8
                 column = scratch;
             }
             const uint8_t *w = weight;
-            const int32_t sum = tk_sum_s8(column, depth);
+            const int32_t sum = tk_sum_of_inputs_s8(column, depth);
             for (int32_t o = 0; o < window->out_c; ++o) {
                 output[o] = tk_requantize_s8(bias[o] - sum + tk_dot_t2(column, w, depth), o, requant);
                 w += (depth + 3) / 4;

@@ -12,7 +12,7 @@ TK_KERNEL void tk_fully_connected_t2(const int8_t *TK_RESTRICT input, const uint
                                      int32_t channels) {
     const int32_t stride = (depth + 3) / 4;
     for (int32_t row = 0; row < rows; ++row) {
-        const int32_t sum = tk_sum_s8(input, depth);
+        const int32_t sum = tk_sum_of_inputs_s8(input, depth);
         const uint8_t *w = weight;
         for (int32_t o = 0; o < channels; ++o) {
             *output++ = tk_requantize_s8(bias[o] - sum + tk_dot_t2(input, w, depth), o, requant);

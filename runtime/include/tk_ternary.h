@@ -8,7 +8,7 @@
  * sum(weight * x) = sum(code * x) - sum(x), and the last term serves every row. */
 
 /* Sum of x over `depth` values. */
-TK_INLINE int32_t tk_sum_s8(const int8_t *x, int32_t depth) {
+TK_INLINE int32_t tk_sum_of_inputs_s8(const int8_t *x, int32_t depth) {
     int32_t sum = 0;
     for (int32_t k = 0; k < depth; ++k) sum += x[k];
     return sum;
