@@ -39,9 +39,47 @@ class Attention(nn.Module):
         out: Tensor = self.out(self.inner_norm(mixed.transpose(1, 2).flatten(2)))
         return out
 
+    def step(self, x: Tensor, cache: Cache, position: Tensor) -> Tensor:
+        """Return the same for one position, ``(1, width)``; ``cache`` holds the keys and values up to here."""
+        x = self.norm(x)
+        query, key, value = (self._split(layer(x)[None]) for layer in (self.query, self.key, self.value))
+        if self.rotary is not None:
+            query, key = self.rotary.at(query, position), self.rotary.at(key, position)
+        scores = query @ cache.put("keys", key, position).transpose(-2, -1) / query.shape[-1] ** 0.5
+        chances = torch.softmax(scores + functional.embedding(position, cache.later), -1)
+        mixed = chances @ cache.put("values", value, position)
+        out: Tensor = self.out(self.inner_norm(mixed.transpose(1, 2).flatten(1)))
+        return out
+
+    def cache(self, positions: int) -> Cache:
+        """Return an empty cache for ``step``."""
+        return Cache(self.heads, positions, self.key.out_features // self.heads)
+
     def _split(self, x: Tensor) -> Tensor:
         """``(n, positions, width)`` to ``(n, heads, positions, width / heads)``."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+class Cache(nn.Module):
+    """Keys and values of the positions so far, and masks that hide those to come."""
+
+    keys: Tensor
+    values: Tensor
+    later: Tensor
+
+    def __init__(self, heads: int, positions: int, size: int) -> None:
+        super().__init__()
+        for name in ("keys", "values"):
+            self.register_buffer(name, torch.zeros(1, heads, positions, size))
+        self.register_buffer(
+            "later", torch.full((positions, positions), -torch.inf).triu(1), persistent=False
+        )
+
+    def put(self, name: str, rows: Tensor, position: Tensor) -> Tensor:
+        """Write ``rows``, ``(1, heads, 1, size)``, at ``position`` and return all."""
+        kept: Tensor = getattr(self, name)
+        kept.copy_(kept.index_copy(2, position, rows))
+        return kept
 
 
 class Rotary(nn.Module):
@@ -60,8 +98,16 @@ class Rotary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x``, ``(n, heads, positions, size)``, rotated."""
+        return self._turn(x, self.cos, self.sin)
+
+    def at(self, x: Tensor, position: Tensor) -> Tensor:
+        """Return ``x``, ``(1, heads, 1, size)``, rotated as at ``position``, ``(1,)``."""
+        return self._turn(x, *(functional.embedding(position, table) for table in (self.cos, self.sin)))
+
+    @staticmethod
+    def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         first, second = x.chunk(2, -1)
-        return x * self.cos + torch.cat([second, first], -1) * self.sin
+        return x * cos + torch.cat([second, first], -1) * sin
 
 
 class FeedForward(nn.Module):
@@ -107,3 +153,8 @@ class Block(nn.Module):
             x = x + self.crossed(x, memory)
         x = x + self.feed_forward(x)
         return x
+
+    def step(self, x: Tensor, cache: Cache, position: Tensor) -> Tensor:
+        """Return ``(1, width)`` for one position of a block without ``memory``."""
+        x = x + self.attention.step(x, cache, position)
+        return x + self.feed_forward(x)

@@ -40,6 +40,7 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         (positions,) = input_shape
+        self.positions = positions
         self.embedding = nn.Embedding(vocabulary, width)
         self.blocks = nn.ModuleList(
             Block(width, heads, hidden, positions=positions, causal=True, kind=feed_forward)
@@ -54,6 +55,32 @@ class Decoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         logits: torch.Tensor = self.head(self.norm(x))
+        return logits
+
+
+class DecoderStep(nn.Module):
+    """A trained ``Decoder`` one character a run, with its weights and names; it keeps position, keys and values.
+
+    After ``decoder.positions`` characters it forgets them and begins anew.
+    """
+
+    position: torch.Tensor
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.embedding, self.blocks = decoder.embedding, decoder.blocks
+        self.norm, self.head = decoder.norm, decoder.head
+        self.caches = nn.ModuleList(block.attention.cache(decoder.positions) for block in decoder.blocks)
+        self.positions = decoder.positions
+        self.register_buffer("position", torch.zeros(1, dtype=torch.int64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(1, vocabulary)`` for a character's index ``(1,)`` and all before it."""
+        x = self.embedding(x)
+        for block, cache in zip(self.blocks, self.caches, strict=True):
+            x = block.step(x, cache, self.position)
+        logits: torch.Tensor = self.head(self.norm(x))
+        self.position.copy_((self.position + 1) % self.positions)
         return logits
 
 

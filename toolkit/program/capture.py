@@ -20,7 +20,7 @@ def samples(array: np.ndarray) -> torch.Tensor:
     Raises:
         ToolkitError: it holds no sample, or something that is not a finite number.
     """
-    if array.ndim < 2 or len(array) == 0:
+    if array.ndim < (1 if array.dtype == np.int64 else 2) or len(array) == 0:
         raise ToolkitError(
             f"the calibration data has shape {array.shape}: there is no sample in it",
             fix="give an array with at least one sample, samples along the first axis",
