@@ -37,11 +37,15 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """``[model]``: the network, by family and size preset; ``options`` go to the family as they are."""
+    """``[model]``: the network, by family and size preset; ``options`` go to the family as they are.
+
+    ``stream`` deploys its form that takes one element of a sequence a run (a decoder: one character).
+    """
 
     family: str = "cnn"
     preset: str = "digits"
     options: dict[str, Any] = field(default_factory=dict)
+    stream: bool = False
 
 
 @dataclass(frozen=True)

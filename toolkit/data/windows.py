@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from toolkit.data.dataset import Dataset
@@ -25,3 +27,18 @@ def windows(dataset: Dataset, text: np.ndarray, length: int) -> np.ndarray:
         )
     count = len(text) // length
     return text[: count * length].reshape(count, length)
+
+
+def in_a_row(dataset: Dataset) -> Dataset:
+    """Return ``dataset`` with every element of its sequences as a sample of its own, ``x`` and ``y`` ``(n,)``.
+
+    Raises:
+        ToolkitError: its samples are not sequences with a label for each element.
+    """
+    if dataset.x_train.ndim != 2 or dataset.x_train.shape != dataset.y_train.shape:
+        raise ToolkitError(
+            f"{dataset.name} has no label for each element of a sequence",
+            fix='set [data] task = "next-character"',
+        )
+    flat = {name: getattr(dataset, name).reshape(-1) for name in ("x_train", "y_train", "x_test", "y_test")}
+    return replace(dataset, **flat)

@@ -21,7 +21,7 @@ from toolkit.models._preset import Preset
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Preset", "build", "families", "presets"]
+__all__ = ["Preset", "build", "families", "presets", "streaming"]
 
 
 def families() -> dict[str, str]:
@@ -76,6 +76,27 @@ def build(family: str, preset: str | None = None, **overrides: Any) -> nn.Module
     ) as error:  # what Python and torch raise for impossible shapes
         raise ToolkitError(f"cannot build {family}: {error}", at=f"preset {name} with {overrides}") from error
     return model
+
+
+def streaming(model: nn.Module) -> nn.Module:
+    """Return a copy of ``model`` that takes one element of a sequence a run and keeps what it needs of those before.
+
+    A family that can do so says in ``STREAM`` which module makes such a model; its ``positions`` says after how many
+    elements it begins anew.
+
+    Raises:
+        ToolkitError: the model's family cannot.
+    """
+    family = type(model).__module__
+    stream = getattr(importlib.import_module(family), "STREAM", None)
+    if stream is None:
+        able = [name for name in families() if hasattr(_family(name), "STREAM")]
+        raise ToolkitError(
+            f"{family.rpartition('.')[2]} has no form that goes through a sequence element by element",
+            fix=f"leave [model] stream out, or use {' or '.join(able)}",
+        )
+    made: nn.Module = stream(model)
+    return made.train(model.training)
 
 
 def _family(name: str) -> ModuleType:

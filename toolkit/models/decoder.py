@@ -5,6 +5,9 @@ As Llama's blocks (Touvron et al. 2023): RMSNorm, rotary positions, gated feed-f
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -68,9 +71,11 @@ class DecoderStep(nn.Module):
 
     def __init__(self, decoder: Decoder) -> None:
         super().__init__()
-        self.embedding, self.blocks = decoder.embedding, decoder.blocks
-        self.norm, self.head = decoder.norm, decoder.head
-        self.caches = nn.ModuleList(block.attention.cache(decoder.positions) for block in decoder.blocks)
+        decoder = copy.deepcopy(decoder)
+        self.embedding, self.norm, self.head = decoder.embedding, decoder.norm, decoder.head
+        blocks: Any = decoder.blocks
+        self.blocks = blocks
+        self.caches = nn.ModuleList(block.attention.cache(decoder.positions) for block in blocks)
         self.positions = decoder.positions
         self.register_buffer("position", torch.zeros(1, dtype=torch.int64))
 
@@ -85,3 +90,4 @@ class DecoderStep(nn.Module):
 
 
 MODEL = Decoder
+STREAM = DecoderStep

@@ -13,6 +13,8 @@ from torch.export import ExportedProgram
 
 import quantize
 from quantize.method import MethodError, Training
+from toolkit import models
+from toolkit.data.windows import in_a_row
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainResult, TrainSettings, backprop
 from toolkit.learn.teacher import Teacher
@@ -33,6 +35,7 @@ def quantize_by(
     settings: TrainSettings | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    stream: bool = False,
 ) -> tuple[ExportedProgram, TrainResult | None]:
     """Quantize a trained model by the method ``slug``.
 
@@ -44,6 +47,7 @@ def quantize_by(
         settings: of training, but for what ``options`` says.
         checkpoint: as in ``toolkit.learn.rule.Rule.train``.
         progress: likewise.
+        stream: make a program of the form that takes one element of a sequence a run (``toolkit.models.streaming``).
 
     Returns:
         A program for one sample, float32 in and out, and the curves of a method that trains.
@@ -52,7 +56,7 @@ def quantize_by(
         ToolkitError: the method, the training or the conversion failed.
     """
     method = quantize.load(slug)
-    flow = _Flow(model, dataset, settings or TrainSettings(), checkpoint, progress)
+    flow = _Flow(model, dataset, settings or TrainSettings(), checkpoint, progress, stream)
     try:
         program = method.quantize(model, flow, method.Options() if options is None else options)
     except MethodError as error:
@@ -65,10 +69,10 @@ class _Flow:
 
     def __init__(
         self, model: nn.Module, dataset: Dataset, settings: TrainSettings, checkpoint: Path | None,
-        progress: Progress | None,
+        progress: Progress | None, stream: bool,
     ) -> None:  # fmt: skip
         self.model, self.dataset, self.settings = model, dataset, settings
-        self.checkpoint, self.progress = checkpoint, progress
+        self.checkpoint, self.progress, self.stream = checkpoint, progress, stream
         self.trainings = 0
         self.result: TrainResult | None = None  # of all trainings, one after the other
 
@@ -108,6 +112,12 @@ class _Flow:
         integers: Mapping[str, Tensor] | None = None,
     ) -> ExportedProgram:
         if isinstance(model, FakeQuantized):
+            if self.stream:
+                raise MethodError(
+                    "its rounding is of whole sequences", fix="use int8-ptq, or leave stream out"
+                )
             return convert_qat(model)
         inputs = self.dataset.x_train[:calibration]
+        if self.stream:
+            model, inputs = models.streaming(model), in_a_row(self.dataset).x_train[:calibration]
         return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers, integers=integers)

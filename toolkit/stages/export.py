@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.project import Project
 from toolkit.stages.stage import Stage, Work
-from toolkit.stages.train import load_dataset
+from toolkit.stages.train import deployed, load_dataset
 
 
 def _settings(project: Project) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def _settings(project: Project) -> dict[str, Any]:
         "export": asdict(project.export),
         "target": repr(sorted(target.items())),
         "data": asdict(project.data),
+        "stream": project.model.stream,
     }
 
 
@@ -38,7 +39,7 @@ def _run(work: Work) -> list[Path]:
         tune=chosen.tune,
         max_flash=chosen.max_flash or None,
         max_ram=chosen.max_ram or None,
-        golden=load_dataset(work.project).x_test[: chosen.golden],
+        golden=deployed(work.project, load_dataset(work.project)).x_test[: chosen.golden],
         golden_count=chosen.golden,
     )
     return [work.bundle / "manifest.json", work.bundle / "model.c", work.bundle / "model.h"]

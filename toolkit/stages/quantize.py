@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.project import FLOAT, Project
 from toolkit.stages.stage import Stage, Work
-from toolkit.stages.train import curves, load_dataset, per_epoch, threads, trained_model
+from toolkit.stages.train import curves, deployed, load_dataset, per_epoch, threads, trained_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +23,7 @@ def _settings(project: Project) -> dict[str, Any]:
         "quantize": asdict(project.quantize),
         "train": asdict(project.train),
         "data": asdict(project.data),
+        "stream": project.model.stream,
     }
 
 
@@ -37,8 +38,12 @@ def _run(work: Work) -> list[Path]:
     checkpoint = work.checkpoint("quantize")
     with threads(project.train.threads):
         program, result = _quantize(work, trained_model(work, dataset), dataset, checkpoint)
+        shown = deployed(project, dataset)
+        tested = (
+            project.device.samples if project.model.stream else None
+        )  # one after the other takes its time
         if project.train.loss == "cross-entropy":
-            score = accuracy(program, dataset.x_test, dataset.y_test)
+            score = accuracy(program, shown.x_test[:tested], shown.y_test[:tested])
             scores = {"accuracy": {"float": trained["accuracy"], "quantized": score}}
         else:
             score = mean_squared_error(program, dataset.x_test)
@@ -49,8 +54,10 @@ def _run(work: Work) -> list[Path]:
         "model": {"family": project.model.family, "preset": project.model.preset},
         "method": project.quantize.method,
         **scores,
-        "test_samples": len(dataset.x_test),
+        "test_samples": len(shown.x_test[:tested]),
     }
+    if project.model.stream:
+        info["positions"] = dataset.x_train.shape[1]
     pt2.save(program, work.path("quantized.pt2"), info)
     report = {**info, "training": curves(result) if result else None, "zeros": zeros(program)}
     for file in checkpoint.parent.glob(f"{checkpoint.stem}*"):  # one for each training
@@ -69,9 +76,13 @@ def _quantize(
     if chosen.method == FLOAT:
         import torch
 
-        sample = torch.from_numpy(dataset.x_train[:1])
+        from toolkit import models
+
+        model = models.streaming(model) if project.model.stream else model
+        sample = torch.from_numpy(deployed(project, dataset).x_train[:1])
         return torch.export.export(model, (sample,)).run_decompositions({}), None
     common: dict[str, Any] = {"options": chosen.options, "settings": project.train.settings()}
+    common["stream"] = project.model.stream
     if not isinstance(chosen.options, Training):
         return quantize_by(chosen.method, model, dataset, **common)
     with work.listener.progress("quantize") as progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.project import Project
 from toolkit.stages.stage import Stage, Work
-from toolkit.stages.train import load_dataset
+from toolkit.stages.train import deployed, load_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ def _run(work: Work) -> list[Path]:
     from toolkit.infer import infer
 
     device = work.project.device
-    dataset = load_dataset(work.project)
+    dataset = deployed(work.project, load_dataset(work.project))
     on_core = min(device.samples, len(dataset.x_test))
     first = infer(work.bundle, [dataset.x_test[:on_core]], timeout_s=device.timeout_s)
     outputs = [first.outputs[0]]

@@ -64,6 +64,13 @@ def load_dataset(project: Project) -> Dataset:
     return data.load(chosen.dataset, limit=chosen.limit or None, task=chosen.task, window=chosen.window)
 
 
+def deployed(project: Project, dataset: Dataset) -> Dataset:
+    """Return ``dataset`` as the deployed model takes it: element by element where it streams."""
+    from toolkit.data.windows import in_a_row
+
+    return in_a_row(dataset) if project.model.stream else dataset
+
+
 def build_model(project: Project, dataset: Dataset) -> nn.Module:
     """Return the project's model with the initial weights that its seed gives; a graph network knows its graph."""
     import torch
