@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+_TERNARY = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "ternary_training.json"
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 
 
@@ -82,6 +85,24 @@ def methods_table() -> str:
     found = [*(rule.METHOD for rule in learn.rules().values()), *quantize.methods().values(), fuzz.METHOD]
     rows = [(f"[`{m.slug}`]({m.slug}.md)", m.kind, m.title, m.paper, m.cost) for m in found]
     return table(("method", "kind", "what", "paper", "cost"), rows)
+
+
+def ternary_table() -> str:
+    """Return one row per network of ``benchmarks/ternary_training.py``, from the results that it wrote."""
+    rows = json.loads(_TERNARY.read_text(encoding="utf-8"))["rows"]
+
+    def score(found: dict[str, Any], text: bool) -> str:
+        loss = f", {found['loss']:.3f} nats" if text else ""
+        return f"{100 * found['accuracy']:.2f} %{loss}"
+
+    shown = []
+    for name, row in rows.items():
+        text = row["dataset"] == "tinyshakespeare"
+        scores = (row["float"], row["int8"]["program"], row["ternary"]["program"])
+        minutes = (row["float"]["seconds"] / 60, row["ternary"]["seconds"] / 60)
+        shown.append((f"`{name}`", f"{row['weights']:,}", *(score(each, text) for each in scores),
+                      " + ".join(f"{each:.1f}" for each in minutes)))  # fmt: skip
+    return table(("network", "weights", "float", "int8", "ternary", "trained, minutes"), shown)
 
 
 def commands() -> str:
@@ -243,6 +264,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "methods": methods_table,
     "commands": commands,
     "recipe": recipe,
+    "ternary": ternary_table,
     "settings": settings,
     "operators": operators_table,
     "models": models_table,

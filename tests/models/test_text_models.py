@@ -17,7 +17,7 @@ def built(family: str, **settings: object) -> torch.nn.Module:
 
 def test_a_decoder_does_not_see_what_comes_later() -> None:
     model = built("decoder", preset="micro")
-    text = torch.randint(0, 65, (1, 32))
+    text = torch.randint(0, 65, (1, 64))
     changed = text.clone()
     changed[0, 20] = (text[0, 20] + 1) % 65
     before, after = model(text), model(changed)

@@ -21,8 +21,8 @@ PRESETS = {
         {"width": 128, "layers": 4, "heads": 4, "hidden": 344},
     ),
     "micro": Preset(
-        "2 layers of 64, 32 characters of context: 108 k weights (27 KB at 2 bits)",
-        (32,),
+        "2 layers of 64, 64 characters of context: 108 k weights (27 KB at 2 bits)",
+        (64,),
         {"width": 64, "layers": 2, "heads": 2, "hidden": 176},
     ),
 }
