@@ -8,14 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from toolkit.project import Project
 
-METHODS = ("float", "int8-ptq", "int8-qat", "bitnet158")
+# those of few bits train for as many epochs as the recipe's own method
+LOWBIT: dict[str, dict[str, Any]] = {
+    "bitwise-training": {"bits": 4, "learning_rate": 3e-3},
+    "shift-nbit": {"bits": 3, "learning_rate": 5e-3},
+    "binary-variational": {"learning_rate": 2e-2},
+    "sparse-kernel-bnn": {"kernels": 32, "learning_rate": 1e-2},
+}
+METHODS = ("float", "int8-ptq", "int8-qat", "bitnet158", *LOWBIT)
 QAT_EPOCHS = 5
 QAT_SLOWER = 10  # int8-qat goes on from trained weights, with a tenth of their learning rate
 
@@ -46,6 +53,8 @@ def measure(recipe: str, target: str | None, folder: Path) -> Iterator[Cost]:
         chosen = settings.quantize
         if method != chosen.method:  # the recipe has settings for its own
             options = {"epochs": QAT_EPOCHS, "learning_rate": rate} if method == "int8-qat" else {}
+            if method in LOWBIT:
+                options = {"epochs": chosen.options.epochs, **LOWBIT[method]}
             chosen = project.Quantize(method, project.options_type(method)(**options))
         yield _measure_one(replace(settings, quantize=chosen))
 
