@@ -42,23 +42,24 @@ TK_ASSEMBLY void tk_add_fours_dsp(TK_ADD_FOUR_ARGUMENTS) {
         "and r11, r8, r9\n\t" /* bytes 1 and 3 */
         "and r12, r8, r10\n\t"
         "and r9, r8, r9, lsl #8\n\t" /* bytes 0 and 2 */
-        "and r10, r8, r10, lsl #8\n\t" TK_ADD_ONE("b", "lr", "r9", "r10") "strb.w lr, [r2], "
-                                                                          "#4\n\t" TK_ADD_ONE("t", "r9", "r9", "r10") "strb r9, [r2, #-2]\n\t" TK_ADD_ONE(
-                                                                              "b", "r10", "r11",
-                                                                              "r12") "strb r10, [r2, "
-                                                                                     "#-3]\n\t" TK_ADD_ONE("t",
-                                                                                                           "r"
-                                                                                                           "1"
-                                                                                                           "1",
-                                                                                                           "r"
-                                                                                                           "1"
-                                                                                                           "1",
-                                                                                                           "r"
-                                                                                                           "1"
-                                                                                                           "2") "cmp r0, r3\n\t"
-                                                                                                                "strb r11, [r2, #-1]\n\t"
-                                                                                                                "bne 1b\n\t"
-                                                                                                                "pop {r4-r11, pc}");
+        "and r10, r8, r10, lsl #8\n\t" TK_ADD_ONE(
+            "b", "lr", "r9",
+            "r10") "strb.w lr, [r2], "
+                   "#4\n\t" TK_ADD_ONE("t", "r9", "r9", "r10") "strb r9, [r2, #-2]\n\t" TK_ADD_ONE(
+                       "b", "r10", "r11", "r12") "strb r10, [r2, "
+                                                 "#-3]\n\t" TK_ADD_ONE("t",
+                                                                       "r"
+                                                                       "1"
+                                                                       "1",
+                                                                       "r"
+                                                                       "1"
+                                                                       "1",
+                                                                       "r"
+                                                                       "1"
+                                                                       "2") "cmp r0, r3\n\t"
+                                                                            "strb r11, [r2, #-1]\n\t"
+                                                                            "bne 1b\n\t"
+                                                                            "pop {r4-r11, pc}");
 }
 #else
 static TK_NOINLINE TK_UNUSED void tk_add_fours_dsp(TK_ADD_FOUR_ARGUMENTS) {
