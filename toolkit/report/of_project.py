@@ -12,6 +12,9 @@ from toolkit.report.of_bundle import of_bundle
 from toolkit.stages.stage import read
 
 
+MOST_CLASSES = 32  # of a confusion matrix that a page has room for
+
+
 def of_project(project: Project) -> Facts:
     """Return everything that the stages of ``toolkit make`` found out about a project."""
     documents = {name: read(project.build / f"{name}.json") for name in ("train", "quantize", "test")}
@@ -62,7 +65,11 @@ def _scores(documents: dict[str, dict[str, Any]], metric: str) -> list[tuple[str
     test = documents["test"]
     if metric not in test:
         return []
-    scores, samples = documents["quantize"][metric], test["samples"]
+    scores, samples = documents["quantize"][metric], test.get("labels", test["samples"])
+    quantized = documents["quantize"]["test_samples"] * samples // test["samples"]
+    program = "the exported program, in PyTorch"
+    if quantized < samples:
+        program += ", on the first of them"
     on_core = f"{test['target']} under {test['emulator']}"
     where = f"{on_core}, every sample"
     if test["samples_on_host"]:
@@ -71,13 +78,13 @@ def _scores(documents: dict[str, dict[str, Any]], metric: str) -> list[tuple[str
         )
     return [
         ("Float", scores["float"], samples, "PyTorch, before quantization"),
-        ("Quantized", scores["quantized"], samples, "the exported program, in PyTorch"),
+        ("Quantized", scores["quantized"], quantized, program),
         ("On the device", test[metric], samples, where),
     ]
 
 
 def _confusion(test: dict[str, Any]) -> Confusion | None:
-    if "confusion" not in test:
+    if "confusion" not in test or len(test["classes"]) > MOST_CLASSES:
         return None
     where = f"{test['samples']:,} test samples on the device"
     if test["samples_on_host"]:

@@ -72,7 +72,11 @@ def deployed(project: Project, dataset: Dataset) -> Dataset:
 
 
 def build_model(project: Project, dataset: Dataset) -> nn.Module:
-    """Return the project's model with the initial weights that its seed gives; a graph network knows its graph."""
+    """Return the project's model with the initial weights that its seed gives.
+
+    A graph network knows its graph, a text model how long its texts are.
+    """
+    import numpy as np
     import torch
 
     from toolkit import models
@@ -80,6 +84,8 @@ def build_model(project: Project, dataset: Dataset) -> nn.Module:
     options = dict(project.model.options)
     if project.data.task == "whole-graph":
         options["edges"] = dataset.edges  # type: ignore[attr-defined]
+    elif dataset.x_train.dtype == np.int64:
+        options.setdefault("input_shape", dataset.x_train.shape[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(project.train.seed)
         return models.build(project.model.family, project.model.preset, **options)
