@@ -114,7 +114,7 @@ def main(chosen: tuple[str, ...], rounds: int, toolchain: str | None, as_json: b
                 "rpi": instructions(network, folder, toolchain),
             }
     if as_json:
-        click.echo(json.dumps({"schema": 1, "processor": _processor(), "models": found}, indent=1))
+        click.echo(json.dumps({"schema": 1, "processor": processor(), "models": found}, indent=1))
     else:
         _tables(found)
 
@@ -129,7 +129,7 @@ def _describe_targets(folder: Path) -> None:
     )
 
 
-def _processor() -> str:
+def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), "unknown")
@@ -137,7 +137,7 @@ def _processor() -> str:
 
 def _tables(found: dict[str, Any]) -> None:
     programs = list(next(iter(found.values()))["us"])
-    click.echo(f"Microseconds per inference on {_processor()}, and how many times as long as {TOOLKIT}.\n")
+    click.echo(f"Microseconds per inference on {processor()}, and how many times as long as {TOOLKIT}.\n")
     click.echo("| model | " + " | ".join(programs) + " |")
     click.echo("|---|" + "---:|" * len(programs))
     for name, result in found.items():

@@ -8,7 +8,7 @@
 #include "tk_fully_connected_t2.h"
 #include "tk_fully_connected_t2_dsp.h"
 
-enum { DEPTH = 37, ROWS = 6, TILES = 2, GROUPS = (DEPTH + 3) / 4, EIGHTS = (DEPTH + 7) / 8 };
+enum { DEPTH = 37, ROWS = 6, TILES = 2, GROUPS = (DEPTH + 3) / 4 };
 
 /* Numerical Recipes' linear congruential generator; the high bits are the random ones. */
 static uint32_t state = 1;
@@ -57,7 +57,7 @@ static int lanes_multiply(void) {
     return 1;
 }
 
-/* Both checks below: the portable kernel and the one for Armv7E-M, each with its own packing, agree. */
+/* Both checks below: the portable kernels and those for Armv7E-M, each with its own packing, agree. */
 
 static int8_t input[(DEPTH + 3) & ~3], weight[ROWS][DEPTH], portable[ROWS], packed[ROWS];
 static int32_t bias[ROWS], multiplier[ROWS];
@@ -121,30 +121,39 @@ static uint32_t ternary_lane(int32_t row, int32_t column) {
 }
 
 static int ternary_kernels_agree(void) {
-    static uint8_t codes[ROWS * GROUPS];
-    static uint32_t words[TILES * EIGHTS * 2], scratch[EIGHTS * 4];
+    static uint8_t fours[TILES * DEPTH], fives[TILES * DEPTH];
+    static uint32_t words[TILES * GROUPS], scratch[2 * GROUPS];
     fill(1);
-    for (int32_t o = 0; o < ROWS; ++o) {
-        for (int32_t k = 0; k < GROUPS * 4; ++k) {
-            codes[o * GROUPS + k / 4] =
-                (uint8_t)(codes[o * GROUPS + k / 4] | (uint32_t)(at(o, k) + 1) << k % 4 * 2);
+    for (int32_t i = 0; i < TILES * DEPTH; ++i) {
+        const int32_t tile = i / DEPTH, k = i % DEPTH;
+        int32_t digits = 0;
+        for (int32_t row = 0; row < 5; ++row) {
+            digits = 3 * digits + at(5 * tile + row, k) + 1;
+            if (row < 4) fours[i] = (uint8_t)(fours[i] | (at(4 * tile + row, k) + 1) << 2 * row);
         }
+        fives[i] = (uint8_t)((256 * digits + 242) / 243);
     }
     uint32_t *w = words;
     for (int32_t row = 0; row < TILES * 4; row += 4) {
-        for (int32_t column = 0; column < EIGHTS * 8; column += 8) {
-            for (int32_t pair = 0; pair < 4; pair += 2, ++w) {
-                for (int32_t i = 0; i < 4; ++i) { /* columns (0,2), (1,3), (4,6), (5,7) */
-                    const int32_t k = column + (i & 1) + (i & 2) * 2;
-                    const uint32_t lanes = ternary_lane(row + pair, k) | ternary_lane(row + pair, k + 2)
-                                                                             << 16;
-                    *w |= i ? lanes << (4 * i) | lanes >> (32 - 4 * i) : lanes;
-                }
+        for (int32_t column = 0; column < GROUPS * 4; column += 4, ++w) {
+            for (int32_t i = 0; i < 4; ++i) { /* columns 0 and 2 of both pairs of rows, then 1 and 3 */
+                const int32_t pair = row + 2 * (i & 1), k = column + i / 2;
+                const uint32_t lanes = ternary_lane(pair, k) | ternary_lane(pair, k + 2) << 16;
+                *w |= i ? lanes << (4 * i) | lanes >> (32 - 4 * i) : lanes;
             }
         }
     }
-    tk_fully_connected_t2(input, codes, bias, &requant, portable, 1, DEPTH, ROWS);
+    tk_fully_connected_t2(input, fours, bias, &requant, portable, 1, DEPTH, ROWS);
     tk_fully_connected_t2_dsp(input, words, bias, &requant, scratch, packed, 1, DEPTH, ROWS);
+    if (!outputs_agree()) return 0;
+    const int32_t total = tk_sum_of_inputs_s8(input, DEPTH);
+    for (int32_t o = 0; o < ROWS; o += TK_T3_ROWS) {
+        int32_t sums[TK_T3_ROWS] = {0};
+        tk_dot_t3(input, fives + o / TK_T3_ROWS * DEPTH, DEPTH, sums);
+        for (int32_t i = o; i < tk_min(ROWS, o + TK_T3_ROWS); ++i) {
+            packed[i] = tk_requantize_s8(bias[i] - total + sums[i - o], i, &requant);
+        }
+    }
     return outputs_agree();
 }
 

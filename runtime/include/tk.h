@@ -49,6 +49,15 @@
 #define TK_ROLLED
 #endif
 
+/* In front of a short loop over an array that shall lie in registers. */
+#if defined(__clang__)
+#define TK_UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define TK_UNROLLED _Pragma("GCC unroll 8")
+#else
+#define TK_UNROLLED
+#endif
+
 #ifdef __cplusplus
 #define TK_RESTRICT __restrict
 #else

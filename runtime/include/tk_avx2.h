@@ -16,6 +16,7 @@
 #define TK_CPU_AVX2 1
 #define TK_CPU_AVX_VNNI 2    /* vpdpbusd, encoded as AVX2 */
 #define TK_CPU_AVX512_VNNI 4 /* the same, encoded as AVX-512 with 256-bit vectors */
+#define TK_CPU_AVX512_BW 8   /* that, with all that AVX-512 has for bytes in 512-bit vectors */
 
 typedef struct {
     uint32_t a, b, c, d;
@@ -40,19 +41,24 @@ TK_INLINE int tk_ask_cpu(void) {
     if (more.a >= 1 && (tk_cpuid(7, 1).a >> 4 & 1)) found |= TK_CPU_AVX_VNNI;
     const int avx512 = (kept & 0xE6) == 0xE6 && (more.b >> 16 & 1) && (more.b >> 31 & 1); /* F, VL */
     if (avx512 && (more.c >> 11 & 1)) found |= TK_CPU_AVX512_VNNI;
+    if ((found & TK_CPU_AVX512_VNNI) && (more.b >> 30 & 1)) found |= TK_CPU_AVX512_BW;
     return found;
 }
 
 /* What may be used of it; tests build for less. */
 #ifndef TK_CPU_MASK
-#define TK_CPU_MASK 7
+#define TK_CPU_MASK 15
 #endif
 
 /* The same, asked once: threads that ask at the same time find the same. */
 static TK_UNUSED int tk_cpu(void) {
-    static volatile signed char known = -1;
-    if (known < 0) known = (signed char)(tk_ask_cpu() & TK_CPU_MASK);
-    return known;
+    static signed char known = -1;
+    int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (found < 0) {
+        found = tk_ask_cpu() & TK_CPU_MASK;
+        __atomic_store_n(&known, (signed char)found, __ATOMIC_RELAXED);
+    }
+    return found;
 }
 
 /* Load 8 bytes from any address; and 8 of them widened to 16 or 32 bits. */

@@ -56,18 +56,18 @@ static TK_NOINLINE TK_UNUSED void tk_sums_and_differences_dsp(TK_SUMS_AND_DIFFER
     }
 }
 
-/* What the assembly of a layer does, from weights in two bits. */
+/* What the assembly of a layer does, from weights in two bits (tk_ternary.h). */
 TK_INLINE void tk_straight_c(TK_STRAIGHT_ARGUMENTS, const uint8_t *codes, const uint8_t *shifts,
                              int32_t channels, int32_t depth) {
     for (int32_t block = 0; block < channels; block += 8) {
         const int32_t rows = tk_min(8, channels - block);
         for (int32_t row = 0; row < rows; ++row) {
-            const uint8_t *const code = codes + (block + row) * ((depth + 3) / 4);
+            const uint8_t *const code = codes + (block + row) / 4 * depth;
             const int32_t multiplier = table[rows + 2 * row], constant = table[rows + 2 * row + 1];
             for (int high = 0; high <= 1; ++high) {
                 int32_t sum = tk_lane((uint32_t)table[row], high);
                 for (int32_t k = 0; k < depth; ++k) {
-                    sum += ((code[k / 4] >> (k % 4 * 2) & 3) - 1) * tk_lane(x[k / 2 * 4 + k % 2], high);
+                    sum += ((code[k] >> (row % 4 * 2) & 3) - 1) * tk_lane(x[k / 2 * 4 + k % 2], high);
                 }
                 const int32_t scaled = (int32_t)(((int64_t)multiplier * sum) >> 16) + constant;
                 (high ? second : first)[block + row] =

@@ -5,7 +5,7 @@
 #include "tk_ternary.h"
 #include "tk_window.h"
 
-/* 2-d convolution: weight in -1..1, (out_c, ceil(depth / 4)) bytes packed by tk_ternary.h, depth = kernel_h * kernel_w * in_c,
+/* 2-d convolution: weight in -1..1, t2 of tk_ternary.h, (ceil(out_c / 4), depth) bytes, depth = kernel_h * kernel_w * in_c,
  * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
 TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8_t *weight,
@@ -20,11 +20,15 @@ TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8
                 tk_im2col_s8(input, y, x, zero_point, scratch, window);
                 column = scratch;
             }
-            const uint8_t *w = weight;
+            const uint8_t *group = weight;
             const int32_t sum = tk_sum_of_inputs_s8(column, depth);
-            for (int32_t o = 0; o < window->out_c; ++o) {
-                output[o] = tk_requantize_s8(bias[o] - sum + tk_dot_t2(column, w, depth), o, requant);
-                w += (depth + 3) / 4;
+            for (int32_t o = 0; o < window->out_c; o += TK_T2_ROWS) {
+                int32_t sums[TK_T2_ROWS] = {-sum, -sum, -sum, -sum};
+                tk_dot_t2(column, group, depth, sums);
+                for (int32_t i = 0; i < tk_min(TK_T2_ROWS, window->out_c - o); ++i) {
+                    output[o + i] = tk_requantize_s8(bias[o + i] + sums[i], o + i, requant);
+                }
+                group += depth;
             }
             output += window->out_c;
         }

@@ -11,13 +11,11 @@ from toolkit.kernels.tile_mve import pack_tiles
 from toolkit.ops.pack_ternary import (
     pack_base3,
     pack_sparse,
-    pack_ternary,
     pack_ternary_tiles,
     pack_ternary_v6m,
     proven,
     unpack_base3,
     unpack_sparse,
-    unpack_ternary,
     unpack_ternary_tiles,
     unpack_ternary_v6m,
 )
@@ -28,7 +26,6 @@ SHAPES = [(1, 1), (4, 4), (5, 7), (9, 33), (64, 40), (2, 600)]
 @pytest.mark.parametrize("shape", SHAPES)
 def test_packing_is_proven(shape: tuple[int, int]) -> None:
     matrix = np.random.default_rng(shape).integers(-1, 2, shape).astype(np.int8)
-    assert np.array_equal(unpack_ternary(pack_ternary(matrix), *shape), matrix)
     assert np.array_equal(unpack_ternary_tiles(pack_ternary_tiles(matrix), *shape), matrix)
     assert np.array_equal(unpack_ternary_v6m(pack_ternary_v6m(matrix), *shape), matrix)
     assert np.array_equal(unpack_base3(pack_base3(matrix), *shape), matrix)
@@ -53,7 +50,6 @@ def test_a_damaged_word_is_found() -> None:
 @pytest.mark.parametrize(
     "pack",
     [
-        pack_ternary,
         pack_ternary_tiles,
         pack_ternary_v6m,
         pack_base3,

@@ -14,7 +14,7 @@ from toolkit import paths
 from toolkit.kernels import kernels
 
 # Of TK_CPU_MASK in runtime/include/tk_avx2.h; a processor that lacks one runs what it has.
-PROCESSORS = {"avx2": 1, "avx-vnni": 1 | 2, "avx512-vnni": 1 | 4}
+PROCESSORS = {"avx2": 1, "avx-vnni": 1 | 2, "avx512-vnni": 1 | 4, "avx512": 1 | 4 | 8}
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 OPERATORS = sorted({kernel.op for kernel in kernels().values() if "avx2" in kernel.sets})
 ARM_OPERATORS = sorted({kernel.op for kernel in kernels().values() if "neon" in kernel.sets})

@@ -72,7 +72,8 @@ def test_self_check_passes(name: str, language: tuple[str, ...], optimize: str, 
         ("tk.h", "(product + ((int64_t)1 << (shift - 1))) >> shift", "product >> shift", 2),
         ("tk_dsp.h", "low + high); /*", "low - high); /*", 3),
         ("tk_fully_connected_s8_dsp.h", "acc[1] = la", "acc[1] = ra", 4),
-        ("tk_ternary.h", "(c & 3) * x[k]", "(c & 1) * x[k]", 5),
+        ("tk_ternary.h", "(codes & 3) * value", "(codes & 1) * value", 5),
+        ("tk_ternary.h", "(3 * y) & 255", "(3 * y) & 127", 5),
     ],
 )
 def test_self_check_finds_a_wrong_kernel(

@@ -21,7 +21,8 @@ class Kernel(ABC):
     op: ClassVar[str]  # of the operator it computes
     sets: tuple[str, ...]  # of toolkit.device.targets.KERNEL_SETS: whose cores run it
     rank: ClassVar[int] = (
-        1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0
+        1  # where nothing was counted, the highest rank that takes a step is used; portable C is 0, and below it
+        # are kernels that only counting chooses
     )
     strips: ClassVar[bool] = (
         False  # of a convolution: makes some rows alone, above whose window pad_top may be negative

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from quantize.packed import pack_ternary
 from toolkit.lower.ir import Quantization
-from toolkit.ops.pack_ternary import pack_ternary, padded
+from toolkit.ops.pack_ternary import padded
 
 
 def pack_int4(matrix: np.ndarray) -> np.ndarray:
@@ -20,7 +21,7 @@ def pack_int4(matrix: np.ndarray) -> np.ndarray:
 def pack_portable(matrix: np.ndarray, quant: Quantization) -> tuple[str, np.ndarray]:
     """Return (channels, depth) weights as the portable kernels store their range, and those kernels' suffix."""
     if quant.is_ternary:
-        return "t2", pack_ternary(matrix)
+        return "t2", pack_ternary(matrix, "t2")
     return ("s4", pack_int4(matrix)) if quant.is_int4 else ("s8", matrix)
 
 

@@ -34,21 +34,6 @@ def proven(
     return packed
 
 
-def pack_ternary(matrix: np.ndarray) -> np.ndarray:
-    """Pack (channels, depth) weights in -1..1 into 2 bits each: codes 0, 1, 2, four a byte, lowest bits first.
-
-    Each row starts on a byte; missing columns get code 1 (weight 0). Returns uint8 (channels, ceil(depth / 4)).
-    """
-    codes = (padded(matrix, 1, 4) + 1).reshape(matrix.shape[0], -1, 4)
-    return proven((codes << np.array([0, 2, 4, 6])).sum(-1).astype(np.uint8), unpack_ternary, matrix)
-
-
-def unpack_ternary(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return the weights that ``pack_ternary`` packed."""
-    codes = packed[..., None] >> np.array([0, 2, 4, 6], np.uint8) & 3
-    return codes.reshape(rows, -1)[:, :columns].astype(np.int8) - 1
-
-
 def pack_ternary_tiles(matrix: np.ndarray) -> np.ndarray:
     """Pack ternary weights in tiles of four rows by four columns, 16 to a word; uint32, flat, tile rows in turn.
 

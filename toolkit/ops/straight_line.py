@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from quantize.packed import pack_ternary
 from toolkit.ops.pack_pairs import finishing_words
-from toolkit.ops.pack_ternary import pack_ternary
 from toolkit.ops.weighted import Folded
 
 ROWS = 8  # of a block: their sums stay in registers
@@ -58,7 +58,9 @@ def straight_function(matrix: np.ndarray, shifts: np.ndarray) -> str:
         + "    );\n"
         for at in range(0, len(lines), _STRING_LINES)
     )
-    codes, values = (", ".join(map(str, np.ravel(data).tolist())) for data in (pack_ternary(matrix), shifts))
+    codes, values = (
+        ", ".join(map(str, np.ravel(data).tolist())) for data in (pack_ternary(matrix, "t2"), shifts)
+    )
     channels, depth = matrix.shape
     return f"""#ifdef TK_HAS_DSP
 TK_ASSEMBLY void NAME(TK_STRAIGHT_ARGUMENTS) {{
