@@ -27,7 +27,7 @@ TK_INLINE int tk_cpu(void) { return TK_CPU_NEON_DOT & TK_CPU_MASK; }
 #else
 #define TK_NEON_DOT_TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
-TK_INLINE int tk_cpu(void) { return (getauxval(AT_HWCAP) >> 20 & 1) && (TK_CPU_MASK & TK_CPU_NEON_DOT); }
+TK_INLINE int tk_cpu(void) { return (int)(getauxval(AT_HWCAP) >> 20 & TK_CPU_NEON_DOT) & TK_CPU_MASK; }
 #endif
 
 /* The 16 bytes at p, of which `left` count and the others are anything; nothing is read from `end` on. */
