@@ -113,19 +113,24 @@ typedef struct {
     int32_t double_rounding; /* 1: tk_requantize_double */
 } tk_requant_s8;
 
-TK_INLINE int8_t tk_requantize_s8(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
+/* As tk_requantize_s8, for what goes on computing: nothing is narrowed to a byte. */
+TK_INLINE int32_t tk_requantize_wide(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
     const int32_t i = channel * r->per_channel;
     const int32_t scaled = r->double_rounding ? tk_requantize_double(acc, r->multiplier[i], r->shift[i])
                                               : tk_requantize(acc, r->multiplier[i], r->shift[i]);
     const int32_t value = scaled + r->zero_point;
-#ifdef TK_HAS_DSP
+#ifdef __ARM_FEATURE_SAT
     if (r->min == -128 && r->max == 127) {
         int32_t saturated;
         __asm("ssat %0, #8, %1" : "=r"(saturated) : "r"(value));
-        return (int8_t)saturated;
+        return saturated;
     }
 #endif
-    return (int8_t)tk_clamp(value, r->min, r->max);
+    return tk_clamp(value, r->min, r->max);
+}
+
+TK_INLINE int8_t tk_requantize_s8(int32_t acc, int32_t channel, const tk_requant_s8 *r) {
+    return (int8_t)tk_requantize_wide(acc, channel, r);
 }
 
 #endif
