@@ -25,6 +25,7 @@ from toolkit.lower.choose import choose_kernels, pays
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.pooled import fuse_pools
+from toolkit.lower.residual import fuse_adds
 from toolkit.lower.rounding import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def export(
         model, shared, bands = choice.model, choice.shared, choice.patches
     elif not shared:  # loops over strips share no kernels
         model = fuse_pools(model, lambda step: pays(step, chosen.kernels))
+        model = fuse_adds(model, lambda step: pays(step, chosen.kernels))
     choose_kernels(model, chosen.kernels, smallest=shared)
     emitted = c.emit(model, share_kernels=shared)
     manifest = describe_model(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)

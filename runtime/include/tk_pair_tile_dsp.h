@@ -2,7 +2,10 @@
 #ifndef TK_PAIR_TILE_DSP_H
 #define TK_PAIR_TILE_DSP_H
 
+#include "tk_add_short.h"
 #include "tk_dsp.h"
+
+#include <stddef.h>
 
 /* The tile of the int8 convolutions: pairs of output channels by three pixels, two channels in one multiply
  * (tk_fully_connected_s8_dsp.h says how). Weights and finishing words come from toolkit/ops/pack_pairs.py:
@@ -13,12 +16,14 @@
  *           with the zero point folded in, and shift: of the first channel, of the second
  *   out     the first channel's output; those of the other pixels lie second and third bytes behind it
  *
- * `groups` counts four columns each, `pairs` is at least 1. */
+ * `groups` counts four columns each, `pairs` is at least 1. Where there is an `addend`, it is added as tk_sum_short
+ * does, before the sum is stored as `out` is. */
 
 #define TK_PAIR_TILE_ARGUMENTS                                                                              \
     const uint32_t *x TK_UNUSED, const uint32_t *w TK_UNUSED, const int32_t *finish TK_UNUSED,              \
         int8_t *out TK_UNUSED, int32_t second TK_UNUSED, int32_t third TK_UNUSED, int32_t groups TK_UNUSED, \
         int32_t pairs TK_UNUSED
+#define TK_PAIR_ADD_ARGUMENTS const int8_t *addend TK_UNUSED, const tk_add_short *form TK_UNUSED
 
 #ifdef TK_HAS_DSP
 /* Two columns: r0-r2 are the pixels' words, r4-r6 the combined sums, r7-r9 those of the pair's first channel. */
@@ -104,22 +109,59 @@
             "asr.w " acc ", " acc ", r2\n\t"             \
             "ssat " acc ", #8, " acc "\n\t"
 
-TK_ASSEMBLY void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
-    __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_ONCE("r7") TK_PAIR_ROUND_ONCE("r8")
-                       TK_PAIR_ROUND_ONCE("r9") TK_PAIR_OFFSETS TK_PAIR_STORE("r7", "r8", "r9")
-                           TK_PAIR_FINISH TK_PAIR_ROUND_ONCE("r4") TK_PAIR_ROUND_ONCE("r5")
-                               TK_PAIR_ROUND_ONCE("r6") TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE);
-}
+/* As tk_sum_short, with the bounds of int8: of three pixels, whose addends lie as their outputs do. */
+#define TK_PAIR_ADD(p0, p1, p2)                                            \
+    "ldr r0, [sp, #80]\n\t"                                                \
+    "ldm r0, {r0, r1, r2}\n\t"                                             \
+    "mla " p0 ", " p0 ", r0, r2\n\t"                                       \
+    "mla " p1 ", " p1 ", r0, r2\n\t"                                       \
+    "mla " p2 ", " p2 ", r0, r2\n\t"                                       \
+    "ldr r0, [sp, #76]\n\t"                                                \
+    "ldrsb r2, [r0, r12]\n\t"                                              \
+    "mla " p2 ", r2, r1, " p2 "\n\t"                                       \
+    "ldrsb r2, [r0, r3]\n\t"                                               \
+    "mla " p1 ", r2, r1, " p1 "\n\t"                                       \
+    "ldrsb r2, [r0], #1\n\t"                                               \
+    "mla " p0 ", r2, r1, " p0 "\n\t"                                       \
+    "str r0, [sp, #76]\n\t"                                                \
+    "ssat " p2 ", #8, " p2 ", asr #" TK_PAIR_TEXT(                         \
+        TK_ADD_SHORT_SHIFT) "\n\t"                                         \
+                            "ssat " p1 ", #8, " p1 ", asr #" TK_PAIR_TEXT( \
+                                TK_ADD_SHORT_SHIFT) "\n\t"                 \
+                                                    "ssat " p0 ", #8, " p0 \
+                                                    ", asr #" TK_PAIR_TEXT(TK_ADD_SHORT_SHIFT) "\n\t"
+#define TK_PAIR_TEXT(x) TK_PAIR_QUOTED(x)
+#define TK_PAIR_QUOTED(x) #x
+#define TK_PAIR_ALONE(p0, p1, p2)
 
+/* `ADD` is TK_PAIR_ADD or TK_PAIR_ALONE. */
+#define TK_PAIR_TILE_ONCE(ADD)                                                                               \
+    TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_ONCE("r7") TK_PAIR_ROUND_ONCE("r8") TK_PAIR_ROUND_ONCE("r9") \
+        TK_PAIR_OFFSETS ADD("r7", "r8", "r9") TK_PAIR_STORE("r7", "r8", "r9")                                \
+            TK_PAIR_FINISH TK_PAIR_ROUND_ONCE("r4") TK_PAIR_ROUND_ONCE("r5") TK_PAIR_ROUND_ONCE("r6")        \
+                ADD("r4", "r5", "r6") TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE
+
+#define TK_PAIR_TILE_TWICE(ADD)                                                                       \
+    TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_TWICE("lsl.w r7, r7, #1", "r7", "r3")                 \
+        TK_PAIR_ROUND_TWICE("lsl.w r8, r8, #1", "r8", "r3")                                           \
+            TK_PAIR_ROUND_TWICE("lsl.w r9, r9, #1", "r9", "r3") TK_PAIR_OFFSETS ADD("r7", "r8", "r9") \
+                TK_PAIR_STORE("r7", "r8", "r9")                                                       \
+                    TK_PAIR_FINISH TK_PAIR_ROUND_TWICE("asr.w r4, r4, #7", "r4", "r7")                \
+                        TK_PAIR_ROUND_TWICE("asr.w r5, r5, #7", "r5", "r7")                           \
+                            TK_PAIR_ROUND_TWICE("asr.w r6, r6, #7", "r6", "r7") ADD("r4", "r5", "r6") \
+                                TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE
+
+TK_ASSEMBLY void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
+    __asm volatile(TK_PAIR_TILE_ONCE(TK_PAIR_ALONE));
+}
 TK_ASSEMBLY void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
-    __asm volatile(TK_PAIR_PROLOGUE TK_PAIR_SUMS TK_PAIR_ROUND_TWICE("lsl.w r7, r7, #1", "r7", "r3")
-                       TK_PAIR_ROUND_TWICE("lsl.w r8, r8, #1", "r8", "r3")
-                           TK_PAIR_ROUND_TWICE("lsl.w r9, r9, #1", "r9", "r3")
-                               TK_PAIR_OFFSETS TK_PAIR_STORE("r7", "r8", "r9")
-                                   TK_PAIR_FINISH TK_PAIR_ROUND_TWICE("asr.w r4, r4, #7", "r4", "r7")
-                                       TK_PAIR_ROUND_TWICE("asr.w r5, r5, #7", "r5", "r7")
-                                           TK_PAIR_ROUND_TWICE("asr.w r6, r6, #7", "r6", "r7")
-                                               TK_PAIR_STORE("r4", "r5", "r6") TK_PAIR_EPILOGUE);
+    __asm volatile(TK_PAIR_TILE_TWICE(TK_PAIR_ALONE));
+}
+TK_ASSEMBLY void tk_pair_tile_add_once_dsp(TK_PAIR_TILE_ARGUMENTS, TK_PAIR_ADD_ARGUMENTS) {
+    __asm volatile(TK_PAIR_TILE_ONCE(TK_PAIR_ADD));
+}
+TK_ASSEMBLY void tk_pair_tile_add_twice_dsp(TK_PAIR_TILE_ARGUMENTS, TK_PAIR_ADD_ARGUMENTS) {
+    __asm volatile(TK_PAIR_TILE_TWICE(TK_PAIR_ADD));
 }
 #else
 /* The same in C. `acc` is the channel's sum times 2^scaled. */
@@ -132,7 +174,7 @@ TK_INLINE int8_t tk_finish_twice(int32_t twice, const int32_t *finish) {
     return (int8_t)tk_clamp((high + finish[1] - (twice < 0)) >> finish[2], -128, 127);
 }
 
-TK_INLINE void tk_pair_tile_c(TK_PAIR_TILE_ARGUMENTS, int32_t double_rounding) {
+TK_INLINE void tk_pair_tile_c(TK_PAIR_TILE_ARGUMENTS, TK_PAIR_ADD_ARGUMENTS, int32_t double_rounding) {
     for (int32_t pair = 0; pair < pairs; ++pair, finish += 8, w += 2 * groups) {
         const int32_t to[3] = {0, second, third};
         for (int32_t i = 2; i >= 0; --i) {
@@ -142,18 +184,31 @@ TK_INLINE void tk_pair_tile_c(TK_PAIR_TILE_ARGUMENTS, int32_t double_rounding) {
                 first = tk_smlad(tk_sxtb16(w[k]), x[3 * k + i], first);
             }
             const int32_t other = (int32_t)((uint32_t)both - (uint32_t)first); /* times 256 */
-            out[to[i] + 2 * pair] =
+            const int32_t at = to[i] + 2 * pair;
+            int8_t made =
                 double_rounding ? tk_finish_twice(2 * first, finish + 2) : tk_finish_once(first, finish + 2);
-            out[to[i] + 2 * pair + 1] =
+            int8_t next =
                 double_rounding ? tk_finish_twice(other >> 7, finish + 5) : tk_finish_once(other, finish + 5);
+            if (addend) {
+                made = tk_sum_short(made, addend[at], form);
+                next = tk_sum_short(next, addend[at + 1], form);
+            }
+            out[at] = made;
+            out[at + 1] = next;
         }
     }
 }
 static TK_NOINLINE TK_UNUSED void tk_pair_tile_once_dsp(TK_PAIR_TILE_ARGUMENTS) {
-    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, 0);
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, NULL, NULL, 0);
 }
 static TK_NOINLINE TK_UNUSED void tk_pair_tile_twice_dsp(TK_PAIR_TILE_ARGUMENTS) {
-    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, 1);
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, NULL, NULL, 1);
+}
+static TK_NOINLINE TK_UNUSED void tk_pair_tile_add_once_dsp(TK_PAIR_TILE_ARGUMENTS, TK_PAIR_ADD_ARGUMENTS) {
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, addend, form, 0);
+}
+static TK_NOINLINE TK_UNUSED void tk_pair_tile_add_twice_dsp(TK_PAIR_TILE_ARGUMENTS, TK_PAIR_ADD_ARGUMENTS) {
+    tk_pair_tile_c(x, w, finish, out, second, third, groups, pairs, addend, form, 1);
 }
 #endif
 

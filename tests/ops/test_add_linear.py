@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops import operators
-from toolkit.ops.add_linear import EverySum, linear_form, word_form
+from toolkit.ops.add_linear import SHORT_SHIFT, EverySum, linear_form, short_form, word_form
 
 EVERY = np.arange(-128, 128, dtype=np.int8)
 SCALES = st.floats(1e-6, 1e3)
@@ -60,6 +60,36 @@ def test_a_form_of_whole_words_is_right_and_fits(
     assert max(np.abs(one).max(), np.abs(both).max()) < 2**31
     assert 0 < form.shift < 32
     np.testing.assert_array_equal(np.clip(both >> form.shift, -128, 127), sums)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SCALES, SCALES, st.floats(2e-4, 1e3), st.tuples(ZERO_POINTS, ZERO_POINTS, ZERO_POINTS))
+def test_a_short_form_is_right_and_fits(
+    scale_a: float, scale_b: float, coarser: float, zero_points: tuple[int, int, int]
+) -> None:
+    scale_y = max(scale_a, scale_b) * coarser
+    sums = _reference((scale_a, scale_b, scale_y), zero_points)
+    form = short_form(EverySum(sums, scale_a / scale_y, scale_b / scale_y, -128, 127))
+    if form is None:
+        return
+    x, y = EVERY.astype(np.int64)[:, None], EVERY.astype(np.int64)
+    one = form.bias + x * form.factor_a
+    both = one + y * form.factor_b
+    assert max(np.abs(one).max(), np.abs(both).max()) < 2**31
+    assert form.shift == SHORT_SHIFT
+    np.testing.assert_array_equal(np.clip(both >> form.shift, -128, 127), sums)
+
+
+def test_most_residual_sums_have_a_short_form() -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for i in range(50):
+        a, b = rng.uniform(0.01, 0.1, 2)
+        y = (a + b) * rng.uniform(0.3, 0.9)
+        zero_points = (int(rng.integers(-40, 40)), -128, -128 if i % 2 else int(rng.integers(-40, 40)))
+        wanted = EverySum(_reference((a, b, y), zero_points), a / y, b / y, -128, 127)
+        found += short_form(wanted) is not None
+    assert found >= 45
 
 
 def test_most_scales_have_a_form() -> None:

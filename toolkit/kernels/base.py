@@ -36,7 +36,7 @@ class Kernel(ABC):
         """True when the kernel computes this step exactly."""
 
     def pays(self, step: Step) -> bool:
-        """True when a fused step, as made by ``toolkit.lower.pooled``, is about as fast as the steps it stands for."""
+        """True when a step fused by ``toolkit.lower.pooled`` or ``residual`` is about as fast as what it stands for."""
         return True
 
     @abstractmethod

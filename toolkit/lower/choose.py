@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from toolkit.kernels import PORTABLE, candidates, constant_bytes, kernels
 from toolkit.lower.ir import Model, Step
-from toolkit.ops.strips import parts
+from toolkit.ops import operators
 
 _WORTH_BYTES = 200  # of weights saved in a layer: code that other layers may not share
 
@@ -36,6 +36,7 @@ def _smallest(step: Step, names: list[str]) -> str:
 def pays(step: Step, kernel_set: str) -> bool:
     """True when a fused step is about as fast with the best of ``kernel_set`` as separate steps."""
     best = candidates(step, kernel_set)[0]
-    if best == PORTABLE:  # as fast as a portable convolution, if there is no better one
-        return candidates(parts(step)[0], kernel_set)[0] == PORTABLE
+    if best == PORTABLE:  # faster than portable steps, if there are no better ones
+        parts = operators()[step.op].parts(step)
+        return all(candidates(part, kernel_set)[0] == PORTABLE for part in parts)
     return kernels()[best].pays(step)

@@ -109,13 +109,15 @@ def _devices(
 def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
     from toolkit.lower.passes import lower
     from toolkit.lower.patches import Patches, apply_patches
-    from toolkit.lower.pooled import OP, fuse_pools
+    from toolkit.lower.pooled import fuse_pools
+    from toolkit.lower.residual import fuse_adds
     from toolkit.program import pt2
 
     program, _ = pt2.load(bundle / "model.pt2")
     model = lower(program, rounding=_rounding(bundle, manifest))
-    pooled = {layer["name"] for layer in manifest["layers"] if layer["op"] == OP}
-    model = fuse_pools(model, lambda step: step.name in pooled)
+    layers_made = {(layer["name"], layer["op"]) for layer in manifest["layers"]}
+    for fuse in (fuse_pools, fuse_adds):
+        model = fuse(model, lambda step: (step.name, step.op) in layers_made)
     if manifest.get("patches") is not None:
         bands = Patches(manifest["patches"]["layers"], manifest["patches"]["bands"])
         model = apply_patches(model, bands) or model

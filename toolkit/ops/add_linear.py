@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 WORD_BITS, WORD_DROPPED = 30, 8  # of factors that SMLAW multiplies, and of its products
+SHORT_SHIFT = 21  # of sums in 32 bits of whole products: more are exact with it than with 20 or 22
 FACTOR_BITS = 31  # of the larger factor: 9-bit values times its halves fit in 32 bits
 # The factors are tried a little larger, too: that moves sums half-way between integers away from zero, as the
 # reference rounds them.
@@ -53,16 +54,31 @@ def word_form(wanted: EverySum) -> LinearForm | None:
     form = _near_exact(wanted, WORD_BITS, WORD_DROPPED)
     if form is None or not 1 <= form.shift <= 31:
         return None
+    return form if _fits_word(form, WORD_DROPPED) else None
+
+
+def _fits_word(form: LinearForm, dropped: int = 0) -> bool:
+    """True when the bias, with the first product and with both, stays within 32 bits."""
     values = np.array([-128, 127], np.int64)
-    a, b = (values * factor >> WORD_DROPPED for factor in (form.factor_a, form.factor_b))
+    a, b = (values * factor >> dropped for factor in (form.factor_a, form.factor_b))
     reached = np.concatenate([[form.bias], form.bias + a, (form.bias + a[:, None] + b).ravel()])
-    return form if np.abs(reached).max() < 2**31 else None
+    return bool(np.abs(reached).max() < 2**31)
+
+
+def short_form(wanted: EverySum) -> LinearForm | None:
+    """As ``linear_form``, with the shift ``SHORT_SHIFT`` and every sum in 32 bits."""
+    form = _near_exact(wanted, _bits_before_point(wanted) + SHORT_SHIFT, 0)
+    return form if form is not None and _fits_word(form) else None
+
+
+def _bits_before_point(wanted: EverySum) -> int:
+    return int(np.frexp(max(abs(wanted.ratio_a), abs(wanted.ratio_b)))[1])
 
 
 def _near_exact(wanted: EverySum, factor_bits: int, dropped: int) -> LinearForm | None:
     """Return factors of so many bits, each product without its lowest ``dropped`` bits, and a bias that is right."""
     sums, values = wanted.sums, np.arange(-128, 128, dtype=np.int64)
-    point = factor_bits - int(np.frexp(max(abs(wanted.ratio_a), abs(wanted.ratio_b)))[1])
+    point = factor_bits - _bits_before_point(wanted)
     shift = point - dropped
     if not 0 < shift < 48:
         return None

@@ -132,6 +132,10 @@ class Operator(ABC):
     def transpose(self, step: Step, dims: tuple[int, ...]) -> None:  # noqa: B027 - most have no axes
         """Rewrite axis attributes for 4-d activations transposed by ``dims``: new axis i is old axis dims[i]."""
 
+    def parts(self, step: Step) -> tuple[Step, ...]:
+        """Return the steps that one made of several stands for, in order."""
+        return (step,)
+
     def macs(self, step: Step) -> int:
         """Multiply-accumulates per inference, padded taps included."""
         return 0

@@ -28,6 +28,9 @@ class Conv2dMaxPool2d(Operator):
     quantization = "weighted"
     layout = "channels_last"
 
+    def parts(self, step: Step) -> tuple[Step, ...]:
+        return strips.parts(step)
+
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         conv, pool = strips.parts(step)
         return POOL.reference(pool, [CONV.reference(conv, inputs)])

@@ -10,9 +10,10 @@ from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.lower import patches
 from toolkit.lower.arena import place
 from toolkit.lower.choose import pays
-from toolkit.lower.ir import Model
+from toolkit.lower.ir import Model, Step
 from toolkit.lower.patches import Patches
 from toolkit.lower.pooled import fuse_pools
+from toolkit.lower.residual import fuse_adds
 from toolkit.measure.memory import Memory
 from toolkit.tune.choose import Tuned, choose_fastest, choose_small_arena, count_candidates
 from toolkit.tune.image import memory_of
@@ -82,7 +83,7 @@ def tune(
     """Choose a kernel for every step of ``model`` by counting, and bands for its first layers where RAM is short.
 
     Pools are computed with the convolution before them where that pays, everywhere where RAM is short, and nowhere
-    where flash is.
+    where flash is; additions only where that pays.
 
     Args:
         model: lowered; it is not changed.
@@ -95,10 +96,14 @@ def tune(
     Raises:
         ToolkitError: no choice stays within the budget; a compiler or emulator is missing.
     """
-    everywhere = fuse_pools(model)
+
+    def paying(step: Step) -> bool:
+        return pays(step, target.kernels)
+
+    everywhere = fuse_adds(fuse_pools(model), paying)
     variants = [everywhere, model]
     if goal == "speed":
-        variants.insert(0, fuse_pools(model, lambda step: pays(step, target.kernels)))
+        variants.insert(0, fuse_adds(fuse_pools(model, paying), paying))
     if goal == "size":
         variants.reverse()
     made: list[Choice] = []
