@@ -18,20 +18,12 @@ TK_KERNEL void tk_conv2d_add_s8(const int8_t *input, int32_t zero_point, const i
     const int32_t channels = shape.out_c, last = shape.out_h * shape.out_w - 1;
     for (int32_t p = 0; p <= last; p += 2, output += 2 * channels, addend += 2 * channels) {
         const int32_t q = tk_min(p + 1, last); /* the last one alone is made twice */
-        const int8_t *x0 = input + p * depth, *x1 = input + q * depth;
-        if (!tk_is_pointwise(&shape)) {
-            for (int32_t i = p; i <= p + 1; ++i) {
-                const int32_t pixel = tk_min(i, last);
-                tk_im2col_s8(input, pixel / shape.out_w, pixel % shape.out_w, zero_point,
-                             scratch + (i - p) * depth, window);
-            }
-            x0 = scratch;
-            x1 = scratch + depth;
-        }
+        const int8_t *x[2];
+        tk_two_pixels_s8(input, p, q, zero_point, scratch, window, x);
         for (int32_t o = 0; o < channels; o += 2) {
             const int32_t next = tk_min(o + 1, channels - 1), second = (q - p) * channels;
             int32_t acc[4] = {bias[o], bias[o], bias[next], bias[next]};
-            tk_tile_s8(x0, x1, weight + o * depth, weight + next * depth, depth, acc);
+            tk_tile_s8(x[0], x[1], weight + o * depth, weight + next * depth, depth, acc);
             const int8_t d =
                 tk_sum_short(tk_requantize_wide(acc[3], next, requant), addend[second + next], form);
             const int8_t b = tk_sum_short(tk_requantize_wide(acc[1], o, requant), addend[second + o], form);

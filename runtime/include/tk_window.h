@@ -94,4 +94,21 @@ static TK_NOINLINE TK_UNUSED void tk_im2col_s8(const int8_t *input, int32_t y, i
     }
 }
 
+/* Where the columns of pixels p and q lie: in the input, or in `scratch`, two of kernel_h * kernel_w * in_c bytes. */
+TK_INLINE void tk_two_pixels_s8(const int8_t *input, int32_t p, int32_t q, int32_t zero_point,
+                                int8_t *scratch, const tk_window *window, const int8_t *columns[2]) {
+    const tk_window shape = *window;
+    const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;
+    for (int32_t i = 0; i < 2; ++i) {
+        const int32_t pixel = i ? q : p;
+        if (tk_is_pointwise(&shape)) {
+            columns[i] = input + pixel * depth;
+        } else {
+            tk_im2col_s8(input, pixel / shape.out_w, pixel % shape.out_w, zero_point, scratch + i * depth,
+                         window);
+            columns[i] = scratch + i * depth;
+        }
+    }
+}
+
 #endif

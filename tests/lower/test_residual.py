@@ -121,6 +121,16 @@ def test_what_is_read_after_the_end_is_kept(end: str) -> None:
     assert fused(model) == []
 
 
+def test_a_convolution_stays_before_what_may_write_over_a_state() -> None:
+    model = lowered(Residual(shortcut=True))
+    later = [
+        step.name for step in fuse_adds(model, lambda step: step.name == "second").steps if step.op == OP
+    ]
+    assert later == ["second"]  # it runs behind the shortcut
+    model.states.append(State("kept", model.inputs[0], model.outputs[0], np.zeros(1, np.int8)))
+    assert not [step for step in fuse_adds(model, lambda step: step.name == "second").steps if step.op == OP]
+
+
 def test_scales_without_a_form_are_kept() -> None:
     model = lowered(Residual(relu=False))
     add = next(step for step in model.steps if step.op == "add")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.ir import Model, Step
 from toolkit.ops.strips import strip_rows
 
 OP = "conv2d_max_pool2d"
@@ -30,17 +30,26 @@ def fuse_pools(model: Model, wanted: Callable[[Step], bool] = lambda _: True) ->
     return replace(model, steps=steps)
 
 
-def has_one_reader(model: Model, value: Value) -> bool:
-    """True when one step reads ``value``, and nothing behind the model's end does."""
+def can_join(model: Model, first: Step, second: Step) -> bool:
+    """True when only ``second`` needs the output of ``first``, which may run as late as that.
+
+    Steps between the two may write over a state that ``first`` reads, so models with states have none there.
+    """
+    between = first.output
     ends = [*model.outputs, *(state.after for state in model.states)]
-    return len(model.consumers(value)) == 1 and not any(end is value for end in ends)
+    late = model.steps.index(second) - model.steps.index(first) > 1
+    return (
+        len(model.consumers(between)) == 1
+        and not any(value is between for value in ends)
+        and not (late and model.states)
+    )
 
 
 def _can_fuse(model: Model, conv: Step, pool: Step) -> bool:
     between, kernel = conv.output, pool.attrs["kernel"]
     return (
         conv.op == "conv2d"
-        and has_one_reader(model, between)
+        and can_join(model, conv, pool)
         and pool.attrs["stride"] == kernel
         and pool.attrs["pad"] == (0, 0)
         and len(pool.output.shape) == 4

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from toolkit.lower.ir import Model, Step, Value
-from toolkit.lower.pooled import has_one_reader
+from toolkit.lower.pooled import can_join
 from toolkit.ops.conv2d_add import OPERATOR, form_of
 from toolkit.ops.weighted import is_int8
 
@@ -47,7 +47,7 @@ def _fused(model: Model, conv: Step, add: Step) -> Step | None:
     """Return both as one step, or None where that would not be exact."""
     between = conv.output
     addends = [value for value in add.inputs if value is not between]
-    if conv.op != "conv2d" or not is_int8(conv) or not has_one_reader(model, between) or len(addends) != 1:
+    if conv.op != "conv2d" or not is_int8(conv) or not can_join(model, conv, add) or len(addends) != 1:
         return None
     attrs = {**conv.attrs, "between": between.quant, "sum_activation": add.attrs.get("activation")}
     fused = replace(conv, op=OP, inputs=[*conv.inputs, *addends], output=add.output, attrs=attrs, kernel="")
