@@ -11,7 +11,6 @@ from toolkit.report.facts import Accuracy, Confusion, Curve, Facts, Figure, Loss
 from toolkit.report.of_bundle import of_bundle
 from toolkit.stages.stage import read
 
-
 MOST_CLASSES = 32  # of a confusion matrix that a page has room for
 
 
