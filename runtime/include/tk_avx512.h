@@ -31,13 +31,23 @@ TK_AVX512_INLINE __m512i tk_dot_avx512(__m512i sum, __m512i codes, __m512i x) {
     return sum;
 }
 
+/* Operations without a mask: GCC's own forms of these pass a vector that it then warns of as uninitialized. */
+#define TK_BOTH_EPI32(operation, a, b) _mm512_maskz_##operation##_epi32(0xFFFF, a, b)
+#define TK_BOTH_EPI64(operation, a, b) _mm512_maskz_##operation##_epi64(0xFF, a, b)
+
+/* The sum of the vector's four quarters. */
+TK_AVX512_INLINE __m128i tk_add_quarters_avx512(__m512i all) {
+    const __m256i half = _mm256_add_epi32(_mm512_maskz_extracti64x4_epi64(0xFF, all, 0),
+                                          _mm512_maskz_extracti64x4_epi64(0xFF, all, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
 /* The sums of four vectors' lanes. */
 TK_AVX512_INLINE __m128i tk_add_lanes_avx512(__m512i a, __m512i b, __m512i c, __m512i d) {
-    const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-    const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-    const __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
-    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    const __m512i ab = _mm512_add_epi32(TK_BOTH_EPI32(unpacklo, a, b), TK_BOTH_EPI32(unpackhi, a, b));
+    const __m512i cd = _mm512_add_epi32(TK_BOTH_EPI32(unpacklo, c, d), TK_BOTH_EPI32(unpackhi, c, d));
+    return tk_add_quarters_avx512(
+        _mm512_add_epi32(TK_BOTH_EPI64(unpacklo, ab, cd), TK_BOTH_EPI64(unpackhi, ab, cd)));
 }
 
 /* Sum of x over `depth` values. */
@@ -52,7 +62,10 @@ TK_AVX512_INLINE int32_t tk_total_avx512(const int8_t *x, int32_t depth) {
         d = tk_dot_avx512(d, one, tk_load_avx512(x + k + 192, 64));
     }
     for (; k < depth; k += 64) a = tk_dot_avx512(a, one, tk_load_avx512(x + k, depth - k));
-    return _mm512_reduce_add_epi32(_mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d)));
+    const __m128i four =
+        tk_add_quarters_avx512(_mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d)));
+    const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
 }
 #endif
 

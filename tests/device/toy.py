@@ -85,11 +85,12 @@ def make(
     (folder / "model.c").write_text(source, encoding="utf-8")
     (folder / "model.h").write_text(_HEADER, encoding="utf-8")
     tensors = {"dtype": "int8", "scale": 1.0, "zero_point": 0, "permute": None}
-    layers = [("relu", "relu", 0), ("fc", "fully_connected", 32)]
+    layers = [("relu", "relu", 0, 8), ("fc", "fully_connected", 32, 4)]
     manifest = {
         "schema": 1,
         "name": "model",
         "target": target,
+        "kernels": "portable",
         "inputs": [{"name": "x", "shape": [1, 8], "device_shape": [1, 8], "bytes": 8, **tensors}],
         "outputs": [{"name": "y", "shape": [1, 4], "device_shape": [1, 4], "bytes": 4, **tensors}],
         "layers": [
@@ -100,8 +101,13 @@ def make(
                 "function": f"model_layer_{i}_{name}",
                 "macs": macs,
                 "step": i + 1,
+                "kernel": "none",
+                "weight_type": None,
+                "weight_bytes": macs,
+                "constant_bytes": macs,
+                "output": {"name": name, "device_shape": [1, size], "bytes": size, "dtype": "int8"},
             }
-            for i, (name, op, macs) in enumerate(layers)
+            for i, (name, op, macs, size) in enumerate(layers)
         ],
         "sizes": {"weight_bytes": 32, "arena_bytes": 12},
     }

@@ -57,8 +57,8 @@ def test_flash_and_ram_decide(model: Model) -> None:
 def test_what_does_not_fit_the_target_is_not_chosen(model: Model) -> None:
     assert TARGET.flash is not None
     small = replace(TARGET, flash=replace(TARGET.flash, bytes=2048))
-    tune(model, small, "speed", Budget())
-    assert model.steps[0].kernel == PACKED
+    choice = tune(model, small, "speed", Budget())
+    assert choice.model.steps[0].kernel == PACKED
 
 
 def test_its_count_is_remembered_by_the_weights(model: Model) -> None:
