@@ -82,7 +82,7 @@ def _integer_step(
         step.output = quantizers[0].output
         for quantizer in quantizers:
             replaced[id(quantizer.output)] = step.output
-    elif ready and operator.moves_data and inputs[0].quant is not None:
+    elif ready and operator.moves_data and _one_scale(inputs):
         floating = step.output
         step.inputs = inputs
         step.output = Value(f"{floating.name}_q", floating.shape, inputs[0].dtype, inputs[0].quant)
@@ -90,6 +90,12 @@ def _integer_step(
     else:
         step.inputs = [_dequantized_constant(value) for value in step.inputs]
     return [step]
+
+
+def _one_scale(inputs: list[Value]) -> bool:
+    """True when all that is moved has the first one's quantization: then the output can have it, too."""
+    first = inputs[0].quant
+    return first is not None and all(v.dtype == "int32" or first.same_as(v.quant) for v in inputs)
 
 
 def _dequantized_from(behind: dict[int, Value], value: Value) -> Value | None:
