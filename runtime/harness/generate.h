@@ -44,4 +44,23 @@ static int32_t tk_choose(const int8_t *scores, int32_t count, tk_request *reques
 #define TK_SET_TOKEN(input, bytes) *(int32_t *)(void *)(input) = token;
 #define TK_CHOOSE(output, bytes) token = tk_choose((const int8_t *)(output), (int32_t)(bytes), &request);
 
+/* What main does in place of its loop over samples, with its own READ and WRITE, which leave the loop at an end. */
+#define TK_WRITE_TEXT                                                             \
+    static tk_request request;                                                    \
+    int32_t token = 0;                                                            \
+    for (uint32_t i = 0; i == 0 || i + 1 < request.prompt + request.count; ++i) { \
+        if (i == 0) {                                                             \
+            READ(&request, sizeof request)                                        \
+        }                                                                         \
+        if (i < request.prompt) {                                                 \
+            READ(&token, sizeof token)                                            \
+        }                                                                         \
+        MODEL_INPUTS(TK_SET_TOKEN)                                                \
+        model_run();                                                              \
+        if (i + 1 >= request.prompt) {                                            \
+            MODEL_OUTPUTS(TK_CHOOSE)                                              \
+            WRITE(&token, sizeof token)                                           \
+        }                                                                         \
+    }
+
 #endif

@@ -50,22 +50,7 @@ int main(void) {
     model_reset();
 #endif
 #ifdef MODEL_GENERATE
-    static tk_request request;
-    int32_t token = 0;
-    for (uint32_t i = 0; i == 0 || i + 1 < request.prompt + request.count; ++i) {
-        if (i == 0) {
-            READ(&request, sizeof request)
-        }
-        if (i < request.prompt) {
-            READ(&token, sizeof token)
-        }
-        MODEL_INPUTS(TK_SET_TOKEN)
-        model_run();
-        if (i + 1 >= request.prompt) {
-            MODEL_OUTPUTS(TK_CHOOSE)
-            WRITE(&token, sizeof token)
-        }
-    }
+    TK_WRITE_TEXT
 #else
     for (;;) {
         MODEL_INPUTS(READ)
