@@ -37,6 +37,11 @@ class ToolkitError(Exception):
         return "\n".join(lines)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what another library's ``error`` says, or its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def suggestion(name: str, known: Collection[str]) -> str:
     """Return the ``fix`` for a name that is not ``known``: the nearest one that is, or all of them."""
     near = difflib.get_close_matches(name, known, n=1)

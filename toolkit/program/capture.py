@@ -7,7 +7,7 @@ import torch
 from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, first_line
 from toolkit.lower.masks import hides
 from toolkit.program.clean import clean
 from toolkit.program.decompose import decompositions
@@ -56,7 +56,7 @@ def capture(
         program = respelled(program.run_decompositions(decompositions(program.graph)))
     except Exception as error:  # export raises whatever the model's code and torch's compilers raise
         raise ToolkitError(
-            f"the model cannot be exported for an input of shape {list(sample.shape)}: {_first_line(error)}",
+            f"the model cannot be exported for an input of shape {list(sample.shape)}: {first_line(error)}",
             fix="see that this shape is right and that nothing in forward() depends on the data's values",
         ) from error
     _check_weights(program)
@@ -110,7 +110,3 @@ def _check_weights(program: ExportedProgram) -> None:
                 at=name,
                 fix="train again with a lower learning rate; these weights cannot be quantized",
             )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

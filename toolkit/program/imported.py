@@ -13,13 +13,17 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from quantize.pt2e import quiet
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, first_line
 from toolkit.lower.ir import Quantization
 
 _QD = torch.ops.quantized_decomposed
 DTYPES = {
     name: getattr(torch, name) for name in ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 }
+# What torch raises for inputs that do not fit an operator; its decomposed quantization asserts.
+WRONG_INPUTS = (
+    RuntimeError, ValueError, IndexError, KeyError, TypeError, OverflowError, NotImplementedError, AssertionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,9 @@ class _Imported(nn.Module):
         for path, layer in zip(self.paths, self.graph.layers, strict=True):
             try:
                 result = getattr(self, path)(*(known[name] for name in layer.inputs))
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            except WRONG_INPUTS as error:
                 raise ToolkitError(
-                    f"{layer.name} cannot be computed: {str(error).splitlines()[0]}",
+                    f"{layer.name} cannot be computed: {first_line(error)}",
                     at=layer.name,
                     fix="check the file with the framework that wrote it: its shapes do not fit together",
                 ) from error

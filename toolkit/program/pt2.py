@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import atomic
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, first_line
 from toolkit.program import pt2_archive, pt2_graph, pt2_json, pt2_tensors
 from toolkit.program.pt2_errors import refuse
 
@@ -62,7 +62,7 @@ def save(program: ExportedProgram, path: Path | str, info: dict[str, Any] | None
                 torch.export.save(program, buffer)
         except Exception as error:  # whatever torch's serializer meets
             raise ToolkitError(
-                f"torch cannot save the program: {_first_line(error)}", fix="export a model of tensors only"
+                f"torch cannot save the program: {first_line(error)}", fix="export a model of tensors only"
             ) from error
         entries = _clean(pt2_archive.read_bytes(buffer.getvalue()))
     entries[INFO] = json.dumps(info or {}, sort_keys=True, indent=1).encode()
@@ -97,7 +97,7 @@ def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
             raise
         except Exception as error:  # torch checks with asserts and exceptions of all kinds
             # torch.export.load logs some errors and then points to its log, which is held back here
-            details = "" if "warnings above" in str(error) else f" ({_first_line(error)})"
+            details = "" if "warnings above" in str(error) else f" ({first_line(error)})"
             raise refuse(f"torch finds it inconsistent{details}") from error
     return program, info
 
@@ -166,8 +166,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

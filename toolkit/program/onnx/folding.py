@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.errors import first_line
 from toolkit.program.onnx.node import RawNode
 from toolkit.program.onnx.refusal import UnsupportedError
 
@@ -169,7 +170,7 @@ class Folder:
         try:
             self.elements += SIZES[raw.op](given, raw) + sum(a.size for a in given)
         except (ValueError, IndexError, TypeError, OverflowError) as error:
-            raise UnsupportedError(_first_line(error)) from error
+            raise UnsupportedError(first_line(error)) from error
         if self.elements > MAX_ELEMENTS:
             raise UnsupportedError(f"more than {MAX_ELEMENTS:,} constant values would be computed")
         feeds: dict[str, Any] = {name: a for name, a in zip(raw.inputs, arrays, strict=True) if a is not None}
@@ -177,9 +178,5 @@ class Folder:
             with np.errstate(all="ignore"):
                 results = ReferenceEvaluator(raw.proto, opsets={"": self.opset}).run(None, feeds)
         except Exception as error:  # whatever numpy says to values that do not fit
-            raise UnsupportedError(_first_line(error)) from error
+            raise UnsupportedError(first_line(error)) from error
         return [np.asarray(result) for result in results]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

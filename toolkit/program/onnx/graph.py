@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from toolkit.errors import ToolkitError
-from toolkit.program.imported import DTYPES, ImportedGraph, ImportedLayer, ImportedTensor
+from toolkit.errors import ToolkitError, first_line
+from toolkit.program.imported import DTYPES, WRONG_INPUTS, ImportedGraph, ImportedLayer, ImportedTensor
 from toolkit.program.onnx import patterns, qoperator
 from toolkit.program.onnx.attributes import read_attributes
 from toolkit.program.onnx.file import DOMAINS, opset_of
@@ -176,7 +176,7 @@ class GraphReader:
         except UnsupportedError as problem:
             self._cannot(raw, str(problem))
         except (ValueError, IndexError, KeyError, TypeError, ArithmeticError, MemoryError) as error:
-            self._cannot(raw, f"its inputs and attributes do not fit together: {_first_line(error)}")
+            self._cannot(raw, f"its inputs and attributes do not fit together: {first_line(error)}")
 
     def _cannot(self, raw: RawNode, why: str) -> None:
         self.problems.append(_listed(raw, why))
@@ -227,8 +227,8 @@ class GraphReader:
         try:
             with torch.no_grad():
                 computed = result.compute(*inputs, **constants)
-        except (RuntimeError, ValueError, IndexError, TypeError, OverflowError, KeyError) as error:
-            raise UnsupportedError(f"its shapes do not fit together: {_first_line(error)}") from error
+        except WRONG_INPUTS as error:
+            raise UnsupportedError(f"its shapes do not fit together: {first_line(error)}") from error
         outputs = computed if isinstance(computed, tuple) else (computed,)
         for output in outputs:
             if prod(output.shape) * output.element_size() > MAX_BYTES:  # torch's own count may overflow
@@ -274,10 +274,6 @@ def _reachable(raws: list[RawNode], outputs: list[str]) -> list[RawNode]:
             needed.update(raw.inputs)
             kept.append(raw)
     return kept[::-1]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _listed(raw: RawNode, why: str) -> str:

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 import torch
 
-from toolkit.errors import ToolkitError
-from toolkit.program.imported import ImportedGraph, ImportedLayer, ImportedTensor
+from toolkit.errors import ToolkitError, first_line
+from toolkit.program.imported import WRONG_INPUTS, ImportedGraph, ImportedLayer, ImportedTensor
 from toolkit.program.tflite.converters import converters
 from toolkit.program.tflite.file import File, Operator, Tensor
 from toolkit.program.tflite.int16 import check_int16
@@ -112,13 +112,7 @@ class _Importer:
             name: torch.empty(data.shape, dtype=getattr(torch, str(data.dtype)), device="meta")
             for name, data in layer.constants.items()
         }
-        try:
-            with torch.no_grad():
-                found = layer.compute(*inputs, **constants)
-        except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError, OverflowError) as error:
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            raise layer.op.damaged(f"its inputs do not fit together: {why}") from error
-        for x, tensor in zip(found if isinstance(found, tuple) else (found,), layer.op.outputs, strict=True):
+        for x, tensor in zip(_computed(layer, inputs, constants), layer.op.outputs, strict=True):
             types = {
                 f"torch.{tensor.dtype}",
                 "torch.int64" if tensor.dtype == "int32" else "",
@@ -135,9 +129,7 @@ class _Importer:
         if self.folded_left < 0:
             raise layer.op.damaged("its constants are far larger than the file")
         constants = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in layer.constants.items()}
-        with torch.no_grad():
-            found = layer.compute(**constants)
-        for x, tensor in zip(found if isinstance(found, tuple) else (found,), layer.op.outputs, strict=True):
+        for x, tensor in zip(_computed(layer, [], constants), layer.op.outputs, strict=True):
             self.known[tensor.index] = replace(tensor, data=x.numpy())
 
     def _live(self) -> set[int]:
@@ -167,6 +159,17 @@ class _Importer:
             names[index] = name
             taken.add(name)
         return names
+
+
+def _computed(
+    layer: Layer, inputs: list[torch.Tensor], constants: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, ...]:
+    try:
+        with torch.no_grad():
+            found = layer.compute(*inputs, **constants)
+    except WRONG_INPUTS as error:
+        raise layer.op.damaged(f"its inputs do not fit together: {first_line(error)}") from error
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _check_fixed(tensor: Tensor, file: File) -> None:
