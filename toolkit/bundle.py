@@ -94,7 +94,7 @@ def export(
     model = lower(loaded.program, rounding=rounding)
     model.name = prefix
     _name_ends(model, loaded)
-    _check_one_sample(model, source)
+    reference.check_one_sample(model, str(source))
     shared, bands = optimize == "size", None
     if tune or optimize == "ram" or max_flash is not None or max_ram is not None:
         choice = _tuned(model, chosen, optimize, max_flash, max_ram, progress)
@@ -158,17 +158,6 @@ def _name_ends(model: Model, source: Source) -> None:
         if name and name not in taken:
             value.name = name
         taken.add(value.name)
-
-
-def _check_one_sample(model: Model, source: Path) -> None:
-    """A device computes one sample at a time, and every array of samples has the sample as its first axis."""
-    for value in (*model.inputs, *model.outputs):
-        if value.shape[:1] != (1,):
-            raise ToolkitError(
-                f"{value.name} has shape {list(value.shape)}, which does not begin with one sample",
-                at=str(source),
-                fix="export the model for one sample, torch.export.export(model, (x[:1],)), and keep that axis",
-            )
 
 
 def _check_fit(manifest: dict[str, Any], target: targets.Target, output: Path) -> None:

@@ -7,16 +7,21 @@ from typing import Any
 
 import click
 
+from toolkit.cli._format import export_file
 from toolkit.cli._group import command
 from toolkit.cli._options import PATH, ByteCount, common, option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
+_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding")
+
 
 @command("Model", 3)
 @click.argument("model", type=PATH, required=False)
+@option("--format", "file_format", metavar="NAME", default="c", show_default=True,
+        help="c, or a file of another framework: onnx, litert, executorch.")  # fmt: skip
 @option("-t", "--target", metavar="NAME", help="What to compile for; see `toolkit targets`.")
-@option("-o", "--output", type=PATH, metavar="DIR", help="The bundle's folder.")
+@option("-o", "--output", type=PATH, metavar="PATH", help="The bundle's folder, or the format's file.")
 @option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
 @option("--prefix", metavar="WORD", default="model", show_default=True,
         help="How C files and names begin; two models of one program need different ones.")  # fmt: skip
@@ -48,10 +53,11 @@ from toolkit.errors import ToolkitError
     help="How many golden inputs to keep.",
 )
 @common
-@click.pass_obj
+@click.pass_context
 def export(
-    session: Session,
+    ctx: click.Context,
     model: Path | None,
+    file_format: str,
     target: str | None,
     output: Path | None,
     name: str | None,
@@ -69,19 +75,30 @@ def export(
     """Compile MODEL to a bundle: C, build files, manifest, golden data.
 
     MODEL is a .pt2, .tflite or .onnx file, or a project's folder (this one by default), whose trained model is
-    then used.
+    then used. With --format it is written as one file, which is run in its own runtime and compared.
     """
     from toolkit import bundle, tensors
 
+    session: Session = ctx.obj
+    if file_format != "c":
+        _check_for_c_only(ctx)
     samples = tensors.load_npy(golden) if golden else None
     observed = tensors.load_npy(calibration) if calibration else None
     if model is None or model.is_dir():
-        model, defaults = _trained(session, model or Path("."), golden_count)
+        model, defaults = _trained(session, model or Path("."), golden_count, file_format)
         target, output = target or defaults["target"], output or defaults["output"]
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
         samples = defaults["golden"] if samples is None else samples
         tune = tune or defaults["tune"]
         max_flash, max_ram = max_flash or defaults["max_flash"], max_ram or defaults["max_ram"]
+    if file_format != "c":
+        from toolkit.program.source import load
+
+        if output is None:
+            raise ToolkitError("no output file is given", at="toolkit export", fix="add -o FILE")
+        source = load(model, calibration=observed, keep_float=keep_float)
+        export_file(ctx, file_format, source, output, samples, golden_count)
+        return
     if target is None:
         raise ToolkitError(
             "no target is given", at="toolkit export", fix="add --target; see `toolkit targets`"
@@ -116,15 +133,19 @@ def export(
     session.next(f"toolkit verify {output}")
 
 
-def _trained(session: Session, folder: Path, golden_count: int) -> tuple[Path, dict[str, Any]]:
+def _trained(
+    session: Session, folder: Path, golden_count: int, file_format: str
+) -> tuple[Path, dict[str, Any]]:
     """Return the project's program, made when needed, and what its ``toolkit.toml`` says of the export."""
+    from toolkit.backends import formats
     from toolkit.cli._recipe import walk
     from toolkit.stages.train import load_dataset
 
+    suffix = "" if file_format == "c" else formats.load(file_format).suffix  # before training
     settings, _ = walk(session, folder, "quantize")
     return settings.build / "quantized.pt2", {
         "target": settings.export.target,
-        "output": settings.build / "bundle",
+        "output": settings.build / (f"{settings.name}{suffix}" if suffix else "bundle"),
         "name": settings.name,
         "optimize": settings.export.optimize,
         "tune": settings.export.tune,
@@ -132,3 +153,15 @@ def _trained(session: Session, folder: Path, golden_count: int) -> tuple[Path, d
         "max_ram": settings.export.max_ram or None,
         "golden": load_dataset(settings).x_test[:golden_count],
     }
+
+
+def _check_for_c_only(ctx: click.Context) -> None:
+    """Raise for options that say how C is made, when no C is."""
+    given = [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if parameter.name in _FOR_C
+        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ToolkitError(f"{', '.join(given)} goes with --format c", fix="leave it out")

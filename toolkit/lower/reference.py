@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Model, Step
 from toolkit.ops import operators
 
@@ -50,3 +51,17 @@ def run_batch(model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     memory = Memory(model)
     samples = [run(model, [array[i : i + 1] for array in inputs], memory) for i in range(len(inputs[0]))]
     return [np.stack([s[j] for s in samples]).reshape(-1, *v.shape[1:]) for j, v in enumerate(model.outputs)]
+
+
+def check_one_sample(model: Model, at: str) -> None:
+    """Raise ``ToolkitError`` unless each input and output of ``model`` begins with one sample.
+
+    A device computes one sample at a time, and every array of samples has the sample as its first axis.
+    """
+    for value in (*model.inputs, *model.outputs):
+        if value.shape[:1] != (1,):
+            raise ToolkitError(
+                f"{value.name} has shape {list(value.shape)}, which does not begin with one sample",
+                at=at,
+                fix="export the model for one sample, torch.export.export(model, (x[:1],)), and keep that axis",
+            )

@@ -1,0 +1,84 @@
+"""``toolkit export --format``: a file of another framework instead of a bundle of C."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from toolkit.cli._session import Session
+from toolkit.errors import CHECK_FAILED, ToolkitError
+
+if TYPE_CHECKING:
+    from toolkit.measure.agreement import Agreement
+    from toolkit.model_file import Written
+    from toolkit.program.source import Source
+
+
+def export_file(
+    ctx: click.Context, name: str, source: Source, output: Path, samples: np.ndarray | None, count: int
+) -> None:
+    """Write ``source`` to ``output`` in the format ``name``, and print what is in it and what it computes.
+
+    Exit code 1 when more differs than the runtime's rounding explains.
+    """
+    from toolkit.backends import formats
+    from toolkit.model_file import export_format
+
+    session: Session = ctx.obj
+    if output.exists() and output.samefile(source.path):
+        raise ToolkitError(f"{output} is the model itself", fix="choose another file with -o")
+    written = export_format(
+        source.program, formats.load(name), output, samples, count=count, rounding=source.rounding
+    )
+    session.result(written.to_json())
+    if not session.json:
+        _show(session, written)
+    if not written.ok:
+        ctx.exit(CHECK_FAILED)
+
+
+def _show(session: Session, written: Written) -> None:
+    from rich.table import Table
+
+    click.echo(f"wrote {written.path}: {written.bytes:,} B, weights {_total(written):,} B")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("weights")
+    table.add_column("bytes", justify="right")
+    for weight in written.weights:
+        table.add_row(weight.layer, weight.type, f"{weight.bytes:,}")
+    if written.weights:
+        session.console.print(table)
+    for found in written.agreements:
+        click.echo(_sentence(written, found))
+    if not written.ok:
+        click.echo(
+            f"DIFFERS: {written.runtime} computes something else from this file than the model does; do not use it"
+        )
+
+
+def _total(written: Written) -> int:
+    return sum(weight.bytes for weight in written.weights)
+
+
+def _sentence(written: Written, found: Agreement) -> str:
+    """Say how far a runtime is from a reference: ``ONNX Runtime against the reference: …``."""
+    text = f"{written.runtime} against {found.against}, {found.samples:,} samples: "
+    text += f"{found.equal:,} of {found.values:,} values equal ({_percent(found.equal, found.values)})"
+    if found.largest_steps:
+        text += f", largest difference {found.largest_steps:.3g} steps, {found.beyond_one_step:,} beyond one"
+    if found.largest_difference is not None:
+        text += " within 1e-4" if found.exact else ""
+        text += f", largest difference {found.largest_difference:.2g}"
+    if found.same_class is not None:
+        text += f"; the same class for {found.same_class:,}"
+    return text
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share that says 100 % only of all."""
+    share = 100 * part / max(whole, 1)
+    return "100 %" if part == whole else f"{min(share, 99.99):.2f} %"
