@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from toolkit.cli._session import Session
 from toolkit.errors import CHECK_FAILED, ToolkitError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from toolkit.measure.agreement import Agreement
     from toolkit.model_file import Written
     from toolkit.program.source import Source
