@@ -21,6 +21,7 @@ from toolkit.device import firmware, fit, targets
 from toolkit.errors import ToolkitError
 from toolkit.golden import fresh_inputs
 from toolkit.lower import reference
+from toolkit.lower.block import check_block, with_block
 from toolkit.lower.choose import choose_kernels, pays
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
@@ -48,6 +49,7 @@ def export(
     tune: bool = False,
     max_flash: int | None = None,
     max_ram: int | None = None,
+    prompt_block: int = 0,
     calibration: np.ndarray | None = None,
     keep_float: bool = False,
     rounding: str | None = None,
@@ -68,6 +70,8 @@ def export(
         tune: choose each layer's kernel by instructions counted on the emulated core; ``ram`` and limits always do.
         max_flash: bytes of flash that the image may take, harness included.
         max_ram: bytes of RAM that it may take, stack included.
+        prompt_block: of a model that takes one element of a sequence a run, how many a second entry takes at once, so
+            that a prompt goes faster; 0 leaves it out. Limits count without it.
         calibration: samples in the layout of the file's input, first axis the sample, to quantize a float model with.
         keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C.
         rounding: a convention of ``toolkit.lower.rounding``; by default the one of the source's own framework.
@@ -103,11 +107,17 @@ def export(
         model = fuse_pools(model, lambda step: pays(step, chosen.kernels))
         model = fuse_adds(model, lambda step: pays(step, chosen.kernels))
     choose_kernels(model, chosen.kernels, smallest=shared)
+    if prompt_block:
+        model = with_block(model, prompt_block, chosen.kernels)
+        assert model.block is not None
+        choose_kernels(model.block, chosen.kernels, smallest=shared)
     emitted = c.emit(model, share_kernels=shared)
     manifest = describe_model(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
     manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)
     inputs = _golden_inputs(manifest, model, golden, golden_count)
+    if prompt_block:
+        check_block(model, inputs)
     outputs = reference.run_batch(model, inputs)
     _check_replaceable(output)
     with atomic.replacing(output) as folder:

@@ -32,6 +32,8 @@ def describe_model(
     """Return the manifest of an emitted model, without what is known only when its files are written."""
     plan = emitted.arena.plan
     layers = [_layer(i, layer) for i, layer in enumerate(emitted.layers)]
+    block_layers = [_layer(i, layer) for i, layer in enumerate(emitted.block_layers)]
+    all_layers = layers + block_layers
     return {
         "schema": SCHEMA,
         "toolkit_version": toolkit.__version__,
@@ -51,6 +53,9 @@ def describe_model(
         "outputs": [describe_tensor(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
         "states": [{**describe_tensor(state.before, None), "name": state.name} for state in model.states],
         "layers": layers,
+        "block": None
+        if model.block is None
+        else {"elements": model.block.inputs[0].shape[0], "layers": block_layers},
         "memory_plan": {
             "arena_bytes": plan.arena_bytes,
             "lower_bound_bytes": plan.lower_bound_bytes,
@@ -69,8 +74,8 @@ def describe_model(
             ],
         },
         "sizes": {
-            "weight_bytes": sum(layer["weight_bytes"] for layer in layers),
-            "constant_bytes": sum(layer["constant_bytes"] for layer in layers),
+            "weight_bytes": sum(layer["weight_bytes"] for layer in all_layers),
+            "constant_bytes": sum(layer["constant_bytes"] for layer in all_layers),
             "arena_bytes": plan.arena_bytes,
             "macs": sum(layer["macs"] for layer in layers),
         },

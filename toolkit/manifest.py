@@ -22,7 +22,7 @@ def read(bundle: Path, *parts: str) -> dict[str, Any]:
     Args:
         bundle: folder that ``toolkit export`` wrote.
         parts: what the caller will look at beside names, target, kernels and the input and output tensors:
-            ``source``, ``layers``, ``golden``, ``sizes``, ``memory_plan``, ``patches`` or ``info``.
+            ``source``, ``layers``, ``golden``, ``sizes``, ``memory_plan``, ``patches``, ``block`` or ``info``.
 
     Raises:
         ToolkitError: it is missing, or something in it is missing, of the wrong type or inconsistent.
@@ -114,6 +114,12 @@ def _patches(_: dict[str, Any], patches: Any) -> Iterator[str]:
         yield from _fields(patches, dict.fromkeys(("layers", "bands"), _is_count))
 
 
+def _block(_: dict[str, Any], block: Any) -> Iterator[str]:
+    if block is not None:
+        yield from _fields(block, {"elements": lambda value: _is_count(value) and value > 0})
+        yield from _layers(_, block.get("layers"))
+
+
 def _info(_: dict[str, Any], info: Any) -> Iterator[str]:
     if info is not None:
         yield from _fields(info, {})
@@ -126,6 +132,7 @@ _PARTS: dict[str, Callable[[dict[str, Any], Any], Iterator[str]]] = {
     "sizes": _sizes,
     "memory_plan": _memory_plan,
     "patches": _patches,
+    "block": _block,
     "info": _info,
 }
 

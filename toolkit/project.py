@@ -102,6 +102,7 @@ class Export:
     """``[export]``: the device, what to compile for, and how many golden samples the bundle carries.
 
     ``tune`` counts kernels on the emulated core; ``max_flash`` and ``max_ram`` are bytes of the image, 0 for no limit.
+    ``prompt_block`` lets a model that streams take so many elements at once as well; 0 leaves that out.
     """
 
     target: str = "stm32f4-discovery"
@@ -109,6 +110,7 @@ class Export:
     tune: bool = False
     max_flash: int = between(0, 1 << 31, 0)
     max_ram: int = between(0, 1 << 31, 0)
+    prompt_block: int = between(0, 1024, 0)
     golden: int = between(1, 4096, 16)
 
 

@@ -44,23 +44,41 @@ static int32_t tk_choose(const int8_t *scores, int32_t count, tk_request *reques
 #define TK_SET_TOKEN(input, bytes) *(int32_t *)(void *)(input) = token;
 #define TK_CHOOSE(output, bytes) token = tk_choose((const int8_t *)(output), (int32_t)(bytes), &request);
 
+/* Reads as much of the prompt as the model takes at once, where that much is left; else one token. */
+#ifdef MODEL_BLOCK_ELEMENTS
+#define TK_READ_BLOCK                                     \
+    if (request.prompt >= given + MODEL_BLOCK_ELEMENTS) { \
+        MODEL_BLOCK_INPUTS(READ)                          \
+        model_block_run();                                \
+        given += MODEL_BLOCK_ELEMENTS;                    \
+        if (given == request.prompt) {                    \
+            MODEL_BLOCK_OUTPUTS(TK_CHOOSE)                \
+            WRITE(&token, sizeof token)                   \
+        }                                                 \
+        continue;                                         \
+    }
+#else
+#define TK_READ_BLOCK
+#endif
+
 /* What main does in place of its loop over samples, with its own READ and WRITE, which leave the loop at an end. */
-#define TK_WRITE_TEXT                                                             \
-    static tk_request request;                                                    \
-    int32_t token = 0;                                                            \
-    for (uint32_t i = 0; i == 0 || i + 1 < request.prompt + request.count; ++i) { \
-        if (i == 0) {                                                             \
-            READ(&request, sizeof request)                                        \
-        }                                                                         \
-        if (i < request.prompt) {                                                 \
-            READ(&token, sizeof token)                                            \
-        }                                                                         \
-        MODEL_INPUTS(TK_SET_TOKEN)                                                \
-        model_run();                                                              \
-        if (i + 1 >= request.prompt) {                                            \
-            MODEL_OUTPUTS(TK_CHOOSE)                                              \
-            WRITE(&token, sizeof token)                                           \
-        }                                                                         \
+#define TK_WRITE_TEXT                                                                 \
+    static tk_request request;                                                        \
+    int32_t token = 0;                                                                \
+    for (uint32_t given = 0; given + 1 < request.prompt + request.count || !given;) { \
+        if (!given) {                                                                 \
+            READ(&request, sizeof request)                                            \
+        }                                                                             \
+        TK_READ_BLOCK                                                                 \
+        if (given < request.prompt) {                                                 \
+            READ(&token, sizeof token)                                                \
+        }                                                                             \
+        MODEL_INPUTS(TK_SET_TOKEN)                                                    \
+        model_run();                                                                  \
+        if (++given >= request.prompt) {                                              \
+            MODEL_OUTPUTS(TK_CHOOSE)                                                  \
+            WRITE(&token, sizeof token)                                               \
+        }                                                                             \
     }
 
 #endif

@@ -90,9 +90,15 @@ int main(void) {
     TK_WRITE_TEXT
 #else
     for (;;) {
+#ifdef MODEL_BLOCKS
+        MODEL_BLOCK_INPUTS(READ)
+        model_block_run();
+        MODEL_BLOCK_OUTPUTS(WRITE)
+#else
         MODEL_INPUTS(READ)
         model_run();
         MODEL_OUTPUTS(WRITE)
+#endif
     }
 #endif
     tk_stop("stack.bin", tk_stack_limit, (uint32_t)((uintptr_t)tk_stack_top - (uintptr_t)tk_stack_limit),

@@ -53,9 +53,15 @@ int main(void) {
     TK_WRITE_TEXT
 #else
     for (;;) {
+#ifdef MODEL_BLOCKS
+        MODEL_BLOCK_INPUTS(READ)
+        model_block_run();
+        MODEL_BLOCK_OUTPUTS(WRITE)
+#else
         MODEL_INPUTS(READ)
         model_run();
         MODEL_OUTPUTS(WRITE)
+#endif
     }
 #endif
 #ifdef MODEL_TRACE

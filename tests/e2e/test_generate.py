@@ -17,6 +17,8 @@ from toolkit.errors import ToolkitError
 from toolkit.generate import generate
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
+from toolkit.measure.bench import bench
+from toolkit.measure.verify import verify
 from toolkit.models.decoder import DecoderStep
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
@@ -74,13 +76,35 @@ def test_the_step_gives_what_the_whole_decoder_gives() -> None:
 
 @pytest.mark.parametrize("target", ["host", "rpi", "cortex-m7", "cortex-m0plus", "rv32imc"])
 def test_every_target_writes_what_the_reference_writes(target: str, program: Path, tmp_path: Path) -> None:
+    """The prompt goes in two blocks of two tokens, and the fifth by itself."""
     if target == "rpi" and shutil.which("qemu-aarch64") is None:
         pytest.skip("qemu-aarch64 is not installed: apt-get install qemu-user")
-    bundle.export(program, target, tmp_path / "lm")
+    bundle.export(program, target, tmp_path / "lm", prompt_block=2)
     pieces: list[str] = []
     done = generate(tmp_path / "lm", PROMPT, tokens=TOKENS, on_text=pieces.append)
     assert done.text == _expected(program)
     assert "".join(pieces) == done.text
+
+
+def test_blocks_take_whole_prompts_are_verified_and_cost_less(
+    program: Path, on_host: Path, tmp_path: Path, cli: Cli
+) -> None:
+    folder = tmp_path / "lm"
+    asked = ("--target", "cortex-m4", "--prompt-block", 8, "--prefix", "writer")
+    done = cli("export", program, *asked, "-o", folder)
+    assert done.code == 0, done.err
+    prompt = "abc abcd"
+    assert generate(folder, prompt, tokens=6).tokens == generate(on_host, prompt, tokens=6).tokens
+    one, eight = (bench(folder, blocks=blocks).instructions for blocks in (False, True))
+    assert one is not None
+    assert eight is not None
+    assert eight.value < 8 * 0.7 * one.value
+    result = verify(folder, host=False)
+    assert result.ok
+    assert [found.samples for found in result.comparisons if "in blocks of 8" in found.device] == [4]
+    refused = cli("bench", on_host, "--blocks")
+    assert (refused.code, refused.out) == (2, "")
+    assert "takes no blocks" in refused.err
 
 
 def test_drawing_is_the_same_everywhere_and_follows_the_seed(program: Path, on_host: Path) -> None:

@@ -119,7 +119,7 @@ def test_compiles_without_a_warning(
 
 
 INT8_ONLY = {"conv2d_add"}  # fused where a step of int8 values becomes faster
-WHOLE_NUMBERS = {"increment"}  # operators that compute with positions and counts only
+WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -51,6 +51,12 @@ def alias_header(prefix: str) -> str:
 #define MODEL_STATE_BYTES {upper}_STATE_BYTES
 #define model_reset {prefix}_reset
 #endif
+#ifdef {upper}_BLOCK_ELEMENTS
+#define MODEL_BLOCK_ELEMENTS {upper}_BLOCK_ELEMENTS
+#define MODEL_BLOCK_INPUTS(use) {upper}_BLOCK_INPUTS(use)
+#define MODEL_BLOCK_OUTPUTS(use) {upper}_BLOCK_OUTPUTS(use)
+#define model_block_run {prefix}_block_run
+#endif
 
 #endif
 """

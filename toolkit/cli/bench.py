@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli._bundle import bundle_argument, emulator_option, toolchain_option
 from toolkit.cli._group import command
-from toolkit.cli._options import common, timeout_option
+from toolkit.cli._options import common, option, timeout_option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 
 @command("Device", 4)
 @bundle_argument
+@option(
+    "--blocks",
+    is_flag=True,
+    help="Of a whole block of elements: the bundle was exported with --prompt-block.",
+)
 @emulator_option
 @toolchain_option
 @timeout_option(120)
 @common
 @click.pass_obj
 def bench(
-    session: Session, bundle: Path, emulator: str | None, toolchain: str | None, timeout: float
+    session: Session, bundle: Path, blocks: bool, emulator: str | None, toolchain: str | None, timeout: float
 ) -> None:
     """Count what the bundle DIR takes: instructions by layer, flash, RAM; estimate cycles, time, energy."""
     from toolkit.measure import bench as measure
 
-    result = measure.bench(bundle, emulator=emulator, toolchain=toolchain, timeout_s=timeout)
+    result = measure.bench(bundle, emulator=emulator, toolchain=toolchain, blocks=blocks, timeout_s=timeout)
     session.result(result.to_json())
     if not session.json:
         _layers(session, result)

@@ -37,6 +37,8 @@ _FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram"
 @option(
     "--max-ram", type=ByteCount(), metavar="BYTES", help="Most bytes of RAM that it may take, stack included."
 )
+@option("--prompt-block", type=click.IntRange(0, 1024), default=None, metavar="N",
+        help="Of a language model: also take N tokens of a prompt at once.")  # fmt: skip
 @option("--calibration", type=PATH, metavar="FILE.npy",
         help="Samples to quantize a float model with, in the layout of its input.")  # fmt: skip
 @option("--float", "keep_float", is_flag=True, help="Compile a float .tflite or .onnx as float32 C.")
@@ -66,6 +68,7 @@ def export(
     tune: bool,
     max_flash: int | None,
     max_ram: int | None,
+    prompt_block: int | None,
     calibration: Path | None,
     keep_float: bool,
     rounding: str | None,
@@ -90,6 +93,7 @@ def export(
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
         samples = defaults["golden"] if samples is None else samples
         tune = tune or defaults["tune"]
+        prompt_block = defaults["prompt_block"] if prompt_block is None else prompt_block
         max_flash, max_ram = max_flash or defaults["max_flash"], max_ram or defaults["max_ram"]
     if file_format != "c":
         from toolkit.program.source import load
@@ -115,6 +119,7 @@ def export(
         tune=tune,
         max_flash=max_flash,
         max_ram=max_ram,
+        prompt_block=prompt_block or 0,
         progress=session.say,
         calibration=observed,
         keep_float=keep_float,
@@ -149,6 +154,7 @@ def _trained(
         "name": settings.name,
         "optimize": settings.export.optimize,
         "tune": settings.export.tune,
+        "prompt_block": settings.export.prompt_block,
         "max_flash": settings.export.max_flash or None,
         "max_ram": settings.export.max_ram or None,
         "golden": load_dataset(settings).x_test[:golden_count],

@@ -51,6 +51,7 @@ def build(
     optimize: str | None = None,
     trace: bool = False,
     generate: bool = False,
+    blocks: bool = False,
     target: str | None = None,
 ) -> Image:
     """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
@@ -62,6 +63,7 @@ def build(
             The harness is always ``-Os``.
         trace: also write every layer's output when run.
         generate: make text when run: the model is a language model; see ``runtime/harness/generate.h``.
+        blocks: take as many elements of a sequence a run as the bundle's ``block`` does.
         target: another target than the bundle's own.
 
     Raises:
@@ -75,7 +77,9 @@ def build(
     if optimize not in OPTIMIZE:
         raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
     compiler = find(chosen, toolchain)
-    variants = [name for name, asked in (("trace", trace), ("generate", generate)) if asked]
+    variants = [
+        name for name, asked in (("trace", trace), ("generate", generate), ("blocks", blocks)) if asked
+    ]
     folder_name = (
         ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + "".join(f"-{v}" for v in variants)
     )
@@ -84,9 +88,10 @@ def build(
         folder / _image_name(chosen),
         compiler.name,
         "bare_metal" if chosen.bare_metal else "hosted",
-        sum(tensor["bytes"] for tensor in manifest["inputs"]),
+        sum(tensor["bytes"] for tensor in manifest["inputs"])
+        * (manifest["block"]["elements"] if blocks else 1),
         sum(tensor["bytes"] for tensor in manifest["outputs"]),
-        manifest["prefix"],
+        manifest["prefix"] + ("_block" if blocks else ""),
     )
     harness = firmware.files(chosen)
     if chosen.name == own:  # the user may have changed the bundle's copies

@@ -8,9 +8,8 @@ from toolkit.kernels.base import Kernel
 from toolkit.kernels.conv2d_s8_rv32 import six_pixels_call, six_pixels_scratch, takes_window
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.fully_connected import fully_connected_case
+from toolkit.ops.fully_connected import fully_connected_case, rows_as_pixels
 from toolkit.ops.weighted import is_int8
-from toolkit.ops.window import Window
 
 
 class FullyConnectedRowsS8Rv32(Kernel):
@@ -22,23 +21,17 @@ class FullyConnectedRowsS8Rv32(Kernel):
     rank = 2
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and takes_window(step, _window(step))
+        return is_int8(step) and takes_window(step, rows_as_pixels(step))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        return six_pixels_call(step, _window(step), emitter)
+        return six_pixels_call(step, rows_as_pixels(step), emitter)
 
     def scratch_bytes(self, step: Step) -> int:
-        return six_pixels_scratch(_window(step))
+        return six_pixels_scratch(rows_as_pixels(step))
 
     def cases(self) -> Iterable[Case]:
         for rounding in ("single", "double"):
             yield fully_connected_case(7, 150, 21, "int8", rounding=rounding)
-
-
-def _window(step: Step) -> Window:
-    channels, depth = step.inputs[1].shape
-    rows = step.output.size // channels
-    return Window(1, rows, depth, 1, rows, channels, 1, 1, 1, 1, 1, 1, 0, 0)
 
 
 KERNEL = FullyConnectedRowsS8Rv32()

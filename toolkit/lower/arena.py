@@ -28,23 +28,24 @@ class Arena:
     plan: Plan
     buffers: list[Buffer]
     storage: dict[int, Place]  # by id(value)
-    scratch: dict[int, str]  # step index -> buffer name
+    scratch: dict[int, str]  # a step's time -> buffer name
 
     def offset(self, value: Value) -> int:
         """Return the arena offset of an activation."""
         place = self.storage[id(value)]
         return self.plan.offsets[place.buffer] + place.offset
 
-    def scratch_offset(self, step: int) -> int | None:
-        """Return the arena offset of a step's scratch memory, or None when it needs none."""
-        return self.plan.offsets[self.scratch[step]] if step in self.scratch else None
+    def scratch_offset(self, time: int) -> int | None:
+        """Return the arena offset of the scratch memory of the step at ``time``, or None when it needs none."""
+        return self.plan.offsets[self.scratch[time]] if time in self.scratch else None
 
 
 def place(model: Model) -> Arena:
-    """Plan the arena of a lowered ``model`` whose kernels are chosen.
+    """Plan the arena of a lowered ``model`` whose kernels are chosen, with its ``block``.
 
-    Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end. States are there
-    all the time, and so share their memory with nothing but what they become.
+    Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end; there the caller
+    writes the block's inputs. States are there all the time, and so share their memory with nothing but what they
+    become.
     """
     storage: dict[int, Place] = {}
     spans: dict[str, list[int]] = {}  # bytes, first, last
@@ -59,43 +60,53 @@ def place(model: Model) -> Arena:
         if value is not owner:
             storage[id(value)] = Place(storage[id(owner)].buffer, offset, value.nbytes == owner.nbytes)
 
-    for value in [*model.inputs, *(state.before for state in model.states)]:
+    states = [state.before for state in model.states]
+    for value in [*model.inputs, *states]:
         define(value, 0)
-    for i, step in enumerate(model.steps):
+    between = len(model.steps) + 1
+    if model.block is not None:
+        for value in model.block.inputs:
+            define(value, between)
+    end = between
+    for end, step in model.timeline():
         for value in step.activations:
-            spans[storage[id(value)].buffer][2] = i + 1
-        define(step.output, i + 1)
-    end = len(model.steps) + 1
-    for value in [*model.outputs, *(state.before for state in model.states)]:
+            spans[storage[id(value)].buffer][2] = end
+        define(step.output, end)
+    end = max(end + 1, between)
+    for value in model.outputs:
+        spans[storage[id(value)].buffer][2] = between
+    for value in [*(model.block.outputs if model.block else ()), *states]:
         spans[storage[id(value)].buffer][2] = end
-    kept = {storage[id(state.before)].buffer for state in model.states}
+    kept = {storage[id(value)].buffer for value in states}
     buffers = [
         Buffer(name, size, first, last, "state" if name in kept else "activation")
         for name, (size, first, last) in spans.items()
     ]
     scratch = {}
-    for i, step in enumerate(model.steps):
+    for time, step in model.timeline():
         if size := implementation(step).scratch_bytes(step):
-            scratch[i] = f"scratch_{i}"
-            buffers.append(Buffer(scratch[i], size, i + 1, i + 1, kind="scratch"))
+            scratch[time] = f"scratch_{time - 1}"
+            buffers.append(Buffer(scratch[time], size, time, time, kind="scratch"))
     overlaps = _overlaps(model, storage, {b.name: b for b in buffers})
     return Arena(plan(buffers, overlaps, alignment=ALIGNMENT), buffers, storage, scratch)
 
 
 def _owners(model: Model) -> dict[int, tuple[Value, int]]:
     """Return, by id, the values that lie in another one's memory: that one, and the byte offset in it."""
-    owners = {id(state.after): (state.before, 0) for state in model.states}
+    states = [*model.states, *(model.block.states if model.block else ())]
+    steps = [step for _, step in model.timeline()]
+    owners = {id(state.after): (state.before, 0) for state in states}
 
     def owner(value: Value) -> tuple[Value, int]:
         return owners.get(id(value), (value, 0))
 
-    for step in reversed(model.steps):  # a join's parts, the last join first: it may be part of another
+    for step in reversed(steps):  # a join's parts, the last join first: it may be part of another
         if step.op == "join":
             whole, start = owner(step.output)
             for part in step.inputs:
                 owners[id(part)] = (whole, start)
                 start += part.nbytes
-    for step in model.steps:
+    for step in steps:
         if operators()[step.op].code_free and step.op != "join":
             whole, start = owner(step.inputs[0])
             row = step.output.nbytes // step.output.shape[1] if step.op == "band" else 0
@@ -106,12 +117,12 @@ def _owners(model: Model) -> dict[int, tuple[Value, int]]:
 def _overlaps(model: Model, storage: dict[int, Place], buffers: dict[str, Buffer]) -> list[Overlap]:
     """Return which outputs may reach into an input that dies in the same step."""
     overlaps = []
-    for i, step in enumerate(model.steps):
+    for time, step in model.timeline():
         place = storage[id(step.output)]
         if operators()[step.op].code_free or not place.alone:
             continue
         out = buffers[place.buffer]
-        if out.first != i + 1:
+        if out.first != time:
             continue  # a state's memory, in use before
         for index, value in enumerate(step.inputs):
             if value.data is not None:
@@ -121,6 +132,6 @@ def _overlaps(model: Model, storage: dict[int, Place], buffers: dict[str, Buffer
             source = buffers[storage[id(value)].buffer]
             gap = implementation(step).overlap(step, index)
             twice = sum(storage[id(v)].buffer == source.name for v in step.activations) > 1
-            if gap is not None and source.last == i + 1 and gap < out.bytes and not twice:
+            if gap is not None and source.last == time and gap < out.bytes and not twice:
                 overlaps.append(Overlap(out.name, source.name, gap))
     return overlaps

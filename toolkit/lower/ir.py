@@ -137,6 +137,13 @@ class Model:
     input_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
     output_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    block: Model | None = None  # its form for several elements of a sequence at once: lower.block
+
+    def timeline(self) -> Iterator[tuple[int, Step]]:
+        """Yield every step with its time in the memory plan: those of ``block`` after the model's own."""
+        yield from enumerate(self.steps, 1)
+        if self.block is not None:
+            yield from enumerate(self.block.steps, len(self.steps) + 2)
 
     def values(self) -> Iterator[Value]:
         """Yield every value once: inputs first, then by step."""

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from toolkit import manifest as manifests
 from toolkit import tensors
 from toolkit.device import elf, targets
@@ -15,6 +17,7 @@ from toolkit.device.build import Image, build
 from toolkit.device.emulators.native import runs_here
 from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
+from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.measure import cycles, energy, memory
 from toolkit.measure.memory import Memory
@@ -82,6 +85,7 @@ def bench(
     emulator: str | None = None,
     toolchain: str | None = None,
     samples: Sequence[bytes] | None = None,
+    blocks: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> BenchResult:
     """Build ``bundle``, run it with a profile, and return what one inference costs.
@@ -91,19 +95,30 @@ def bench(
         emulator: one that the target lists; its first unless told.
         toolchain: one that the target lists; Zig unless told.
         samples: the inputs to count over, each all input tensors' bytes; the first golden sample unless given.
+        blocks: let an inference be one block of elements, of a bundle exported with ``prompt_block``.
         timeout_s: limit for the emulator.
 
     Raises:
-        ToolkitError: as ``build`` and ``run`` do.
+        ToolkitError: the bundle takes no blocks, or as ``build`` and ``run`` do.
     """
     bundle = Path(bundle)
-    parts = ("layers", "sizes") if samples is not None else ("layers", "sizes", "golden")
-    manifest = manifests.read(bundle, *parts)
+    parts = ("layers", "sizes", "block") if samples is not None else ("layers", "sizes", "block", "golden")
+    manifest, elements = manifests.read(bundle, *parts), 1
+    if blocks:
+        if not manifest.get("block"):
+            raise ToolkitError(
+                "the bundle takes no blocks of elements",
+                at=str(bundle),
+                fix="export it with --prompt-block 16",
+            )
+        elements = int(manifest["block"]["elements"])
+        manifest = {**manifest, "layers": manifest["block"]["layers"]}
     target = targets.load(manifest["target"])
     if samples is None:
         inputs, _ = golden_samples(bundle, manifest)
-        samples = tensors.to_bytes([array[:1] for array in inputs])
-    image = build(bundle, toolchain=toolchain)
+        first = [np.take(array, range(elements), 0, mode="wrap")[None] for array in inputs]
+        samples = tensors.to_bytes(first)
+    image = build(bundle, toolchain=toolchain, blocks=blocks)
     ran = run(image, target, samples, emulator=emulator, profile=True, timeout_s=timeout_s)
     return _result(manifest, target, image, ran, samples, timeout_s)
 

@@ -37,8 +37,10 @@ class _Device:
     emulator: str | None
     timeout_s: float
 
-    def run(self, bundle: Path, inputs: list[np.ndarray], *, trace: bool = False) -> RunResult:
-        image = build(bundle, toolchain=self.toolchain, target=self.target.name, trace=trace)
+    def run(
+        self, bundle: Path, inputs: list[np.ndarray], *, trace: bool = False, blocks: bool = False
+    ) -> RunResult:
+        image = build(bundle, toolchain=self.toolchain, target=self.target.name, trace=trace, blocks=blocks)
         samples = tensors.to_bytes(inputs)
         return run(image, self.target, samples, emulator=self.emulator, timeout_s=self.timeout_s)
 
@@ -65,7 +67,7 @@ def verify(
         ToolkitError: the bundle is damaged, a compiler or emulator is missing, or a device fails.
     """
     bundle = Path(bundle)
-    manifest = manifests.read(bundle, "layers", "golden", "patches")
+    manifest = manifests.read(bundle, "layers", "golden", "patches", "block")
     model = _model(bundle, manifest)
     golden_in, golden_out = golden_samples(bundle, manifest)
     random = fresh_inputs(manifest, fresh, seed)
@@ -93,7 +95,24 @@ def verify(
             some = [array[:few] for array in inputs]
             layers = _layers(model, manifest, some, device.run(bundle, some, trace=True))
             compare(result, f"{name}, every layer", few, layers)
+        if manifest.get("block"):
+            _compare_blocks(result, name, device, bundle, manifest, inputs, expected)
     return result
+
+
+def _compare_blocks(
+    result: VerifyResult, name: str, device: _Device, bundle: Path, manifest: dict[str, Any],
+    inputs: list[np.ndarray], expected: list[np.ndarray],
+) -> None:  # fmt: skip
+    """Compare what blocks of elements give with what the reference gives for the last one of each."""
+    elements = int(manifest["block"]["elements"])
+    count = len(expected[0]) // elements
+    if count:
+        joined = [array[: count * elements].reshape(count, elements, *array.shape[1:]) for array in inputs]
+        ran = device.run(bundle, joined, blocks=True)
+        want = [array[elements - 1 :: elements] for array in expected]
+        got = tensors.from_bytes(manifest["outputs"], ran.outputs)
+        compare(result, f"{name}, in blocks of {elements}", count, by_sample(want, got))
 
 
 def _devices(

@@ -18,6 +18,7 @@ from toolkit.ops.weighted import (
     fold,
     requant_fields,
 )
+from toolkit.ops.window import Window
 
 
 class FullyConnected(Operator):
@@ -101,6 +102,13 @@ class FullyConnected(Operator):
         yield fully_connected_case(
             1, 1030, 6, "int8", extreme=True
         )  # sums too large for two rows in one multiply
+
+
+def rows_as_pixels(step: Step) -> Window:
+    """Return the window of the 1 x 1 convolution over one row of pixels that a layer is."""
+    channels, depth = step.inputs[1].shape
+    rows = step.output.size // channels
+    return Window(1, rows, depth, 1, rows, channels, 1, 1, 1, 1, 1, 1, 0, 0)
 
 
 def fully_connected_case(

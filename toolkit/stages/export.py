@@ -39,6 +39,7 @@ def _run(work: Work) -> list[Path]:
         tune=chosen.tune,
         max_flash=chosen.max_flash or None,
         max_ram=chosen.max_ram or None,
+        prompt_block=chosen.prompt_block,
         golden=deployed(work.project, load_dataset(work.project)).x_test[: chosen.golden],
         golden_count=chosen.golden,
     )
