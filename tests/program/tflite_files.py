@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from toolkit.lower import reference
 from toolkit.lower.ir import Model, Quantization, Value, per_tensor
@@ -81,22 +80,9 @@ def write(
         tensor.shapeSignature = tweaks.open_sizes.get(tensor.name.decode())
         tensor.isVariable = tensor.name.decode() in tweaks.variables
     if tweaks.signature:
-        writer.model.signatureDefs = [_signature(tweaks.signature, writer, inputs)]
+        ends = [{v.name: v for v in side} for side in (inputs, outputs)]
+        writer.signature(*({n: side[t] for n, t in tweaks.signature.items() if t in side} for side in ends))
     return writer.file(inputs, outputs)
-
-
-def _signature(names: dict[str, str], writer: FileWriter, inputs: Sequence[Value]) -> Any:
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
-    signature.inputs, signature.outputs = [], []
-    for name, tensor in names.items():
-        entry = schema.TensorMapT()
-        numbered = enumerate(writer.graph.tensors)
-        entry.name = name.encode()
-        entry.tensorIndex = next(i for i, table in numbered if table.name.decode() == tensor)
-        side = signature.inputs if any(v.name == tensor for v in inputs) else signature.outputs
-        side.append(entry)
-    return signature
 
 
 def one(

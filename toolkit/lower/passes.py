@@ -68,8 +68,16 @@ PASSES: list[Callable[[Model], Model]] = [
 ]
 
 
-def lower(program: ExportedProgram, name: str = "model", *, rounding: str = "single") -> Model:
+def lower(
+    program: ExportedProgram, name: str = "model", *, rounding: str = "single", views: bool = True
+) -> Model:
     """Turn an exported program into steps in device layout, rounding by a convention of ``lower.rounding``.
+
+    Args:
+        program: what ``torch.export`` made, or a file's reader.
+        name: what C files and names begin with.
+        rounding: a convention of ``lower.rounding``.
+        views: let matrix products read permuted and sliced tensors in the memory of those they come from.
 
     Raises:
         ToolkitError: operators, types or shapes that cannot be compiled, all listed at once.
@@ -79,5 +87,6 @@ def lower(program: ExportedProgram, name: str = "model", *, rounding: str = "sin
 
     model = read(respelled(expand(program)), name)
     for run_pass in PASSES:
-        model = run_pass(model)
+        if views or run_pass is not read_in_place:
+            model = run_pass(model)
     return set_rounding(model, rounding)

@@ -28,8 +28,10 @@ ITEM_BITS = {
     "uint8": 8,
     "bool": 8,
     "int4": 4,
+    "int2": 2,
 }
 LIMITS = {
+    "int2": (-2, 1),
     "int4": (-8, 7),
     "int8": (-128, 127),
     "uint8": (0, 255),
@@ -57,7 +59,7 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str  # a key of ITEM_BITS, or a type that nothing here reads
     quant: Quantization | None  # in the type's full range
-    data: np.ndarray | None  # a view of the file, int4 unpacked to int8
+    data: np.ndarray | None  # a view of the file; int4 and int2 unpacked to int8
     dynamic: tuple[int, ...] = ()  # axes whose size the file leaves open
     variable: bool = False  # keeps its value from one inference to the next
 
@@ -116,6 +118,12 @@ def parse(data: bytes, path: str) -> File:
             fix="convert one function of the model, without control flow",
         )
     return _Parser(tables, model, subgraphs[0]).parse()
+
+
+def _unpacked(raw: np.ndarray, bits: int) -> np.ndarray:
+    """Return integers of a few bits, the first in the lowest bits of each byte, as int8."""
+    shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
+    return ((raw[:, None] << shifts).astype(np.uint8).view(np.int8) >> (8 - bits)).reshape(-1)
 
 
 class _Parser:
@@ -193,9 +201,8 @@ class _Parser:
         need = (prod(shape) * ITEM_BITS[dtype] + 7) // 8
         if len(raw) != need:
             raise tables.damaged(f"{where} has {len(raw):,} bytes for shape {list(shape)} of {dtype}")
-        if dtype == "int4":
-            pairs = np.stack([raw << 4, raw & 0xF0], -1).astype(np.uint8).view(np.int8) >> 4
-            return pairs.reshape(-1)[: prod(shape)].reshape(shape)
+        if ITEM_BITS[dtype] < 8:
+            return _unpacked(raw, ITEM_BITS[dtype])[: prod(shape)].reshape(shape)
         return raw.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
 
     def _bytes(self, where: str, buffer: Any) -> np.ndarray:

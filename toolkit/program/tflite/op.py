@@ -20,6 +20,7 @@ INTEGER_FIX = (
     "quantize all of it to int8, with a representative dataset; or convert it in float and add --calibration"
 )
 INTEGERS = ("int8", "int16")  # that activations may have
+NARROW = ("int4", "int2")  # that only constants may have
 _REQUIRED: Any = object()
 
 
@@ -137,10 +138,10 @@ class Op:
         """
         if 0 in tensor.shape:
             raise Unsupported(f"{tensor} is empty: shape {list(tensor.shape)}")
-        if tensor.dtype not in ("float32", "float16", *INTEGERS, "int32", "int64", "bool", "int4"):
+        if tensor.dtype not in ("float32", "float16", *INTEGERS, "int32", "int64", "bool", *NARROW):
             raise Unsupported(f"{tensor} is {tensor.dtype}; int8, int16 and float32 have kernels")
-        if tensor.dtype == "int4" and tensor.data is None:
-            raise Unsupported(f"{tensor} is an activation of 4 bits")
+        if tensor.dtype in NARROW and tensor.data is None:
+            raise Unsupported(f"{tensor} is an activation of {tensor.dtype.removeprefix('int')} bits")
         if tensor.data is None and tensor.dtype in INTEGERS:
             if tensor.quant is None:
                 raise Unsupported(f"{tensor} is {tensor.dtype} and has no scale")
@@ -172,7 +173,7 @@ class Op:
             if (
                 tensor.quant is not None
                 and tensor.quant.axis is not None
-                and tensor.dtype in (*INTEGERS, "int4")
+                and tensor.dtype in (*INTEGERS, *NARROW)
             ):
                 raise Unsupported(f"its operand {tensor} is quantized per channel")
             if tensor.data is None:
@@ -239,7 +240,7 @@ def _store(stored: dict[str, np.ndarray], name: str, constant: Constant) -> _Rea
 
 
 def _constant_quant(tensor: Tensor) -> Quantization | None:
-    return tensor.quant if tensor.dtype in (*INTEGERS, "int4") else None
+    return tensor.quant if tensor.dtype in (*INTEGERS, *NARROW) else None
 
 
 def _as_stored(x: torch.Tensor, tensor: Tensor) -> torch.Tensor:

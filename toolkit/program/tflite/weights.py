@@ -8,7 +8,7 @@ import numpy as np
 
 from toolkit.lower.ir import Quantization
 from toolkit.program.tflite.file import Tensor
-from toolkit.program.tflite.op import INTEGER_FIX, INTEGERS, Constant, Op, Unsupported
+from toolkit.program.tflite.op import INTEGER_FIX, INTEGERS, NARROW, Constant, Op, Unsupported
 
 BIAS_TOLERANCE = 0.02  # of the output's scale, as LiteRT allows a bias's scale to be off
 INT32 = (-(2**31), 2**31 - 1)
@@ -29,7 +29,7 @@ def weight_of(op: Op, index: int, axis: int, order: tuple[int, ...]) -> Constant
         if x.dtype != "float32":
             raise Unsupported(f"its weight is {tensor.dtype} and its input {x.dtype}")
         return Constant(data)
-    if tensor.dtype not in ("int8", "int4") or x.dtype not in INTEGERS or op.output.dtype != x.dtype:
+    if tensor.dtype not in ("int8", *NARROW) or x.dtype not in INTEGERS or op.output.dtype != x.dtype:
         raise Unsupported(
             f"its weight is {tensor.dtype}, its input {x.dtype}, its output {op.output.dtype} "
             f"(dynamic range quantization): {INTEGER_FIX}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -11,8 +11,18 @@ from ai_edge_litert import schema_py_generated as schema
 
 from toolkit.lower.ir import Value
 
-_TYPES = ("INT4", "INT8", "UINT8", "INT16", "INT32", "INT64", "FLOAT16", "FLOAT32")
-TYPES = {name.lower(): getattr(schema.TensorType, name) for name in _TYPES}
+BITS = {
+    "int2": 2,
+    "int4": 4,
+    "int8": 8,
+    "uint8": 8,
+    "int16": 16,
+    "int32": 32,
+    "int64": 64,
+    "float16": 16,
+    "float32": 32,
+}
+TYPES = {name: getattr(schema.TensorType, name.upper()) for name in BITS}
 
 
 def options(name: str, **fields: Any) -> Any:
@@ -39,7 +49,7 @@ class FileWriter:
     def tensor(self, value: Value | None) -> int:
         """Return the number of a value's tensor, made at its first use; -1 for an input that is left out.
 
-        A value with data is a constant; ``int4`` ones are held one to a byte and packed here.
+        A value with data is a constant; ``int4`` and ``int2`` ones are held one to a byte and packed here.
         """
         if value is None:
             return -1
@@ -78,6 +88,20 @@ class FileWriter:
             node.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         self.graph.operators.append(node)
 
+    def metadata(self, name: str, content: bytes) -> None:
+        """Add bytes that no kernel reads, by name."""
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = name.encode(), self._buffer(np.frombuffer(content, np.uint8), "uint8")
+        self.model.metadata = [*(self.model.metadata or []), entry]
+
+    def signature(self, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> None:
+        """Say by which names a program finds inputs and outputs."""
+        made = schema.SignatureDefT()
+        made.signatureKey, made.subgraphIndex = b"serving_default", 0
+        made.inputs = [self._named(*entry) for entry in inputs.items()]
+        made.outputs = [self._named(*entry) for entry in outputs.items()]
+        self.model.signatureDefs = [made]
+
     def file(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> bytes:
         """Return the file, whose graph takes ``inputs`` and gives ``outputs``."""
         self.graph.inputs = [self.tensor(value) for value in inputs]
@@ -86,10 +110,14 @@ class FileWriter:
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
+    def _named(self, name: str, value: Value) -> Any:
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name.encode(), self.tensor(value)
+        return entry
+
     def _buffer(self, data: np.ndarray, dtype: str) -> int:
-        if dtype == "int4":
-            halves = np.append(data.reshape(-1), np.zeros(data.size % 2, np.int8)).view(np.uint8) & 15
-            data = halves[::2] | halves[1::2] << 4
+        if BITS[dtype] < 8:
+            data = _packed(data, BITS[dtype])
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
         self.model.buffers.append(buffer)
@@ -103,3 +131,11 @@ class FileWriter:
             self._codes[name, version] = len(self.model.operatorCodes)
             self.model.operatorCodes.append(code)
         return self._codes[name, version]
+
+
+def _packed(data: np.ndarray, bits: int) -> np.ndarray:
+    """Return integers of a few bits side by side in bytes, the first in the lowest bits."""
+    count = 8 // bits
+    codes = np.zeros(-(-data.size // count) * count, np.uint8)
+    codes[: data.size] = data.reshape(-1).view(np.uint8) & ((1 << bits) - 1)
+    return np.bitwise_or.reduce(codes.reshape(-1, count) << np.arange(0, 8, bits, dtype=np.uint8), axis=1)

@@ -112,6 +112,10 @@ def gather(op: Op) -> Layer:
     if indices.data is not None and not ((indices.data >= 0) & (indices.data < x.shape[axis])).all():
         raise op.damaged(f"an index outside 0..{x.shape[axis] - 1}")
     if x.data is not None and indices.data is None and axis == 0:
+        if len(x.shape) != 2:
+            raise Unsupported(
+                f"a constant of shape {list(x.shape)}, read by indices that are computed at run time"
+            )
         return op.layer(lambda x, i: F.embedding(i, x), x, indices)
 
     def compute(x: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:

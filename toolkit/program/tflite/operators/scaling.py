@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from toolkit.program.tflite.op import INTEGERS, Layer, Op, Unsupported
+from toolkit.program.tflite.op import INTEGERS, NARROW, Layer, Op, Unsupported
 
 
 def quantize(op: Op) -> Layer:
@@ -26,7 +26,7 @@ def dequantize(op: Op) -> Layer:
     x = op.input(0)
     if x.data is not None and x.dtype == "float16":
         return op.layer(lambda x: x.to(torch.float32), x)
-    if x.dtype not in (*INTEGERS, "int4"):
+    if x.dtype not in (*INTEGERS, *NARROW):
         raise Unsupported(f"{x.dtype} to {op.output.dtype}")
     return op.layer(lambda x: x, x)
 
@@ -34,6 +34,6 @@ def dequantize(op: Op) -> Layer:
 def cast(op: Op) -> Layer:
     """Constants to another type."""
     x, y = op.input(0), op.output
-    if x.data is None or x.dtype in ("int8", "int4") or y.dtype in ("int8", "int4", "float16"):
+    if x.data is None or x.dtype in ("int8", *NARROW) or y.dtype in ("int8", *NARROW, "float16"):
         raise Unsupported(f"{x.dtype} to {y.dtype}")
     return op.layer(lambda x: x.to(getattr(torch, y.dtype)), x)
