@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from litert_file import write
 from mlperf_tiny import Network
 
 from toolkit import bundle
+from toolkit.backends.litert.write import file_of
 from toolkit.lower.passes import lower
 from toolkit.program import pt2
 
@@ -46,8 +46,8 @@ def litert(network: Network) -> tuple[Engine, Any]:
     """Return LiteRT with its XNNPACK kernels, one thread, on the same integers; and its interpreter."""
     from ai_edge_litert.interpreter import Interpreter
 
-    model = lower(pt2.load(network.program)[0])
-    interpreter = Interpreter(model_content=write(model), num_threads=1)
+    model = lower(pt2.load(network.program)[0], views=False)
+    interpreter = Interpreter(model_content=file_of(model)[0], num_threads=1)
     interpreter.allocate_tensors()
 
     def run(count: int) -> None:

@@ -43,7 +43,7 @@ class Concat(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         low, high = _range(step)
-        values = _stored(step)
+        values = stored_inputs(step)
         parts = [
             data if same_scale(value, step.output) else rescale(data, value, step, low, high)
             for data, value in zip(operand_data(values, inputs), values, strict=True)
@@ -54,7 +54,7 @@ class Concat(Operator):
         axis, out = step.attrs["axis"], step.output
         rows, stride = prod(out.shape[:axis]), prod(out.shape[axis:])
         calls, offset = [], 0
-        for i, value in enumerate(_stored(step)):
+        for i, value in enumerate(stored_inputs(step)):
             shape = (rows, value.size // rows, stride)
             target = f"({emitter.pointer(out)}) + {offset}"
             if same_scale(value, out):
@@ -89,7 +89,7 @@ def _with_axis(value: Value, axis: int) -> Step:
     return Step("reshape", "", [value], Value(f"{value.name}_row", shape, value.dtype, value.quant))
 
 
-def _stored(step: Step) -> list[Value]:
+def stored_inputs(step: Step) -> list[Value]:
     """Return the inputs; a constant as integers of the output's scale where that has one."""
     quant = step.output.quant
     if quant is None:

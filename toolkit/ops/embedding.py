@@ -31,11 +31,11 @@ class Embedding(Operator):
         return Step(self.name, "", [table, index], Value("", ()))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        table = _table(step)
+        table = stored_table(step)
         return table[np.clip(inputs[0], 0, len(table) - 1)].reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        table = _table(step)
+        table = stored_table(step)
         sizes = (step.inputs[1].size, *table.shape)
         pointers = [emitter.pointer(step.inputs[1]), emitter.constant("weight", table)]
         return Call(
@@ -54,7 +54,7 @@ class Embedding(Operator):
                 yield Case(case_id(count, rows, size, kind), step, [index])
 
 
-def _table(step: Step) -> np.ndarray:
+def stored_table(step: Step) -> np.ndarray:
     """Return the table as stored; a float one of an int8 step becomes integers of the output's scale."""
     table, quant = step.inputs[0], step.output.quant
     assert table.data is not None

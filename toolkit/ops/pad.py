@@ -61,7 +61,7 @@ class Pad(Operator):
         step.attrs["pads"] = tuple(step.attrs["pads"][d] for d in dims)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        value = _value(step)
+        value = stored_value(step)
         return np.pad(inputs[0], step.attrs["pads"], constant_values=np.asarray(value, inputs[0].dtype))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
@@ -71,7 +71,7 @@ class Pad(Operator):
         boxes = [(1, 1, 0)] * (KERNEL_AXES - len(boxes)) + boxes
         fields = ", ".join("{" + ", ".join(map(str, part)) + "}" for part in zip(*boxes, strict=True))
         box = emitter.local("tk_box", "box", f"{{{fields}}}")
-        value = _value(step)
+        value = stored_value(step)
         filling = (
             emitter.local(f"{step.output.dtype}_t", "value", str(value))
             if isinstance(value, int)
@@ -127,7 +127,7 @@ def _mirrored_steps(x: Value, pads: tuple[tuple[int, int], ...], mode: str) -> l
     return steps or [Step("reshape", "", [x], Value("", ()))]
 
 
-def _value(step: Step) -> int | float:
+def stored_value(step: Step) -> int | float:
     """Return the padding as stored: an integer at the input's scale, or a float."""
     quant = step.inputs[0].quant
     return float(step.attrs["value"]) if quant is None else quantize_real(step.attrs["value"], quant)

@@ -43,7 +43,7 @@ class Prelu(Operator):
         return Step(self.name, "", [x, slope], Value("", ()))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        x, y, slope = inputs[0], step.output, _slope(step)
+        x, y, slope = inputs[0], step.output, stored_slope(step)
         assert slope.data is not None
         if y.quant is None:
             return np.where(x > 0, x, x * slope.data.astype(np.float32)).astype(np.float32)
@@ -57,7 +57,7 @@ class Prelu(Operator):
         return np.clip(out, *output_bounds(y, None)).astype(np.int8)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        x, y, slope = step.inputs[0], step.output, _slope(step)
+        x, y, slope = step.inputs[0], step.output, stored_slope(step)
         assert slope.data is not None
         shape = [str(y.size // slope.size), str(slope.size)]
         if y.quant is None:
@@ -95,7 +95,7 @@ class Prelu(Operator):
             yield Case(f"{once.id}-{scale}-double", step, once.inputs)
 
 
-def _slope(step: Step) -> Value:
+def stored_slope(step: Step) -> Value:
     """Return the slope; a float one becomes symmetric int8 in an int8 step."""
     slope = step.inputs[1]
     if slope.quant is not None or step.output.quant is None:

@@ -29,10 +29,10 @@ class SelectionOperator(Operator):
         return [*steps, Step(self.name, "", operands, Value("", ()))]
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        return type(self).function(*operand_data(_operands(step), inputs))
+        return type(self).function(*operand_data(one_scale_operands(step), inputs))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        operands = _operands(step)
+        operands = one_scale_operands(step)
         pointers = [operand_pointer(v, emitter, n) for v, n in zip(operands, ("a", "b"), strict=True)]
         shape = emitter.local("tk_broadcast", "shape", f"{{{broadcast_fields(step, operands)}}}")
         kernel = f"tk_{self.name}_{SUFFIXES[step.output.dtype]}"
@@ -47,7 +47,7 @@ class SelectionOperator(Operator):
             yield case
 
 
-def _operands(step: Step) -> list[Value]:
+def one_scale_operands(step: Step) -> list[Value]:
     """Return the operands with constants as integers of the output's scale."""
     quant = step.output.quant
     if quant is None:
