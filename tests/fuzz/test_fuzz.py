@@ -109,4 +109,4 @@ def test_what_is_no_recipe_is_refused(text: str) -> None:
 
 
 def test_backends_have_names() -> None:
-    assert set(BACKENDS) == {"eager", "devices", "litert", "onnx"}
+    assert set(BACKENDS) == {"eager", "devices", "litert", "litert-export", "onnx"}

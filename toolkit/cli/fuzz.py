@@ -30,7 +30,7 @@ from toolkit.errors import CHECK_FAILED
     show_default=True,
     help="Most layers that a model may have.",
 )
-@option("--backend", multiple=True, type=click.Choice(["eager", "devices", "litert", "onnx"]),
+@option("--backend", multiple=True, type=click.Choice(["eager", "devices", "litert", "litert-export", "onnx"]),
         help="Compare with this one; may be repeated.  [default: all]")  # fmt: skip
 @option(
     "-t",

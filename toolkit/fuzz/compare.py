@@ -17,7 +17,7 @@ from toolkit.fuzz.recipe import Recipe
 if TYPE_CHECKING:
     from toolkit.lower.ir import Model
 
-BACKENDS = ("eager", "devices", "litert", "onnx")
+BACKENDS = ("eager", "devices", "litert", "litert-export", "onnx")
 SAMPLES = 6
 FLOAT_TOLERANCE = 1e-4  # of the largest output: float32 sums are taken in another order
 # Integers are compared with a program that computes in float between its roundings: some steps for each layer, and a
@@ -42,13 +42,15 @@ def compare(
         recipe: of a random model.
         backends: "eager" holds our integer and float references against torch; "devices" the C on ``targets`` against
             the references, every layer, to the bit; "litert" a ``.tflite`` file's import against LiteRT's reference
-            kernels, to the bit; "onnx" float and int8 ``.onnx`` files' import against ONNX Runtime.
+            kernels, to the bit; "litert-export" what those kernels make of a ``.tflite`` file of ours against the
+            reference; "onnx" float and int8 ``.onnx`` files' import against ONNX Runtime.
         targets: where "devices" runs.
     """
     checks: dict[str, Callable[[Recipe, Path], list[str]]] = {
         "eager": _eager,
         "devices": lambda recipe, folder: _devices(recipe, folder, targets),
         "litert": _litert,
+        "litert-export": _litert_export,
         "onnx": _onnx,
     }
     findings: list[Finding] = []
@@ -117,13 +119,25 @@ def _litert(recipe: Recipe, folder: Path) -> list[str]:
     inputs = np.random.default_rng(recipe.seed).integers(-128, 128, (SAMPLES, *shape[1:])).astype(np.int8)
     expected = tflite_model.run(file.read_bytes(), inputs)
     got = _device_outputs(model, inputs)
-    wrong = got.astype(int) != expected
-    if wrong.any():
-        largest = np.abs(got.astype(int) - expected).max()
-        return [
-            f"{wrong.sum()} of {wrong.size} outputs differ from LiteRT's reference kernels, by up to {largest}"
-        ]
-    return []
+    return _unequal(got, expected, "LiteRT's reference kernels")
+
+
+def _litert_export(recipe: Recipe, _: Path) -> list[str]:
+    from toolkit import tensors
+    from toolkit.backends.litert.write import file_of
+    from toolkit.fuzz import tflite_model
+    from toolkit.fuzz.torch_model import RecipeModule
+    from toolkit.lower.passes import lower
+    from toolkit.program.quantize import quantize_ptq
+
+    samples = recipe.samples(SAMPLES)
+    program = quantize_ptq(RecipeModule(recipe).eval(), samples)
+    model = lower(program, rounding="litert", views=False)
+    described = describe_tensor(model.inputs[0], model.input_permutes[0])
+    inputs = tensors.to_device(described, samples, at="samples")
+    expected = _run(model, inputs)
+    got = tflite_model.run(file_of(model)[0], inputs).reshape(expected.shape)
+    return _unequal(got, expected, "the reference")
 
 
 def _onnx(recipe: Recipe, folder: Path) -> list[str]:
@@ -177,6 +191,13 @@ def _run(model: Model, inputs: np.ndarray) -> np.ndarray:
     from toolkit.lower import reference
 
     return reference.run_batch(model, [inputs])[0]
+
+
+def _unequal(got: np.ndarray, expected: np.ndarray, what: str) -> list[str]:
+    """Return what integers that should be equal say."""
+    distance = np.abs(got.astype(int) - expected)
+    wrong = int((distance > 0).sum())
+    return [f"{wrong} of {got.size} outputs differ from {what}, by up to {distance.max()}"] if wrong else []
 
 
 def _far(what: str, got: np.ndarray, expected: np.ndarray) -> list[str]:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
 
+from toolkit.backends.litert.graph import Graph
 from toolkit.fuzz.recipe import Layer, Recipe
 from toolkit.fuzz.torch_model import RecipeModule
 from toolkit.lower.ir import Quantization, Value, per_tensor
 from toolkit.measure.litert import ReferenceKernels
 from toolkit.ops.int8_value import scale_of, zero_point_of
-from toolkit.program.tflite.writer import FileWriter, options
+from toolkit.program.tflite.writer import options
 
 TO_LAST = (0, 2, 3, 1)
 # Operators and the oldest version that takes int8.
@@ -54,7 +55,7 @@ def run(model: bytes, inputs: np.ndarray) -> np.ndarray:
 
 class _Maker:
     def __init__(self, recipe: Recipe, samples: np.ndarray) -> None:
-        self.recipe, self.writer, self.numbers = recipe, FileWriter(), count()
+        self.recipe, self.graph, self.numbers = recipe, Graph(), count()
         with torch.no_grad():
             runs = [RecipeModule(recipe).every(torch.from_numpy(sample[None])) for sample in samples]
         self.ranges = [
@@ -66,7 +67,7 @@ class _Maker:
         made = [self.activation("x", file_shape(self.recipe.input_shape), *self.range(0))]
         for number, layer in enumerate(self.recipe.layers):
             made.append(self.layer(number, layer, [made[i] for i in layer.inputs]))
-        return self.writer.file(made[:1], made[-1:])
+        return self.graph.writer.file(made[:1], made[-1:])
 
     def range(self, tensor: int) -> tuple[float, int]:
         """Return scale and zero point of a recipe's tensor, as a converter chooses them."""
@@ -80,7 +81,8 @@ class _Maker:
         if layer.op in KEEPS_SCALE:
             scale, zero_point = scale_of(x), zero_point_of(x)
         if layer.op in ("concat", "maximum", "minimum"):
-            inputs = [self.requantized(tensor, scale, zero_point) for tensor in inputs]
+            like = self.activation("y", shape, scale, zero_point)
+            inputs = [self.graph.rescaled(tensor, like) for tensor in inputs]
 
         def made(operator: str, version: int, sources: Sequence[Value], table: Any = None) -> Value:
             output = self.activation(f"t{number + 1}", shape, scale, zero_point)
@@ -126,7 +128,7 @@ class _Maker:
                 operator = "MAX_POOL_2D" if layer.op == "max_pool" else "AVERAGE_POOL_2D"
                 return made(operator, 2, inputs, options("Pool2D", padding=schema.Padding.VALID, **window))
             case "mean":
-                return made("MEAN", 2, [x, self.integers([1, 2])], options("Reducer", keepDims=False))
+                return made("MEAN", 2, [x, self.graph.integers([1, 2])], options("Reducer", keepDims=False))
             case "softmax":
                 return made("SOFTMAX", 2, inputs, options("Softmax", beta=1.0))
             case "concat":
@@ -135,46 +137,42 @@ class _Maker:
             case "slice":
                 begin = [0] * len(shape)
                 begin[(3, 1, 2)[attrs["axis"]] if len(shape) == 4 else attrs["axis"] + 1] = attrs["first"]
-                return made("SLICE", 2, [x, self.integers(begin), self.integers(shape)], options("Slice"))
-            case "pad":
-                pads = np.array([(0, 0), *attrs["pads"], (0, 0)], np.int32)
                 return made(
-                    "PAD",
-                    2,
-                    [x, self.constant(pads)],
-                    options("Pad"),
+                    "SLICE", 2, [x, self.graph.integers(begin), self.graph.integers(shape)], options("Slice")
                 )
+            case "pad":
+                pads = self.graph.integers([(0, 0), *attrs["pads"], (0, 0)])
+                return made("PAD", 2, [x, pads], options("Pad"))
             case "flatten":
                 if len(x.shape) == 4:
                     x = self.transposed(x, (0, 3, 1, 2))
                 return made(
                     "RESHAPE",
                     1,
-                    [x, self.integers(shape)],
+                    [x, self.graph.integers(shape)],
                     options("Reshape", newShape=list(shape)),
                 )
             case "tokens":
                 return made(
                     "RESHAPE",
                     1,
-                    [*inputs, self.integers(shape)],
+                    [*inputs, self.graph.integers(shape)],
                     options("Reshape", newShape=list(shape)),
                 )
             case "transpose":
-                return made("TRANSPOSE", 2, [x, self.integers([0, 2, 1])], options("Transpose"))
+                return made("TRANSPOSE", 2, [x, self.graph.integers([0, 2, 1])], options("Transpose"))
             case "resize":
-                sizes = self.integers(shape[1:3])
+                sizes = self.graph.integers(shape[1:3])
                 return made("RESIZE_NEAREST_NEIGHBOR", 2, [x, sizes], options("ResizeNearestNeighbor"))
         raise ValueError(f"no layer is called {layer.op}")
 
     def convolution(self, number: int, layer: Layer, x: Value, made: Any) -> Value:
         attrs = layer.attrs
         if any(attrs["pad"]):  # the file's own kinds of padding are SAME and VALID
-            pads = np.array([(0, 0), *((p, p) for p in attrs["pad"]), (0, 0)], np.int32)
+            pads = self.graph.integers([(0, 0), *((p, p) for p in attrs["pad"]), (0, 0)])
             sizes = [n + 2 * p for n, p in zip(x.shape[1:3], attrs["pad"], strict=True)]
             wide = self.activation("padded", (1, *sizes, x.shape[3]), scale_of(x), zero_point_of(x))
-            inputs = [x, self.constant(pads)]
-            x = self.operator("PAD", 2, inputs, wide, options("Pad"))
+            x = self.operator("PAD", 2, [x, pads], wide, options("Pad"))
         depthwise = attrs["groups"] > 1
         weight, bias = self.weights(number, x, axis=3 if depthwise else 0, per_channel=True)
         (strideH, strideW), (dilationHFactor, dilationWFactor) = attrs["stride"], attrs["dilation"]
@@ -204,15 +202,11 @@ class _Maker:
             self.constant(bias, Quantization(bias_scales, zeros, -limit, limit - 1, 0)),
         )
 
-    def requantized(self, x: Value, scale: float, zero_point: int) -> Value:
-        if (scale_of(x), zero_point_of(x)) == (scale, zero_point):
-            return x
-        output = self.activation("requantized", x.shape, scale, zero_point)
-        return self.operator("QUANTIZE", 2, [x], output, options("Quantize"))
-
-    def transposed(self, x: Value, dims: tuple[int, ...]) -> Value:
-        output = self.activation("transposed", tuple(x.shape[d] for d in dims), scale_of(x), zero_point_of(x))
-        return self.operator("TRANSPOSE", 2, [x, self.integers(dims)], output, options("Transpose"))
+    def transposed(self, x: Value, order: tuple[int, ...]) -> Value:
+        shape = tuple(x.shape[axis] for axis in order)
+        output = self.activation("transposed", shape, scale_of(x), zero_point_of(x))
+        self.graph.transposed(x, order, output)
+        return output
 
     # Below: the file's tables.
 
@@ -224,14 +218,11 @@ class _Maker:
         scale = float(np.float32(max(float(np.abs(data).max()), 1e-6) / 127))
         return self.constant(np.rint(data / np.float32(scale)).astype(np.int8), per_tensor(scale))
 
-    def integers(self, values: Any) -> Value:
-        return self.constant(np.array(values, np.int32))
-
     def constant(self, data: np.ndarray, quant: Quantization | None = None) -> Value:
-        return Value(f"constant_{next(self.numbers)}", data.shape, str(data.dtype), quant, data)
+        return self.graph.constant(f"constant_{next(self.numbers)}", data, quant)
 
     def operator(self, name: str, version: int, sources: Sequence[Value], output: Value, table: Any) -> Value:
-        self.writer.operator(name, sources, [output], table, version)
+        self.graph.add(name, sources, output, table, version)
         return output
 
 
