@@ -4,7 +4,7 @@
 
 #include "tk_ternary_simd.h"
 
-/* As tk_fully_connected_t3, with NEON, AVX2 or AVX-512; bias, multipliers and shifts as tk_ternary_matrix has them. */
+/* As tk_fully_connected_columns5, with NEON, AVX2 or AVX-512; bias, multipliers and shifts as tk_ternary_matrix has them. */
 TK_KERNEL void tk_fully_connected_t3_simd(const int8_t *input, const uint8_t *weight, const int32_t *bias,
                                           const tk_requant_s8 *requant, int8_t *output, int32_t rows,
                                           int32_t depth, int32_t channels) {

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from toolkit.kernels.base import Kernel
+from toolkit.kernels.fully_connected_columns5 import SETS
 from toolkit.kernels.fully_connected_sparse_t2 import is_sparse
-from toolkit.kernels.fully_connected_t3 import SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.pack_ternary import pack_sparse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_t3 import SETS
+from toolkit.kernels.fully_connected_columns5 import SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_sparse

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from quantize.packed import pack_ternary
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Emitter
-from toolkit.ops.pack_ternary import proven
 from toolkit.ops.weighted import Folded, fold, weight_type
 
 LANES = 16  # int8 products in one VMLADAVA
@@ -49,8 +49,8 @@ def pack_tiles(matrix: np.ndarray, weights: str) -> np.ndarray:
     """Return a (channels, depth) ``matrix`` of "int8", "int4" or "ternary" weights as uint32, flat.
 
     Tiles of four rows; in each, for every 16 columns: int8, the four rows; int4, two rows a byte, rows 0 and 1, then
-    2 and 3, the even one in the lower half; ternary, codes (weight + 1) of four rows a byte, lowest bits first.
-    Missing rows and columns are 0.
+    2 and 3, the even one in the lower half; ternary, the bytes of ``t2`` (``quantize.packed``). Missing rows and
+    columns are 0.
     """
     rows, depth = matrix.shape
     padded = np.pad(matrix, [(0, -rows % CHANNELS), (0, -depth % LANES)]).astype(np.int8)
@@ -58,15 +58,8 @@ def pack_tiles(matrix: np.ndarray, weights: str) -> np.ndarray:
     if weights == "int4":
         chunks = (chunks[:, :, 0::2] & 15) | (chunks[:, :, 1::2] << 4)
     elif weights == "ternary":
-        codes = (chunks + 1).astype(np.uint8) << np.array([0, 2, 4, 6], np.uint8)[:, None]
-        chunks = proven(codes.sum(2).astype(np.uint8), _unpack_ternary, matrix)
+        chunks = pack_ternary(padded, "t2")
     return np.ascontiguousarray(chunks).view(np.uint8).reshape(-1).view("<u4").astype(np.uint32)
-
-
-def _unpack_ternary(chunks: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return the weights in ternary chunks (tile, chunk, 16 bytes)."""
-    codes = chunks[:, None] >> np.array([0, 2, 4, 6], np.uint8)[:, None, None] & 3
-    return codes.reshape(CHANNELS * len(chunks), -1)[:rows, :columns].astype(np.int8) - 1
 
 
 def matrix_fields(step: Step, folded: Folded, matrix: np.ndarray, emitter: Emitter) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.ops.base import Emitter
+from toolkit.ops.pack_ternary import proven
 from toolkit.ops.weighted import Folded
 
 _MOST_SUM = 2**29
@@ -80,4 +81,10 @@ def pack_ternary_columns(matrix: np.ndarray) -> np.ndarray:
     """
     m = np.pad(matrix.astype(np.int64), [(0, -matrix.shape[0] % 16), (0, 0)]) + 1
     words = (m.reshape(m.shape[0] // 16, 16, -1) << 2 * np.arange(16)[:, None]).sum(1)
-    return words.astype(np.uint32).reshape(-1)
+    return proven(words.astype(np.uint32).reshape(-1), unpack_ternary_columns, matrix)
+
+
+def unpack_ternary_columns(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_ternary_columns`` packed."""
+    codes = packed.reshape(-1, 1, columns) >> 2 * np.arange(16, dtype=np.uint32)[:, None] & 3
+    return codes.reshape(-1, columns)[:rows].astype(np.int8) - 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
+_T = TypeVar("_T")
 _ROTATIONS = np.array([0, 4, 8, 12], np.uint32)  # columns (0, 2) of pair A, of pair B, then (1, 3) of both
 
 _DIGITS = np.array([27, 9, 3, 1])
@@ -19,9 +21,7 @@ def padded(matrix: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return np.pad(matrix.astype(np.int64), pad)
 
 
-def proven(
-    packed: np.ndarray, unpack: Callable[[np.ndarray, int, int], np.ndarray], matrix: np.ndarray
-) -> np.ndarray:
+def proven(packed: _T, unpack: Callable[[_T, int, int], np.ndarray], matrix: np.ndarray) -> _T:
     """Return ``packed`` once ``unpack(packed, rows, columns)`` gave back ``matrix``.
 
     Raises:
@@ -89,7 +89,7 @@ def unpack_ternary_v6m(packed: np.ndarray, rows: int, columns: int) -> np.ndarra
     return (indices[..., None] // _DIGITS % 3).reshape(lines, -1)[:rows, :columns].astype(np.int8) - 1
 
 
-def pack_base3(matrix: np.ndarray) -> np.ndarray:
+def pack_columns5(matrix: np.ndarray) -> np.ndarray:
     """Pack ternary weights in 1.6 bits; flat uint8.
 
     The codes (weight + 1) of five columns are a byte's base-3 digits, the first column's the highest. For every five
@@ -97,11 +97,11 @@ def pack_base3(matrix: np.ndarray) -> np.ndarray:
     """
     rows = np.pad(matrix.astype(np.int64), [(0, 1), (0, -matrix.shape[1] % 5)]) + 1
     packed = (rows.reshape(len(rows), -1, 5) * _FIVE_DIGITS).sum(-1).T
-    return proven(packed.astype(np.uint8).reshape(-1), unpack_base3, matrix)
+    return proven(packed.astype(np.uint8).reshape(-1), unpack_columns5, matrix)
 
 
-def unpack_base3(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Return the weights that ``pack_base3`` packed."""
+def unpack_columns5(packed: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the weights that ``pack_columns5`` packed."""
     codes = packed.reshape(-1, rows + 1, 1) // _FIVE_DIGITS % 3
     return codes.transpose(1, 0, 2).reshape(rows + 1, -1)[:rows, :columns].astype(np.int8) - 1
 

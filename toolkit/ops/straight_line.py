@@ -6,10 +6,13 @@ weights, a row adds or subtracts at most one of them.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from quantize.packed import pack_ternary
 from toolkit.ops.pack_pairs import finishing_words
+from toolkit.ops.pack_ternary import proven
 from toolkit.ops.weighted import Folded
 
 ROWS = 8  # of a block: their sums stay in registers
@@ -18,6 +21,7 @@ _LANE_BITS = 16
 _SUMS = tuple(f"r{4 + i}" for i in range(ROWS))
 # Which of a pair's words a row takes, and how, by its two weights.
 _WORD = {(1, 0): 0, (0, 1): 1, (1, 1): 2, (1, -1): 3}
+_WEIGHTS = list(_WORD)
 _REACH = 4064  # bytes that a load reaches from its base, the words of two columns less
 _STRING_LINES = 120  # of assembly; C compilers promise strings of 4,095 characters
 
@@ -51,7 +55,7 @@ def straight_function(matrix: np.ndarray, shifts: np.ndarray) -> str:
     lines = ["push {r4-r11, lr}", "sub sp, #12", "str r0, [sp]", "strd r2, r3, [sp, #4]", "mov lr, r1"]
     for first in range(0, len(matrix), ROWS):
         lines += _block(matrix[first : first + ROWS], shifts[first : first + ROWS], first)
-    lines += ["add sp, #12", "pop {r4-r11, pc}"]
+    lines = proven([*lines, "add sp, #12", "pop {r4-r11, pc}"], weights_in, matrix)
     assembly = "".join(
         "    __asm volatile(\n"
         + "".join(f'        "{line}\\n"\n' for line in lines[at : at + _STRING_LINES])
@@ -73,6 +77,30 @@ static TK_NOINLINE void NAME(TK_STRAIGHT_ARGUMENTS) {{
 }}
 #endif
 """
+
+
+def weights_in(lines: list[str], rows: int, columns: int) -> np.ndarray:
+    """Return the weights that the code of ``straight_function`` computes with, read from its instructions."""
+    matrix = np.zeros((rows, columns + columns % 2), np.int8)
+    first, base, loaded = -ROWS, 0, dict[str, tuple[int, int]]()
+    for line in lines:
+        name, *operands = re.findall(r"[^\s,\[\]{}!#]+", line)
+        if operands == ["r12", "sp"]:
+            first, base = first + ROWS, 0
+        elif name == "addw":
+            base += int(operands[2])
+        elif operands[0] == "r12" and name == "ldmia":
+            loaded = {f"r{word}": (base // (4 * WORDS), word) for word in range(WORDS)}
+            base += 4 * WORDS
+        elif name == "ldr.w":
+            loaded[operands[0]] = divmod((base + int(operands[2])) // 4, WORDS)
+        elif name in ("sadd16", "ssub16"):
+            pair, word = loaded[operands[2]]
+            row = matrix[first + _SUMS.index(operands[0])]
+            row[2 * pair : 2 * pair + 2] += np.multiply(_WEIGHTS[word], 1 if name == "sadd16" else -1).astype(
+                np.int8
+            )
+    return matrix[:, :columns]
 
 
 def _block(matrix: np.ndarray, shifts: np.ndarray, channel: int) -> list[str]:

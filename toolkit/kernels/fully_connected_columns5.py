@@ -7,7 +7,7 @@ import numpy as np
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack_ternary import pack_base3
+from toolkit.ops.pack_ternary import pack_columns5
 from toolkit.ops.weighted import fold, is_ternary, requant_fields, shifted_bias
 
 ENTRIES = 243  # of a table
@@ -15,10 +15,10 @@ FEWEST_CHANNELS = 8  # for which tables are worth making
 SETS = ("armv7em", "armv6m", "helium", "rv32im")
 
 
-class FullyConnectedT3(Kernel):
-    """Five columns' products from one table entry; weights packed by ``pack_base3``."""
+class FullyConnectedColumns5(Kernel):
+    """Five columns' products from one table entry; weights packed by ``pack_columns5``."""
 
-    name = "tk_fully_connected_t3"
+    name = "tk_fully_connected_columns5"
     op = "fully_connected"
     sets = SETS
     rank = -1
@@ -33,7 +33,7 @@ class FullyConnectedT3(Kernel):
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
-        w = emitter.constant("weight", pack_base3(folded.weight.reshape(channels, depth)))
+        w = emitter.constant("weight", pack_columns5(folded.weight.reshape(channels, depth)))
         shape = [str(step.output.size // channels), str(depth), str(channels)]
         return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
 
@@ -42,4 +42,4 @@ class FullyConnectedT3(Kernel):
         return 4 * (ENTRIES + -(-depth // 5) * 5 + channels + 1)
 
 
-KERNEL = FullyConnectedT3()
+KERNEL = FullyConnectedColumns5()

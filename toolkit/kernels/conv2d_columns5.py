@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_t3 import ENTRIES, FEWEST_CHANNELS, SETS
+from toolkit.kernels.fully_connected_columns5 import ENTRIES, FEWEST_CHANNELS, SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack_ternary import pack_base3
+from toolkit.ops.pack_ternary import pack_columns5
 from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields, shifted_bias
 from toolkit.ops.window import window_of
 
 
-class Conv2dT3(Kernel):
-    """Five columns' products of two pixels from one table entry; weights packed by ``pack_base3``."""
+class Conv2dColumns5(Kernel):
+    """Five columns' products of two pixels from one table entry; weights packed by ``pack_columns5``."""
 
-    name = "tk_conv2d_t3"
+    name = "tk_conv2d_columns5"
     op = "conv2d"
     sets = SETS
     rank = -1
@@ -31,7 +31,7 @@ class Conv2dT3(Kernel):
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
-        w = emitter.constant("weight", pack_base3(folded.weight.reshape(len(folded.bias), -1)))
+        w = emitter.constant("weight", pack_columns5(folded.weight.reshape(len(folded.bias), -1)))
         scratch = emitter.scratch("uint32_t")
         return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
 
@@ -41,4 +41,4 @@ class Conv2dT3(Kernel):
         return 4 * (ENTRIES + padded + 3 * (window.out_c + 1)) + window.in_c
 
 
-KERNEL = Conv2dT3()
+KERNEL = Conv2dColumns5()
