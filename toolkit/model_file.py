@@ -140,7 +140,8 @@ def _samples(program: ExportedProgram, model: Model, inputs: list[np.ndarray]) -
     arrays = []
     for name, value, permute, array in zip(names, model.inputs, model.input_permutes, inputs, strict=True):
         dtype = str(types[str(name)]).removeprefix("torch.")
-        arrays.append(tensors.to_user(describe_tensor(value, permute), array).astype(dtype))
+        is_raw = dtype != "float32"
+        arrays.append(tensors.to_user(describe_tensor(value, permute), array, raw=is_raw).astype(dtype))
     return [[array[i : i + 1] for array in arrays] for i in range(len(inputs[0]))]
 
 
