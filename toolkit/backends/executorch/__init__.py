@@ -1,0 +1,135 @@
+"""``.pte`` files: XNNPACK where it takes a layer, ExecuTorch's portable kernels for the rest.
+
+XNNPACK computes int8 layers in integers and rounds their sums in float32, half to even. Weights of linear layers that
+fit in 4 bits are stored so (``prepare``); convolutions know int8 only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.backends.formats import Format, Sample, StoredWeight
+from toolkit.errors import CHECK_FAILED, ToolkitError, first_line
+
+if TYPE_CHECKING:
+    import torch
+    from torch import fx
+    from torch.export import ExportedProgram
+
+_TYPES_OF_XNNPACK = ("float32", "int8", "int32")  # of q/dq nodes; it raises for others instead of leaving them alone
+
+
+def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
+    """Write ``program`` as a ``.pte``; see ``toolkit.backends.formats.Format``."""
+    from quantize.pt2e import quiet
+    from toolkit.backends.executorch.prepare import prepare
+
+    with quiet():
+        ready, packed = prepare(program)
+        edge = _lowered(ready)
+        _check_operators(edge.exported_program().graph)
+        try:
+            path.write_bytes(edge.to_executorch().buffer)
+        except (RuntimeError, AssertionError) as error:
+            raise _refused(error) from error
+    portable = edge.exported_program().state_dict
+    return [
+        _stored(name, tensor, name in packed and name not in portable)
+        for name, tensor in ready.state_dict.items()
+        if tensor.dim() > 1
+    ]
+
+
+def run(path: Path, samples: list[Sample]) -> list[Sample]:
+    """Return what ExecuTorch's Python runtime computes; see ``toolkit.backends.formats.Format``."""
+    import torch
+
+    from quantize.pt2e import quiet
+
+    with quiet():
+        import executorch.kernels.quantized  # noqa: F401 # registers them
+        from executorch.runtime import Runtime
+    try:
+        method = Runtime.get().load_program(path).load_method("forward")
+        assert method is not None
+        return [
+            [np.array(output) for output in method.execute([torch.from_numpy(array) for array in sample])]
+            for sample in samples
+        ]
+    except RuntimeError as error:
+        raise ToolkitError(
+            f"ExecuTorch cannot run the file: {first_line(error)}",
+            at=path.name,
+            fix="report this with the model: what was written should run",
+            exit_code=CHECK_FAILED,
+        ) from error
+
+
+def _lowered(program: ExportedProgram) -> Any:
+    """Return the ``EdgeProgramManager`` of ``program``, with XNNPACK's parts delegated to it."""
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    from toolkit.backends.executorch.partition import partitioner
+
+    takes = all(_quantized_type(node) in _TYPES_OF_XNNPACK for node in program.graph.nodes)
+    try:
+        return to_edge_transform_and_lower(
+            program,
+            partitioner=[partitioner()] if takes else [],
+            compile_config=EdgeCompileConfig(_check_ir_validity=False),  # it refuses dtypes that the kernels take
+        )
+    except Exception as error:  # whatever its passes meet
+        raise _refused(error) from error
+
+
+def _quantized_type(node: fx.Node) -> str:
+    """Return the type of a q/dq node's integers, float32 for all other nodes."""
+    quantizes = str(node.target).startswith("quantized_decomposed.")
+    return str(node.args[-1]).removeprefix("torch.") if quantizes else "float32"
+
+
+def _check_operators(graph: fx.Graph) -> None:
+    """Raise for the operators that are left to ExecuTorch's own kernels and that it has none for."""
+    import executorch.kernels.quantized  # noqa: F401 # registers them
+    from executorch.runtime import Runtime
+
+    from toolkit.program.clean import layer_name
+
+    known = Runtime.get().operator_registry.operator_names
+    missing = [
+        f"{node.target.name()} in {layer_name(node)}"
+        for node in graph.nodes
+        if hasattr(node.target, "to_out_variant") and _kernel(node.target) not in known
+    ]
+    if missing:
+        raise ToolkitError(
+            "ExecuTorch has no kernels for some operators",
+            at="\n      ".join(dict.fromkeys(missing)),
+            fix="replace them in the model, or use --format c",
+        )
+
+
+def _kernel(operator: Any) -> str:
+    try:
+        return str(operator.to_out_variant().name())
+    except RuntimeError:  # there is none
+        return ""
+
+
+def _refused(error: Exception) -> ToolkitError:
+    return ToolkitError(
+        f"ExecuTorch cannot convert the program: {first_line(error)}",
+        fix="report this with the model, or use --format c",
+    )
+
+
+def _stored(name: str, tensor: torch.Tensor, packed: bool) -> StoredWeight:
+    stored = "int4" if packed else str(tensor.dtype).removeprefix("torch.")
+    size = tensor.numel() // 2 if packed else tensor.numel() * tensor.element_size()
+    return StoredWeight(name.rpartition(".")[0], stored, size)
+
+
+FORMAT = Format("executorch", ".pte", "ExecuTorch", ("executorch",), write, run)
