@@ -46,7 +46,7 @@ def convert(
             if node.name in weights:
                 _name_constants(converted, node, weights[node.name])
         _check_exact(converted, exact)
-        _freeze_constants(converted)
+        freeze_constants(converted)
         converted.recompile()
         return torch.export.export(converted, (sample,))
 
@@ -99,7 +99,7 @@ def _move_constant(graph_module: fx.GraphModule, node: Any, name: str) -> None:
     node.target = name
 
 
-def _freeze_constants(graph_module: fx.GraphModule) -> None:
+def freeze_constants(graph_module: fx.GraphModule) -> None:
     """Remove parameters and buffers that the graph does not read; make the parameters left buffers."""
     used = {str(node.target) for node in graph_module.graph.nodes if node.op == "get_attr"}
     for name, tensor in [*graph_module.named_parameters(), *graph_module.named_buffers()]:

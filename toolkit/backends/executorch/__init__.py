@@ -36,11 +36,12 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
         except (RuntimeError, AssertionError) as error:
             raise _refused(error) from error
     portable = edge.exported_program().state_dict
-    return [
-        _stored(name, tensor, name in packed and name not in portable)
+    weights = {
+        tensor.data_ptr(): _stored(name, tensor, name in packed and name not in portable)
         for name, tensor in ready.state_dict.items()
         if tensor.dim() > 1
-    ]
+    }
+    return list(weights.values())
 
 
 def run(path: Path, samples: list[Sample]) -> list[Sample]:

@@ -13,6 +13,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from toolkit.program.convert import freeze_constants
 from toolkit.program.quantizer import constant, is_constant
 
 _aten, _QD = torch.ops.aten, torch.ops.quantized_decomposed
@@ -46,6 +47,8 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
         elif node.args[-3:-1] == _FOUR_BITS:
             _set_range(node, _EIGHT_BITS)
     _one_user_each(module.graph)
+    module.graph.eliminate_dead_code()
+    freeze_constants(module)
     module.recompile()
     return torch.export.export(module, _inputs(program)), packed
 
