@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from toolkit.backends.formats import Format, Sample, StoredWeight
 from toolkit.errors import CHECK_FAILED, ToolkitError, first_line
 
@@ -19,7 +17,11 @@ if TYPE_CHECKING:
     from torch import fx
     from torch.export import ExportedProgram
 
-_TYPES_OF_XNNPACK = ("float32", "int8", "int32")  # of q/dq nodes; it raises for others instead of leaving them alone
+_TYPES_OF_XNNPACK = (
+    "float32",
+    "int8",
+    "int32",
+)  # of q/dq nodes; it raises for others instead of leaving them alone
 
 
 def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
@@ -57,7 +59,10 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
         method = Runtime.get().load_program(path).load_method("forward")
         assert method is not None
         return [
-            [np.array(output) for output in method.execute([torch.from_numpy(array) for array in sample])]
+            [
+                output.numpy().copy()
+                for output in method.execute([torch.from_numpy(array) for array in sample])
+            ]
             for sample in samples
         ]
     except RuntimeError as error:
@@ -80,7 +85,9 @@ def _lowered(program: ExportedProgram) -> Any:
         return to_edge_transform_and_lower(
             program,
             partitioner=[partitioner()] if takes else [],
-            compile_config=EdgeCompileConfig(_check_ir_validity=False),  # it refuses dtypes that the kernels take
+            compile_config=EdgeCompileConfig(
+                _check_ir_validity=False
+            ),  # it refuses dtypes that the kernels take
         )
     except Exception as error:  # whatever its passes meet
         raise _refused(error) from error

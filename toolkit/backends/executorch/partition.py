@@ -1,8 +1,8 @@
 """Which nodes XNNPACK computes: ExecuTorch's own rules, without the traces that layers leave which it refuses.
 
 ExecuTorch 1.5.1 marks the quantize and dequantize nodes around a layer as part of its integer kernel before it knows
-whether XNNPACK takes the layer. Where it does not, the marks stay, and a neighbour that is taken skips those nodes: what
-they would have clamped is lost.
+whether XNNPACK takes the layer. Where it does not, the marks stay, and the nodes are skipped where XNNPACK takes them
+with a neighbour: what they would have clamped is lost.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ _aten, _QD = torch.ops.aten, torch.ops.quantized_decomposed
 _FOUR_BITS, _EIGHT_BITS = (-8, 7), (-128, 127)
 _PER_TENSOR, _PER_CHANNEL = _QD.dequantize_per_tensor.default, _QD.dequantize_per_channel.default
 _QUANTIZE = _QD.quantize_per_tensor.default
+_Node = Any  # an fx.Node: what its arguments are, its operator says
 _MOVES = {
     _aten.permute.default, _aten.transpose.int, _aten.reshape.default, _aten.view.default, _aten.flatten.using_ints,
     _aten.unsqueeze.default, _aten.squeeze.dim, _aten.squeeze.dims, _aten.slice.Tensor,
@@ -53,11 +54,11 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
     return torch.export.export(module, _inputs(program)), packed
 
 
-def _set_range(node: fx.Node, bounds: tuple[int, int]) -> None:
+def _set_range(node: _Node, bounds: tuple[int, int]) -> None:
     node.args = (*node.args[:-3], *bounds, node.args[-1])
 
 
-def _fits_four_bits(module: fx.GraphModule, node: fx.Node) -> bool:
+def _fits_four_bits(module: fx.GraphModule, node: _Node) -> bool:
     """True for a matrix in -8..7 with an even number of columns that int8 linear layers multiply with."""
     weight, (low, high) = constant(module, node.args[0]), node.args[-3:-1]
     if weight.dtype != torch.int8 or weight.dim() != 2 or weight.shape[1] % 2:
@@ -67,7 +68,7 @@ def _fits_four_bits(module: fx.GraphModule, node: fx.Node) -> bool:
     return not _zero_points(module, node).any() and all(_is_int8_linear(user, node) for user in node.users)
 
 
-def _is_int8_linear(user: fx.Node, weight: fx.Node) -> bool:
+def _is_int8_linear(user: _Node, weight: _Node) -> bool:
     x = user.args[0]
     return (
         user.target is _aten.linear.default
@@ -77,12 +78,12 @@ def _is_int8_linear(user: fx.Node, weight: fx.Node) -> bool:
     )
 
 
-def _zero_points(module: fx.GraphModule, node: fx.Node) -> torch.Tensor:
-    zero_point: Any = node.args[2]
+def _zero_points(module: fx.GraphModule, node: _Node) -> torch.Tensor:
+    zero_point = node.args[2]
     return constant(module, zero_point) if is_constant(zero_point) else torch.tensor(zero_point)
 
 
-def _per_channel(module: fx.GraphModule, node: fx.Node) -> None:
+def _per_channel(module: fx.GraphModule, node: _Node) -> None:
     """Give every row the scale of the whole matrix."""
     if node.target is _PER_CHANNEL:
         return
@@ -94,11 +95,11 @@ def _per_channel(module: fx.GraphModule, node: fx.Node) -> None:
     node.target, node.args = _PER_CHANNEL, (weight, scales, zeros, 0, *of_type)
 
 
-def _as_float(module: fx.GraphModule, node: fx.Node) -> None:
+def _as_float(module: fx.GraphModule, node: _Node) -> None:
     """Replace a bias in int32 by real numbers: XNNPACK takes no others, and makes the same integers of them."""
     with module.graph.inserting_before(node):
         args = [constant(module, arg) if is_constant(arg) else arg for arg in node.args]
-        real = _new_constant(module, f"{node.name}_real", node.target(*args))  # type: ignore[operator]
+        real = _new_constant(module, f"{node.name}_real", node.target(*args))
     node.replace_all_uses_with(real)
     module.graph.erase_node(node)
 
@@ -108,7 +109,7 @@ def _new_constant(module: fx.GraphModule, name: str, value: torch.Tensor) -> fx.
     return module.graph.get_attr(name)
 
 
-def _quantize_what_moves(node: fx.Node) -> None:
+def _quantize_what_moves(node: _Node) -> None:
     """Quantize again, to the same integers, what only moved since it was dequantized: XNNPACK looks one node back."""
     if not (node.target in _MOVES or _pads_with_zeros(node)) or not isinstance(node.args[0], fx.Node):
         return
@@ -126,11 +127,10 @@ def _quantize_what_moves(node: fx.Node) -> None:
         user.replace_input_with(node, again)
 
 
-def _pads_with_zeros(node: fx.Node) -> bool:
+def _pads_with_zeros(node: _Node) -> bool:
     if node.target is _aten.pad.default:
-        mode, value = (*node.args[2:], *("constant", None)[len(node.args) - 2 :])
-        return mode == "constant" and not value
-    return node.target is _aten.constant_pad_nd.default and not (*node.args[2:], 0)[0]
+        return node.args[2:3] in ((), ("constant",)) and not any(node.args[3:])
+    return node.target is _aten.constant_pad_nd.default and not any(node.args[2:])
 
 
 def _one_user_each(graph: fx.Graph) -> None:
