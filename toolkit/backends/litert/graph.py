@@ -78,7 +78,9 @@ class Graph:
     def weight(self, step: Step, value: Value, types: Sequence[str] = ("int8",)) -> Value:
         """Return a layer's weight in the narrowest of ``types`` that holds its range, and note what it takes."""
         assert value.data is not None
-        dtype = value.dtype if value.quant is None else _narrowest(value.quant, types)
+        dtype = value.dtype
+        if value.quant is not None and dtype == "int8":
+            dtype = _narrowest(value.quant, types)
         known = len(self._constants)
         made = self.constant(value.name, value.data, value.quant, dtype)
         if len(self._constants) > known:

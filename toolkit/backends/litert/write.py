@@ -70,10 +70,9 @@ def file_of(model: Model) -> tuple[bytes, list[StoredWeight]]:
 def _write_step(step: Step, graph: Graph) -> str:
     """Write a step; return why it cannot be, empty where it could."""
     try:
-        write_step = writers().get(step.op)
-        wide = [v for v in (*step.activations, step.output) if v.dtype == "int16"]
-        if write_step is None or wide:
-            raise Unsupported("int16 activations" if wide else "nothing here writes it")
+        write_step = writers().get(step.op.removesuffix("_s16"))
+        if write_step is None:
+            raise Unsupported("nothing here writes it")
         write_step(step, graph)
     except Unsupported as why:
         return f"{step.op} in {step.name}: {why}"

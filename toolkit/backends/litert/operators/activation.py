@@ -22,6 +22,7 @@ INT8 = {
     "gelu": ("GELU", 2),
     "gelu_tanh": ("GELU", 2),
 }
+INT16 = ("sigmoid", "tanh", "gelu", "gelu_tanh")
 FLOAT = {
     **{name: kernel for name, (kernel, _) in INT8.items()},
     **{
@@ -40,11 +41,13 @@ def table(step: Step, graph: Graph) -> None:
     name, x, y = step.attrs["function"], step.inputs[0], step.output
     if y.quant is None:
         _float(step, graph)
+    elif x.dtype == "int16":
+        if name not in INT16 or (name in FIXED and scale_of(y) != 2.0**-15):
+            raise Unsupported(f"{name} of int16 to a scale of {scale_of(y):.3g}")
+        _one(step, graph, INT8[name][0], 2)
     elif name in INT8 and (name not in FIXED or FIXED[name] == (scale_of(y), zero_point_of(y))):
         _one(step, graph, *INT8[name])
     else:
-        if x.dtype != "int8":
-            raise Unsupported(f"{name} of {x.dtype}")
         code, index = graph.between(x, dtype="int32", quant=None), graph.between(x, dtype="int32", quant=None)
         types = {"inDataType": schema.TensorType.INT8, "outDataType": schema.TensorType.INT32}
         graph.add("CAST", [x], code, options("Cast", **types))
@@ -76,7 +79,7 @@ def prelu(step: Step, graph: Graph) -> None:
 def relu(step: Step, graph: Graph) -> None:
     """Bounds, and another scale where the output has one."""
     kind = fused_kind(step)
-    if kind is not None:
+    if kind is not None and (BOUNDS[kind] != "RELU_N1_TO_1" or step.output.dtype != "int16"):
         graph.check_rescale(step.inputs[0], step.output)
         name = BOUNDS[kind]
         version = 2 if step.output.quant is not None and name != "RELU_N1_TO_1" else 1

@@ -37,7 +37,10 @@ def maximum(step: Step, graph: Graph) -> None:
 def _binary(step: Step, graph: Graph, name: str, version: int) -> None:
     kind, made = graph.fused(step)
     inputs = [_operand(value, graph) for value in integer_operands(step)]
-    graph.add(name, inputs, made, options(name.title(), fusedActivationFunction=kind), version)
+    table = options(name.title(), fusedActivationFunction=kind)
+    if hasattr(table, "potScaleInt16"):
+        table.potScaleInt16 = False
+    graph.add(name, inputs, made, table, 4 if made.dtype == "int16" else version)
     graph.finish(step, made)
 
 

@@ -23,12 +23,12 @@ INT32 = (-(2**31), 2**31 - 1)
 def fully_connected(step: Step, graph: Graph) -> None:
     """Weight (O, I)."""
     x, y = step.inputs[0], step.output
-    weight = graph.weight(step, step.inputs[1], FULLY_CONNECTED_TYPES)
+    weight = graph.weight(step, step.inputs[1], _types(step, FULLY_CONNECTED_TYPES))
     kind, made = graph.fused(step)
     rows = y.size // weight.shape[0]
     keeps = len(x.shape) > 2 and x.shape[:-1] == y.shape[:-1]
     whole = made if keeps or y.shape == (rows, weight.shape[0]) else graph.between(y, (rows, weight.shape[0]))
-    version = {"int2": 14, "int4": 10}.get(weight.dtype, 5)
+    version = 11 if x.dtype == "int16" else {"int2": 14, "int4": 10}.get(weight.dtype, 5)
     table = options("FullyConnected", fusedActivationFunction=kind, keepNumDims=keeps)
     graph.add("FULLY_CONNECTED", [x, weight, *_bias(step, graph, weight)], whole, table, version)
     if whole is not made:
@@ -38,7 +38,7 @@ def fully_connected(step: Step, graph: Graph) -> None:
 
 def conv2d(step: Step, graph: Graph) -> None:
     """Weight (O, H, W, I); in groups where the input has more channels than that."""
-    weight = graph.weight(step, step.inputs[1], CONVOLUTION_TYPES)
+    weight = graph.weight(step, step.inputs[1], _types(step, CONVOLUTION_TYPES))
     _convolution(step, graph, "CONV_2D", weight, weight.shape[1:3], options("Conv2D"), (3, 7))
 
 
@@ -52,9 +52,8 @@ def depthwise_conv2d(step: Step, graph: Graph) -> None:
     w = step.inputs[1]
     assert w.data is not None
     quant = w.quant if w.quant is None or w.quant.axis is None else replace(w.quant, axis=3)
-    weight = graph.weight(
-        step, replace(w, shape=(1, *w.shape), data=w.data[None], quant=quant), CONVOLUTION_TYPES
-    )
+    whole = replace(w, shape=(1, *w.shape), data=w.data[None], quant=quant)
+    weight = graph.weight(step, whole, _types(step, CONVOLUTION_TYPES))
     table = options("DepthwiseConv2D", depthMultiplier=step.output.shape[3] // step.inputs[0].shape[3])
     _convolution(step, graph, "DEPTHWISE_CONV_2D", weight, w.shape[:2], table, (3, 6))
 
@@ -98,23 +97,30 @@ def _convolution(
     table.strideH, table.strideW = stride
     table.dilationHFactor, table.dilationWFactor = dilation
     table.fusedActivationFunction, made = graph.fused(step)
-    graph.add(name, [x, weight, *_bias(step, graph, weight)], made, table, versions[weight.dtype == "int4"])
+    version = 5 if x.dtype == "int16" else versions[weight.dtype == "int4"]
+    graph.add(name, [x, weight, *_bias(step, graph, weight)], made, table, version)
     graph.finish(step, made)
 
 
-def _bias(step: Step, graph: Graph, weight: Value) -> list[Value]:
-    """Return the bias where there is one: of integers an int32 one at the scale of input times weight.
+def _types(step: Step, types: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the types a weight may have: depthwise kernels read narrow ones wrong under int16 activations."""
+    return ("int8",) if step.inputs[0].dtype == "int16" else types
 
-    int8 convolutions do not run without one.
+
+def _bias(step: Step, graph: Graph, weight: Value) -> list[Value]:
+    """Return the bias where there is one: of int8 an int32 one, of int16 an int64 one, at the scale of the products.
+
+    Convolutions of integers do not run without one.
     """
     x, data = step.inputs[0], step.inputs[2].data if len(step.inputs) > 2 else None
     if weight.quant is None or x.quant is None:
         return [] if data is None else [graph.constant(f"{step.name}.bias", data.astype(np.float32))]
     if data is None:
-        if step.op == "fully_connected":
+        if step.op.startswith("fully_connected"):
             return []
         data = np.zeros(step.output.shape[-1])
     scale = x.quant.scale * weight.quant.scale
     axis = None if weight.quant.axis is None else 0
     quant = Quantization(scale, np.zeros(scale.size, np.int64), *INT32, axis)
-    return [graph.constant(f"{step.name}.bias", data.astype(np.int32), quant)]
+    dtype = np.int64 if x.dtype == "int16" else np.int32
+    return [graph.constant(f"{step.name}.bias", data.astype(dtype), quant)]
