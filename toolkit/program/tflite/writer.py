@@ -35,6 +35,20 @@ def options(name: str, **fields: Any) -> Any:
     return table
 
 
+class _Builder(flatbuffers.Builder):
+    """Stores equal arrays once: the zero points of all weights of so many channels, and of their biases, are."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._arrays: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:
+        key = x.dtype.str, x.tobytes()
+        if key not in self._arrays:
+            self._arrays[key] = super().CreateNumpyVector(x)
+        return self._arrays[key]
+
+
 class FileWriter:
     """Gathers a graph. ``model`` and ``graph`` are the schema's, for what a file may say besides."""
 
@@ -106,7 +120,7 @@ class FileWriter:
         """Return the file, whose graph takes ``inputs`` and gives ``outputs``."""
         self.graph.inputs = [self.tensor(value) for value in inputs]
         self.graph.outputs = [self.tensor(value) for value in outputs]
-        builder = flatbuffers.Builder(1024)
+        builder = _Builder(1024)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
