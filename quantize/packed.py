@@ -30,6 +30,8 @@ def pack_ternary(matrix: np.ndarray, packing: str) -> np.ndarray:
     Raises:
         NotTernaryError: a weight is not -1, 0 or 1; says which.
     """
+    if packing not in ROWS:
+        raise ValueError(f"there is no packing {packing!r}, only {' and '.join(ROWS)}")
     if matrix.ndim != 2:
         raise ValueError(f"weights to pack have two axes, not {matrix.ndim}")
     wrong = (matrix < -1) | (matrix > 1) | (matrix != np.rint(matrix))

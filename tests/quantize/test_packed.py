@@ -24,6 +24,11 @@ def test_unpacking_gives_back_what_was_packed(packing: str, matrix: np.ndarray) 
     assert np.array_equal(unpack_ternary(packed, packing, len(matrix)), matrix)
 
 
+def test_another_packing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no packing 't4', only t2 and t3"):
+        pack_ternary(np.zeros((2, 2), np.int8), "t4")
+
+
 def test_the_bytes_are_those_of_the_specification() -> None:
     column = np.array([[-1], [0], [1], [1], [0]])  # codes 0, 1, 2, 2, 1
     assert pack_ternary(column, "t2").tolist() == [[0b10_10_01_00], [0b01_01_01_01]]

@@ -22,6 +22,7 @@ from toolkit.lower.quantized import (
 from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
 from toolkit.lower.rounding import set_rounding
+from toolkit.lower.scales import check_scales
 from toolkit.lower.states import settle_states
 from toolkit.ops import operators
 
@@ -50,6 +51,7 @@ PASSES: list[Callable[[Model], Model]] = [
     rescale_between_quantizations,
     quantize_before_reshape,
     use_integers,
+    check_scales,
     remove_dead,
     integer_boundary,
     fuse_activation,  # once more: a relu with its own quantize, now with integers

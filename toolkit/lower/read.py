@@ -9,6 +9,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import fold
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
+from toolkit.lower.scales import check_integers, check_quantization
 from toolkit.ops import by_aten, operators
 from toolkit.ops.slice import SEVERAL_OUTPUTS, part_of
 
@@ -267,16 +268,18 @@ class _ProgramReader:
     def _quantized_decomposed(self, node: Node, kind: str) -> None:
         x = self.value(node.args[0])
         quant = self._quantization(node, kind)
+        check_quantization(quant, x.name if x.data is not None else self._layer(node))
         if kind.startswith("dequantize"):
             if x.data is not None:
-                self.values[node] = Value(x.name, x.shape, x.dtype, quant, x.data)
+                self.values[node] = constant = Value(x.name, x.shape, x.dtype, quant, x.data)
+                check_integers(constant)
                 return
             x.quant = x.quant or quant
             output = Value(node.name, x.shape)
             self._append(node, Step("dequantize", self._layer(node), [x], output))
-        elif (constant := fold(node, self.values)) is not None:
-            constant.quant = quant
-            self.values[node] = constant
+        elif (folded := fold(node, self.values)) is not None:
+            folded.quant = quant
+            self.values[node] = folded
         else:
             output = self._typed(node)
             output.quant = quant
