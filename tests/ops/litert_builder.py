@@ -9,6 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import OpResolverType
 
+from toolkit.backends.litert.graph import ACTIVATIONS
 from toolkit.lower.ir import Value
 from toolkit.measure.litert import ReferenceKernels
 from toolkit.program.tflite.writer import FileWriter, options
@@ -18,14 +19,7 @@ __all__ = ["activation_function", "one_op", "options", "run_reference", "schema"
 
 def activation_function(bounds: tuple[float, float] | None) -> int:
     """Return LiteRT's name for output bounds."""
-    kinds = schema.ActivationFunctionType
-    names = {
-        None: kinds.NONE,
-        (0.0, np.inf): kinds.RELU,
-        (0.0, 6.0): kinds.RELU6,
-        (-1.0, 1.0): kinds.RELU_N1_TO_1,
-    }
-    return names[bounds]
+    return schema.ActivationFunctionType.NONE if bounds is None else ACTIVATIONS[bounds]
 
 
 def one_op(

@@ -42,8 +42,10 @@ def table(step: Step, graph: Graph) -> None:
     if y.quant is None:
         _float(step, graph)
     elif x.dtype == "int16":
-        if name not in INT16 or (name in FIXED and scale_of(y) != 2.0**-15):
-            raise Unsupported(f"{name} of int16 to a scale of {scale_of(y):.3g}")
+        if name not in INT16:
+            raise Unsupported(f"{name} of int16")
+        if name in FIXED and scale_of(y) != 2.0**-15:
+            raise Unsupported(f"an int16 output at a scale of {scale_of(y):.3g} instead of 1/32768")
         _one(step, graph, INT8[name][0], 2)
     elif name in INT8 and (name not in FIXED or FIXED[name] == (scale_of(y), zero_point_of(y))):
         _one(step, graph, *INT8[name])
