@@ -2,8 +2,8 @@
 
 Each operator gets the same weights of -1, 0 and 1 stored as int8, int4 and int2, for the reference kernels and for the
 ones that an application gets by default. "yes": the output is that of int8 weights and the reference kernels; "other
-numbers": it is not, by more than a step; else what LiteRT says. The time is that of the default kernels, one thread, the
-best of 50 runs.
+numbers": it is not, by more than a step; else what LiteRT says. The time is the default kernels', the best of 50 runs on
+one thread.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...], 
     "FULLY_CONNECTED": ((1, 1021), (509, 1021), 0, (1, 509), lambda: options("FullyConnected"), 14),
     "CONV_2D": ((1, 26, 26, 61), (67, 3, 3, 61), 0, (1, 24, 24, 67), lambda: options("Conv2D", **WINDOW), 8),
     "DEPTHWISE_CONV_2D": (
-        (1, 26, 26, 67), (1, 3, 3, 67), 3, (1, 24, 24, 67), lambda: options("DepthwiseConv2D", depthMultiplier=1, **WINDOW), 6
+        (1, 26, 26, 67), (1, 3, 3, 67), 3, (1, 24, 24, 67),
+        lambda: options("DepthwiseConv2D", depthMultiplier=1, **WINDOW), 6,
     ),
     "TRANSPOSE_CONV": (
-        (1, 24, 24, 61), (67, 3, 3, 61), 0, (1, 26, 26, 67), lambda: options("TransposeConv", **WINDOW), 3
+        (1, 24, 24, 61), (67, 3, 3, 61), 0, (1, 26, 26, 67), lambda: options("TransposeConv", **WINDOW), 3,
     ),
     "GATHER": ((3,), (11, 7), 0, (3, 7), lambda: options("Gather"), 8),
     "EMBEDDING_LOOKUP": ((3,), (11, 8), 0, (3, 8), lambda: None, 4),

@@ -259,6 +259,19 @@ def test_the_runtime_takes_the_programs_own_layout(tmp_path: Path) -> None:
     assert (output.shape, output.dtype) == ((1, 3, 3, 4), np.int8)
 
 
+def test_an_input_and_an_output_given_twice() -> None:
+    class Again(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            y = F.relu(x)
+            return x, y, y[:, ::2], y
+
+    program = torch.export.export(Again(), (torch.zeros(1, 5),))
+    sample = np.float32([[-1, 2, -3, 4, 5]])
+    found = ReferenceKernels(file_of(lower(program))[0])([sample])
+    for got, want in zip(found, Again()(torch.from_numpy(sample)), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_the_command(tmp_path: Path, cli: Cli) -> None:
     pt2.save(small("int8"), tmp_path / "net.pt2", {})
     done = cli("export", tmp_path / "net.pt2", "--format", "litert", "-o", tmp_path / "net.tflite")

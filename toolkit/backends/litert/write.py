@@ -80,7 +80,7 @@ def _write_step(step: Step, graph: Graph) -> str:
 
 
 def _outputs(model: Model, graph: Graph) -> list[Value]:
-    """Return the outputs; one that is an input as well, or a constant, or given twice, is copied."""
+    """Return the outputs; one that is an input as well, or is given twice, is copied."""
     found: list[Value] = []
     for value in model.outputs:
         if any(value is known for known in (*model.inputs, *found)):

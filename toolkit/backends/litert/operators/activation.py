@@ -32,8 +32,7 @@ FLOAT = {
 }
 SMALLEST_SCALE = 2.0**-25  # of a softmax's input
 RELU6 = schema.ActivationFunctionType.RELU6
-BOUNDS = {schema.ActivationFunctionType.RELU: "RELU", schema.ActivationFunctionType.RELU6: "RELU6",
-          schema.ActivationFunctionType.RELU_N1_TO_1: "RELU_N1_TO_1"}  # fmt: skip
+BOUNDS = {getattr(schema.ActivationFunctionType, name): name for name in ("RELU", "RELU6", "RELU_N1_TO_1")}
 
 
 def table(step: Step, graph: Graph) -> None:
@@ -50,14 +49,12 @@ def table(step: Step, graph: Graph) -> None:
     elif name in INT8 and (name not in FIXED or FIXED[name] == (scale_of(y), zero_point_of(y))):
         _one(step, graph, *INT8[name])
     else:
-        code, index = graph.between(x, dtype="int32", quant=None), graph.between(x, dtype="int32", quant=None)
+        code = graph.between(x, dtype="int32", quant=None)
         types = {"inDataType": schema.TensorType.INT8, "outDataType": schema.TensorType.INT32}
         graph.add("CAST", [x], code, options("Cast", **types))
-        graph.add("ADD", [code, graph.integers([128])], index, options("Add"))
-        entries = np.roll(table_of(step), 128)  # by code: -128..127
-        graph.add(
-            "GATHER", [graph.constant(f"{step.name}_table", entries, y.quant), index], y, options("Gather"), 2
-        )
+        index = graph.two("ADD", code, graph.integers([128]))
+        entries = graph.constant(f"{step.name}_table", np.roll(table_of(step), 128), y.quant)  # from -128 on
+        graph.add("GATHER", [entries, index], y, options("Gather"), 2)
 
 
 def sigmoid(step: Step, graph: Graph) -> None:
@@ -103,6 +100,7 @@ def log_softmax(step: Step, graph: Graph) -> None:
 def masked_softmax(step: Step, graph: Graph) -> None:
     """Softmax over the part of each row that a constant mask keeps; the rest is padded."""
     x, y, kept = step.inputs[0], step.output, step.attrs["kept"]
+    _check_scale(x)
     if len(step.inputs) > 1:
         raise Unsupported("a mask that is known at run time only")
     size, depth = len(kept), x.shape[-1]
@@ -136,9 +134,7 @@ def _float(step: Step, graph: Graph) -> None:
     if name in FLOAT:
         _one(step, graph, FLOAT[name], 1)
     elif name == "silu":
-        gate = graph.between(y)
-        graph.add("LOGISTIC", [x], gate)
-        graph.add("MUL", [x, gate], y, options("Mul"))
+        graph.add("MUL", [x, graph.one("LOGISTIC", x)], y, options("Mul"))
     elif name == "hardsigmoid":
         raised = graph.between(y)
         graph.add("ADD", [x, graph.number(3.0, x)], raised, options("Add", fusedActivationFunction=RELU6))
@@ -153,19 +149,12 @@ def _float(step: Step, graph: Graph) -> None:
 
 def _elu(graph: Graph, x: Value, y: Value, alpha: float, scale: float, input_scale: float) -> None:
     """Write ``scale * (max(x, 0) + alpha * (exp(min(x, 0) * input_scale) - 1))``: ELU has no reference kernel."""
-    above, below = graph.between(y), graph.between(y)
-    graph.add("RELU", [x], above)
+    above, below = graph.one("RELU", x), graph.between(x)
     graph.add("MINIMUM", [x, graph.number(0.0, x)], below, options("MaximumMinimum"))
-    for name, number in (("MUL", input_scale), ("EXP", 0.0), ("SUB", 1.0), ("MUL", alpha)):
-        if name != "MUL" or number != 1.0:
-            below = (
-                graph.two(name, below, graph.number(number, y)) if name != "EXP" else graph.one(name, below)
-            )
-    whole = graph.two("ADD", above, below) if scale != 1.0 else y
-    if scale != 1.0:
-        graph.add("MUL", [whole, graph.number(scale, y)], y, options("Mul"))
-    else:
-        graph.add("ADD", [above, below], y, options("Add"))
+    power = graph.one("EXP", graph.two("MUL", below, graph.number(input_scale, x)))
+    less = graph.two("SUB", power, graph.number(1.0, x))
+    whole = graph.two("ADD", above, graph.two("MUL", less, graph.number(alpha, x)))
+    graph.add("MUL", [whole, graph.number(scale, x)], y, options("Mul"))
 
 
 def _one(step: Step, graph: Graph, name: str, version: int) -> None:
@@ -179,8 +168,7 @@ def _one(step: Step, graph: Graph, name: str, version: int) -> None:
 
 def _along_last(step: Step, graph: Graph, name: str, fields: object) -> None:
     x, y, axis = step.inputs[0], step.output, step.attrs["axis"]
-    if x.quant is not None and scale_of(x) < SMALLEST_SCALE:
-        raise Unsupported(f"an input scale of {scale_of(x):.3g}, below {SMALLEST_SCALE:.3g}, ends LiteRT")
+    _check_scale(x)
     if axis == len(x.shape) - 1:
         graph.add(name, [x], y, fields, 2)
         return
@@ -190,3 +178,8 @@ def _along_last(step: Step, graph: Graph, name: str, fields: object) -> None:
     graph.transposed(x, order, turned)
     graph.add(name, [turned], made, fields, 2)
     graph.transposed(made, [int(i) for i in np.argsort(order)], y)
+
+
+def _check_scale(x: Value) -> None:
+    if x.quant is not None and scale_of(x) < SMALLEST_SCALE:
+        raise Unsupported(f"an input scale of {scale_of(x):.3g}, below {SMALLEST_SCALE:.3g}, ends LiteRT")

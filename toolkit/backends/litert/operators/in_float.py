@@ -17,25 +17,20 @@ from toolkit.program.tflite.writer import options
 
 def div(step: Step, graph: Graph) -> None:
     """``a / b``."""
-    made, bounds = graph.real_output(step), step.attrs.get("activation")
-    if bounds is not None and made is step.output:
-        made = graph.between(made)
+    y, bounded = step.output, step.attrs.get("activation") is not None
+    made = graph.between(y, dtype="float32", quant=None) if bounded or y.quant is not None else y
     graph.add("DIV", [graph.real(value) for value in step.inputs], made, options("Div"))
-    if bounds is None:
-        graph.quantized(made, step)
-    elif step.output.quant is None:
-        graph.bounded(made, step)
-    else:
-        whole = graph.between(step.output)
-        graph.add("QUANTIZE", [made], whole, options("Quantize"))
-        graph.bounded(whole, step)
+    if y.quant is not None:
+        quotient, made = made, graph.between(y) if bounded else y
+        graph.add("QUANTIZE", [quotient], made, options("Quantize"))
+    graph.finish(step, made)
 
 
 def sum(step: Step, graph: Graph) -> None:
     """Over any axes."""
     made = graph.real_output(step)
-    graph.add("SUM", [graph.real(step.inputs[0]), graph.integers(step.attrs["axes"])], made,
-              options("Reducer", keepDims=True))  # fmt: skip
+    inputs = [graph.real(step.inputs[0]), graph.integers(step.attrs["axes"])]
+    graph.add("SUM", inputs, made, options("Reducer", keepDims=True))
     graph.quantized(made, step)
 
 

@@ -35,20 +35,18 @@ def concat(step: Step, graph: Graph) -> None:
 
 
 def slice(step: Step, graph: Graph) -> None:
-    """A box; every so-manieth value; backwards."""
+    """A box, of every value or every other, forwards or backwards."""
     x, starts, counts, steps = step.inputs[0], *(step.attrs[name] for name in ("start", "count", "step"))
     whole = _shaped(graph, step.output, tuple(counts))
-    if all(by == 1 for by in steps):
+    if all(by == 1 or count == 1 for by, count in zip(steps, counts, strict=True)):
         box = [graph.integers(starts), graph.integers(counts)]
         graph.add("SLICE", [x, *box], whole, options("Slice"), 2)
     else:
-        picked = [
-            (axis, start + by * np.arange(count))
-            for axis, (start, count, by) in enumerate(zip(starts, counts, steps, strict=True))
-        ]
-        _gathered(
-            graph, x, [(axis, at) for axis, at in picked if len(at) < x.shape[axis] or at[0] != 0], whole
-        )
+        picked = []
+        for axis, (start, count, by) in enumerate(zip(starts, counts, steps, strict=True)):
+            if (start, count, by) != (0, x.shape[axis], 1):
+                picked.append((axis, start + by * np.arange(count)))
+        _gathered(graph, x, picked, whole)
     if whole is not step.output:
         graph.reshaped(whole, step.output)
 
@@ -75,9 +73,10 @@ def embedding(step: Step, graph: Graph) -> None:
     table, index = step.inputs
     y = step.output
     stored = replace(table, data=stored_table(step), dtype=y.dtype, quant=table.quant or y.quant)
+    width = table.shape[1]
     types = [
-        kind for kind in ("int2", "int4") if table.shape[1] * BITS[kind] % 8 == 0
-    ]  # its rows are whole bytes
+        kind for kind in ("int2", "int4") if width * BITS[kind] % 8 == 0
+    ]  # LiteRT reads rows of whole bytes
     weight = graph.weight(step, stored, (*types, "int8"))
     if weight.dtype not in types:
         graph.add("GATHER", [weight, index], y, options("Gather"), 2 if weight.quant is not None else 1)
@@ -85,7 +84,7 @@ def embedding(step: Step, graph: Graph) -> None:
     flat = index if len(index.shape) == 1 else graph.between(index, (index.size,))
     if flat is not index:
         graph.reshaped(index, flat)
-    rows = graph.between(y, (flat.size, table.shape[1]), dtype="float32", quant=None)
+    rows = graph.between(y, (flat.size, width), dtype="float32", quant=None)
     graph.add("EMBEDDING_LOOKUP", [flat, weight], rows, None, 4)
     whole = _shaped(graph, y, rows.shape)
     graph.add("QUANTIZE", [rows], whole, options("Quantize"))
