@@ -2,8 +2,8 @@
 
 Each operator gets the same weights of -1, 0 and 1 stored as int8, int4 and int2, for the reference kernels and for the
 ones that an application gets by default. "yes": the output is that of int8 weights and the reference kernels; "other
-numbers": it is not, by more than a step; else what LiteRT says. The time is the default kernels', the best of 50 runs on
-one thread.
+numbers": it is not, by more than a step; else what LiteRT says. The time is the default kernels', the best of 50 runs
+on one thread.
 """
 
 from __future__ import annotations
