@@ -26,7 +26,8 @@ WINDOW = {"padding": 1, "strideH": 1, "strideW": 1}
 X, Y = per_tensor(float(np.float32(0.05)), 3), per_tensor(float(np.float32(3)), -5)
 # input, weight, its channels' axis, output, options, version
 LAYERS: dict[str, tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...], Callable[[], Any], int]] = {
-    "FULLY_CONNECTED": ((1, 1021), (509, 1021), 0, (1, 509), lambda: options("FullyConnected"), 14),
+    "FULLY_CONNECTED of 1024": ((1, 1024), (512, 1024), 0, (1, 512), lambda: options("FullyConnected"), 14),
+    "FULLY_CONNECTED of 1021": ((1, 1021), (512, 1021), 0, (1, 512), lambda: options("FullyConnected"), 14),
     "CONV_2D": ((1, 26, 26, 61), (67, 3, 3, 61), 0, (1, 24, 24, 67), lambda: options("Conv2D", **WINDOW), 8),
     "DEPTHWISE_CONV_2D": (
         (1, 26, 26, 67), (1, 3, 3, 67), 3, (1, 24, 24, 67),
