@@ -20,7 +20,7 @@ from toolkit.program.onnx.inputs import read_inputs
 from toolkit.program.onnx.node import Computed, Node, RawNode, Tensor, real
 from toolkit.program.onnx.operators import rules
 from toolkit.program.onnx.refusal import UnsupportedError, refuse
-from toolkit.program.onnx.tensors import MAX_BYTES, read_tensor
+from toolkit.program.onnx.tensors import MAX_BYTES, read_tensor, stored_range
 
 if TYPE_CHECKING:
     import onnx
@@ -128,7 +128,8 @@ class GraphReader:
     def _read_constants(self) -> None:
         for tensor in self.model.graph.initializer:
             data = read_tensor(tensor, self.folder, tensor.name)
-            self.tensors[tensor.name] = Tensor(tensor.name, data.shape, str(data.dtype), data)
+            stored = stored_range(tensor)
+            self.tensors[tensor.name] = Tensor(tensor.name, data.shape, str(data.dtype), data, stored=stored)
 
     def _is_quantized(self, raws: list[RawNode]) -> bool:
         """True when activations are integers; a model of which only weights are is read as one of reals."""
@@ -193,6 +194,9 @@ class GraphReader:
             raise UnsupportedError("it is supported only where its inputs are constants")
         else:
             self._layer(raw, Node(raw, tensors, self.opset))
+            return
+        if raw.op == "Cast" and tensors[0] is not None and tensors[0].stored and results[0].dtype == np.int8:
+            self.tensors[raw.outputs[0]] = tensors[0]  # held as int8 anyway
             return
         for name, data in zip(raw.outputs, results, strict=False):
             data = data.astype(np.float32) if data.dtype.kind == "f" else data

@@ -21,6 +21,7 @@ class Tensor:
     ``data`` is there for constants. With ``quant``, ``data`` or what is computed at run time are integers:
     of a constant of dtype float32 (weights), these stand for its values; else the tensor's own.
     ``unsigned`` integers, the file's uint8, are held as int8, 128 less.
+    ``stored`` is the range of a constant's type in the file, where that is narrower than int8.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Tensor:
     data: np.ndarray | None = None
     quant: Quantization | None = None
     unsigned: bool = False
+    stored: tuple[int, int] | None = None
 
     @property
     def is_integer(self) -> bool:

@@ -32,8 +32,11 @@ _TYPES = {
     16: ("bfloat16", 16, "int32_data"),
     21: ("uint4", 4, "int32_data"),
     22: ("int4", 4, "int32_data"),
+    25: ("uint2", 2, "int32_data"),
+    26: ("int2", 2, "int32_data"),
 }
-_HALVES = 4  # bits of two elements in one byte
+_BYTE = 8  # bits; of narrower elements several share one
+_RANGES = {22: (-8, 7), 26: (-2, 1)}
 _FLOATS = {"float16", "bfloat16", "float64"}
 _EXTERNAL = 1
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
@@ -51,8 +54,13 @@ def type_name(data_type: int) -> str:
     return "float32" if name in _FLOATS else name
 
 
+def stored_range(tensor: onnx.TensorProto) -> tuple[int, int] | None:
+    """Return the range of the type that a constant is stored in, where that is signed and narrower than int8."""
+    return _RANGES.get(tensor.data_type)
+
+
 def read_tensor(tensor: onnx.TensorProto, folder: Path, where: str) -> np.ndarray:
-    """Return a constant. Floating-point types become float32, four-bit integers int8 or uint8.
+    """Return a constant. Floating-point types become float32, integers of two and four bits int8 or uint8.
 
     Args:
         tensor: as the file has it.
@@ -87,7 +95,7 @@ def read_tensor(tensor: onnx.TensorProto, folder: Path, where: str) -> np.ndarra
             )
     else:
         held = len(getattr(tensor, field))
-        stored = (elements + 1) // 2 if bits == _HALVES else elements
+        stored = wanted if bits < _BYTE else elements
         if held != stored:
             raise refuse(
                 f"the tensor {where} of shape {list(shape)} needs {stored} values, but {held} are there"
@@ -102,8 +110,8 @@ def read_tensor(tensor: onnx.TensorProto, folder: Path, where: str) -> np.ndarra
             array = array.astype(np.float32)
         if np.isnan(array).any():
             raise refuse(f"the tensor {where} holds NaN", "repair the values before the export")
-    elif bits == _HALVES:
-        array = array.astype(np.int8 if name == "int4" else np.uint8)
+    elif bits < _BYTE:
+        array = array.astype(np.uint8 if name.startswith("u") else np.int8)
     return array
 
 

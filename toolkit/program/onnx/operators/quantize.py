@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from toolkit.lower.ir import Quantization
@@ -110,6 +112,11 @@ def _dequantize_constant(node: Node, scale: np.ndarray, zero_point: np.ndarray |
     if dtype not in _RANGES:
         raise UnsupportedError(f"a constant of type {dtype}; int8, uint8 and int32 are supported")
     quant = _quantization(scale, zeros, dtype, axis)
+    if node.x.stored is not None and not zeros.any():
+        low, high = node.x.stored
+        if data.min(initial=0) > low:  # a symmetric range, as the toolkit has it
+            low += 1
+        quant = replace(quant, qmin=low, qmax=high)
     return Tensor(node.x.name, data.shape, "float32", np.ascontiguousarray(data), quant)
 
 

@@ -25,12 +25,17 @@ class Graph:
             return None
         return raw
 
+    def reals(self, name: str) -> Tensor | None:
+        """Return a constant of reals, which integers may stand for."""
+        tensor = self.tensors.get(name)
+        return (
+            tensor if tensor is not None and tensor.data is not None and tensor.dtype == "float32" else None
+        )
+
     def array(self, name: str) -> np.ndarray | None:
         """Return a constant of reals that the file has as such."""
-        tensor = self.tensors.get(name)
-        if tensor is None or tensor.data is None or tensor.quant is not None or tensor.dtype != "float32":
-            return None
-        return tensor.data
+        tensor = self.reals(name)
+        return None if tensor is None or tensor.quant is not None else tensor.data
 
     def number(self, name: str) -> float | None:
         """Return a constant of one element."""

@@ -54,9 +54,10 @@ def linear(graph: Graph, raw: RawNode) -> RawNode | None:
     product = graph.maker(parts[0], "MatMul") if parts else None
     if parts is None or product is None:
         return None
-    weight, bias = graph.array(product.inputs[1]), graph.array(parts[1])
-    if weight is None or bias is None or weight.ndim != 2 or product.inputs[0] in graph.tensors:
+    weight, bias = graph.reals(product.inputs[1]), graph.reals(parts[1])
+    if weight is None or bias is None or len(weight.shape) != 2 or product.inputs[0] in graph.tensors:
         return None
-    if bias.size != weight.shape[1] or bias.shape[-1:] != (bias.size,) or bias.ndim > 2:
+    row = (weight.shape[1],)
+    if bias.shape != row and (bias.shape != (1, *row) or bias.quant is not None):
         return None
     return RawNode("Linear", [*product.inputs, parts[1]], raw.outputs, {}, product.label, "toolkit")
