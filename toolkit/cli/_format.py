@@ -13,27 +13,56 @@ from toolkit.errors import CHECK_FAILED, ToolkitError
 if TYPE_CHECKING:
     import numpy as np
 
+    from toolkit.backends.formats import Format
     from toolkit.measure.agreement import Agreement
     from toolkit.model_file import Written
-    from toolkit.program.source import Source
+
+
+_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding")
+
+
+def load_format(ctx: click.Context, name: str) -> Format:
+    """Return the format ``name``; refuse options that say how C is made, where they stand on the command line."""
+    from toolkit.backends import formats
+
+    given = [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if parameter.name in _FOR_C
+        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ToolkitError(f"{', '.join(given)}: only with --format c", fix="leave it out")
+    return formats.load(name)
 
 
 def export_file(
-    ctx: click.Context, name: str, source: Source, output: Path, samples: np.ndarray | None, count: int
+    ctx: click.Context,
+    chosen: Format,
+    model: Path,
+    output: Path | None,
+    samples: np.ndarray | None,
+    count: int,
+    calibration: np.ndarray | None,
+    keep_float: bool,
 ) -> None:
-    """Write ``source`` to ``output`` in the format ``name``, and print what is in it and what it computes.
+    """Write ``model`` to ``output``, and print what is in the file and what its runtime computes.
 
     Exit code 1 when more differs than the runtime's rounding explains.
     """
-    from toolkit.backends import formats
-    from toolkit.model_file import export_format
+    from toolkit.model_file import check_path, export_format
+    from toolkit.program.source import load
 
     session: Session = ctx.obj
-    if output.exists() and output.samefile(source.path):
+    if output is None:
+        raise ToolkitError("no output file is given", at="toolkit export", fix=f"add -o FILE{chosen.suffix}")
+    check_path(output, chosen)
+    if output.exists() and model.exists() and output.samefile(model):
         raise ToolkitError(f"{output} is the model itself", fix="choose another file with -o")
-    written = export_format(
-        source.program, formats.load(name), output, samples, count=count, rounding=source.rounding
-    )
+    source = load(model, calibration=calibration, keep_float=keep_float)
+    for note in source.notes:
+        session.say(note)
+    written = export_format(source.program, chosen, output, samples, count=count, rounding=source.rounding)
     session.result(written.to_json())
     if not session.json:
         _show(session, written)

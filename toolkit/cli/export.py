@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli._format import export_file
+from toolkit.cli._format import export_file, load_format
 from toolkit.cli._group import command
 from toolkit.cli._options import PATH, ByteCount, common, option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
-_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding")
+if TYPE_CHECKING:
+    from toolkit.backends.formats import Format
 
 
 @command("Model", 3)
@@ -80,29 +81,25 @@ def export(
     MODEL is a .pt2, .tflite or .onnx file, or a project's folder (this one by default), whose trained model is
     then used. With --format it is written as one file, which is run in its own runtime and compared.
     """
-    from toolkit import bundle, tensors
+    from toolkit import tensors
 
     session: Session = ctx.obj
-    if file_format != "c":
-        _check_for_c_only(ctx)
+    chosen = None if file_format == "c" else load_format(ctx, file_format)
     samples = tensors.load_npy(golden) if golden else None
     observed = tensors.load_npy(calibration) if calibration else None
     if model is None or model.is_dir():
-        model, defaults = _trained(session, model or Path("."), golden_count, file_format)
+        model, defaults = _trained(session, model or Path("."), golden_count, chosen)
         target, output = target or defaults["target"], output or defaults["output"]
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
         samples = defaults["golden"] if samples is None else samples
         tune = tune or defaults["tune"]
         prompt_block = defaults["prompt_block"] if prompt_block is None else prompt_block
         max_flash, max_ram = max_flash or defaults["max_flash"], max_ram or defaults["max_ram"]
-    if file_format != "c":
-        from toolkit.program.source import load
-
-        if output is None:
-            raise ToolkitError("no output file is given", at="toolkit export", fix="add -o FILE")
-        source = load(model, calibration=observed, keep_float=keep_float)
-        export_file(ctx, file_format, source, output, samples, golden_count)
+    if chosen is not None:
+        export_file(ctx, chosen, model, output, samples, golden_count, observed, keep_float)
         return
+    from toolkit import bundle
+
     if target is None:
         raise ToolkitError(
             "no target is given", at="toolkit export", fix="add --target; see `toolkit targets`"
@@ -139,18 +136,16 @@ def export(
 
 
 def _trained(
-    session: Session, folder: Path, golden_count: int, file_format: str
+    session: Session, folder: Path, golden_count: int, chosen: Format | None
 ) -> tuple[Path, dict[str, Any]]:
     """Return the project's program, made when needed, and what its ``toolkit.toml`` says of the export."""
-    from toolkit.backends import formats
     from toolkit.cli._recipe import walk
     from toolkit.stages.train import load_dataset
 
-    suffix = "" if file_format == "c" else formats.load(file_format).suffix  # before training
     settings, _ = walk(session, folder, "quantize")
     return settings.build / "quantized.pt2", {
         "target": settings.export.target,
-        "output": settings.build / (f"{settings.name}{suffix}" if suffix else "bundle"),
+        "output": settings.build / (f"{settings.name}{chosen.suffix}" if chosen else "bundle"),
         "name": settings.name,
         "optimize": settings.export.optimize,
         "tune": settings.export.tune,
@@ -159,15 +154,3 @@ def _trained(
         "max_ram": settings.export.max_ram or None,
         "golden": load_dataset(settings).x_test[:golden_count],
     }
-
-
-def _check_for_c_only(ctx: click.Context) -> None:
-    """Raise for options that say how C is made, when no C is."""
-    given = [
-        parameter.opts[-1]
-        for parameter in ctx.command.params
-        if parameter.name in _FOR_C
-        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise ToolkitError(f"{', '.join(given)} goes with --format c", fix="leave it out")

@@ -16,6 +16,7 @@ class Graph:
         self.model = model
         self.nodes = list(model.graph.node)
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in model.graph.value_info}
         self.outputs = {value.name for value in model.graph.output}
 
     def producer(self, tensor: str) -> onnx.NodeProto | None:
@@ -25,6 +26,10 @@ class Graph:
     def readers(self, tensor: str) -> list[onnx.NodeProto]:
         """Return the nodes that read ``tensor``."""
         return [node for node in self.nodes if tensor in node.input]
+
+    def rank(self, tensor: str) -> int:
+        """Return how many axes a tensor between two nodes has."""
+        return self.ranks[tensor]
 
     def array(self, name: str) -> np.ndarray | None:
         """Return the constant called ``name``."""

@@ -26,6 +26,8 @@ from toolkit.program.decompose import expand
 
 _QUANTIZE = "quantized_decomposed.quantize_per_"
 _SCOPES = "pkg.torch.onnx.name_scopes"  # metadata of the exporter: module paths, then the operator
+# what reads weights; other constants of several axes are masks, tables of positions, rounded biases
+_WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "Cast", "DequantizeLinear"}
 _INT16_OPSET = 21
 _DEQUANTIZE = "quantized_decomposed.dequantize_per_"
 
@@ -46,7 +48,9 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     model.producer_name, model.producer_version = "edge-toolkit", toolkit.__version__
     onnx.save(model, path)
     onnx.checker.check_model(path, full_check=True)
-    return [_stored(tensor, layers) for tensor in model.graph.initializer if len(tensor.dims) > 1]
+    read = {name for node in model.graph.node if node.op_type in _WEIGHTED for name in node.input}
+    weights = [tensor for tensor in model.graph.initializer if tensor.name in read and len(tensor.dims) > 1]
+    return [_stored(tensor, layers) for tensor in weights]
 
 
 def _convert(program: ExportedProgram, opset_version: int) -> onnx.ModelProto:
@@ -75,12 +79,14 @@ def _quiet() -> Iterator[None]:
 
 def _refusal(program: ExportedProgram, error: Exception) -> ToolkitError:
     """Name every layer with the operator that the exporter has stopped at."""
-    stopped = re.search(r"translating node %(\w+)", str(error.__cause__ or error))
-    node = next((n for n in program.graph.nodes if stopped and n.name == stopped[1]), None)
-    if node is None:
+    said = str(error.__cause__ or error)
+    stopped = re.search(r"target=torch\.ops\.\w+\.(\w+)", said)
+    if stopped is None:
         return ToolkitError(f"torch cannot write the model as ONNX: {first_line(error.__cause__ or error)}")
-    layers = dict.fromkeys(layer_name(n) for n in program.graph.nodes if n.target == node.target)
-    operator = str(node.target).removesuffix(".default")
+    operator = stopped[
+        1
+    ]  # written out in simpler ones where that is possible: special_bessel_j0 is bessel_j0
+    layers = dict.fromkeys(layer_name(node) for node in program.graph.nodes if operator in str(node.target))
     return ToolkitError(
         f"{operator} has no ONNX operator that torch knows",
         at="\n      ".join(layers),
@@ -141,6 +147,9 @@ def _layers(model: onnx.ModelProto) -> dict[str, str]:
         taken.add(node.name)
         for name in node.input:
             found.setdefault(name, path[-1])
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.output[0] in found:
+            found.setdefault(node.input[0], found[node.output[0]])
     return found
 
 

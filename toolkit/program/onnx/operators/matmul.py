@@ -78,6 +78,8 @@ def _row(bias: Tensor, features: int) -> Tensor:
 def _linear_with_bias(node: Node) -> Computed:
     """``MatMul`` and the ``Add`` behind it; ``toolkit.program.onnx.patterns`` puts it there."""
     weight, bias = node.input(1), node.input(2)
+    if len(bias.shape) > len(node.x.shape):
+        return apply(lambda x, w, b: x @ w + b, node.x, weight, bias)
     return linear(node.x, turned(weight, (1, 0)), _row(bias, weight.shape[1]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from toolkit.program.onnx.node import RawNode
@@ -58,6 +60,6 @@ def linear(graph: Graph, raw: RawNode) -> RawNode | None:
     if weight is None or bias is None or len(weight.shape) != 2 or product.inputs[0] in graph.tensors:
         return None
     row = (weight.shape[1],)
-    if bias.shape != row and (bias.shape != (1, *row) or bias.quant is not None):
+    if bias.shape[-1:] != row or prod(bias.shape) != row[0] or (bias.shape != row and bias.quant is not None):
         return None
     return RawNode("Linear", [*product.inputs, parts[1]], raw.outputs, {}, product.label, "toolkit")
