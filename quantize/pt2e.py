@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_NOISY = ("torchao", "torch.export", "torch.utils._pytree")
+_NOISY = ("torchao", "torch.export", "torch.onnx", "torch.utils._pytree")
 
 
 @contextmanager

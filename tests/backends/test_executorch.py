@@ -77,7 +77,7 @@ def test_int8_layers_are_xnnpacks_and_differ_by_a_step_at_most(tmp_path: Path) -
     result = written(quantize_ptq(net(Images), x), tmp_path, x)
     assert stored(result) == {"conv": "int8", "depthwise": "int8", "head": "int8"}
     assert PORTABLE not in result.path.read_bytes()
-    (agreement,) = result.agreements
+    agreement = result.agreements[0]
     assert agreement.beyond_one_step == 0
     assert agreement.equal > 0.95 * agreement.values
 
@@ -90,7 +90,7 @@ def test_ternary_linear_weights_take_four_bits_where_xnnpack_computes_them_right
     assert [weight.bytes for weight in result.weights] == [33 * 32, 5 * 33]
     integers = program.state_dict["even.weight"].numpy().astype(np.uint8) + 8 & 15
     assert (integers[:, ::2] | integers[:, 1::2] << 4).tobytes() in result.path.read_bytes()
-    (agreement,) = result.agreements
+    agreement = result.agreements[0]
     assert agreement.exact, agreement
 
 

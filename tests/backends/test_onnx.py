@@ -50,7 +50,7 @@ def written(name: str, tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 
 def test_onnx_runtime_computes_the_same(name: str, written: Written) -> None:
-    (found,) = written.agreements
+    found = written.agreements[0]
     assert found.samples == 24
     if name == "attention":  # softmax and normalization are float32 there
         assert found.largest_steps is not None

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ import torch
 from torch.export import ExportedProgram
 
 import toolkit
+from quantize.pt2e import quiet
 from toolkit.backends.formats import StoredWeight
 from toolkit.backends.onnx.biases import integer_biases
 from toolkit.backends.onnx.graph import Graph
@@ -54,27 +51,13 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
 
 
 def _convert(program: ExportedProgram, opset_version: int) -> onnx.ModelProto:
-    with _quiet():
+    with quiet():
         try:
             made = torch.onnx.export(program, dynamo=True, opset_version=opset_version, verbose=False)
         except torch.onnx.OnnxExporterError as error:
             raise _refusal(program, error) from error
     assert made is not None
     return made.model_proto
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the exporter says of itself off the person's screen."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
 
 
 def _refusal(program: ExportedProgram, error: Exception) -> ToolkitError:
