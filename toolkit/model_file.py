@@ -56,7 +56,9 @@ class Written:
             "weight_bytes": sum(weight.bytes for weight in self.weights),
             "weights": [asdict(weight) for weight in self.weights],
             "ok": self.ok,
-            "agreements": [asdict(found) | {"ok": found.ok} for found in self.agreements],
+            "agreements": [
+                asdict(found) | {"exact": found.exact, "ok": found.ok} for found in self.agreements
+            ],
         }
 
 
