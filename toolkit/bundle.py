@@ -228,4 +228,5 @@ project(toolkit_{prefix} C)
 add_library(toolkit_{prefix} STATIC {prefix}.c)
 target_include_directories(toolkit_{prefix} PUBLIC . PRIVATE runtime)
 set_target_properties(toolkit_{prefix} PROPERTIES C_STANDARD 99 C_EXTENSIONS ON)
+target_compile_options(toolkit_{prefix} PRIVATE $<$<C_COMPILER_ID:GNU>:-ffp-contract=off>)
 """

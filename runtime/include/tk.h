@@ -6,6 +6,12 @@
 
 #include <stdint.h>
 
+/* A product and a sum are rounded one after the other, so that float32 is the same on every core. GCC does that with
+ * -std=c99; with -std=gnu99 it wants -ffp-contract=off. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define TK_INLINE static inline __attribute__((always_inline, unused))
 #if defined(__clang__) || __GNUC__ < 8

@@ -11,6 +11,7 @@ from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary
 from toolkit.lower.masks import fuse_mask
+from toolkit.lower.per_token import fuse_per_token
 from toolkit.lower.permutes import remove_permutes
 from toolkit.lower.quantized import (
     integer_boundary,
@@ -45,6 +46,7 @@ def name_values(model: Model) -> Model:
 
 PASSES: list[Callable[[Model], Model]] = [
     fold_batch_norm,
+    fuse_per_token,
     fuse_activation,
     fuse_scale,
     fuse_mask,

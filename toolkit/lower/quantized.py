@@ -87,7 +87,7 @@ def _integer_step(
         step.inputs = inputs
         step.output = Value(f"{floating.name}_q", floating.shape, inputs[0].dtype, inputs[0].quant)
         return [step, Step("dequantize", step.name, [step.output], floating)]
-    else:
+    elif operator.quantization != "none":
         step.inputs = [_dequantized_constant(value) for value in step.inputs]
     return [step]
 
@@ -123,7 +123,7 @@ def integer_boundary(model: Model) -> Model:
             quants = [s.output.quant for s in readers]
             if all(q is not None and q.same_as(quants[0]) for q in quants):
                 integer = readers[0].output
-                _substitute(model, {id(s.output): integer for s in readers})
+                substitute(model, {id(s.output): integer for s in readers})
                 model.steps = [s for s in model.steps if s not in readers]
                 integer.name = value.name
                 model.inputs[i] = integer
@@ -146,7 +146,8 @@ def remove_dead(model: Model) -> Model:
     return model
 
 
-def _substitute(model: Model, values: dict[int, Value]) -> None:
+def substitute(model: Model, values: dict[int, Value]) -> None:
+    """Let steps and outputs read others in place of some values, by their ids."""
     for step in model.steps:
         step.inputs = [values.get(id(value), value) for value in step.inputs]
     model.outputs = [values.get(id(value), value) for value in model.outputs]

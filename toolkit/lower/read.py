@@ -35,6 +35,7 @@ BATCH_NORMS = {
     "aten._native_batch_norm_legit_no_training.default": (0, 1, 2, 3, 4, 6),
 }
 CONVERSIONS = {"aten.to.dtype", "aten._to_copy.default", "aten.type_as.default"}
+FLOAT64_BY_MISTAKE = {"quantized_decomposed.choose_qparams_per_token.default"}  # torch says so, and computes float32
 DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
 
 
@@ -187,7 +188,7 @@ class _ProgramReader:
                 self.values[node] = self.value(node.args[0])
             elif target in SEVERAL_OUTPUTS:
                 self.value(node.args[0])  # each part is a slice, read where it is taken
-            elif target.startswith("quantized_decomposed."):
+            elif target.startswith("quantized_decomposed.") and target not in by_aten():
                 self._quantized_decomposed(node, target.split(".")[1])
             elif (constant := fold(node, self.values)) is not None:
                 self.values[node] = constant
@@ -204,6 +205,10 @@ class _ProgramReader:
                         self._add(node, steps)
                     else:
                         self.values[node] = _constant_part(whole, steps[0], self._typed_output(node))
+                    return
+                if str(source.target) in FLOAT64_BY_MISTAKE and index == 1:
+                    shape = self.values[source].shape
+                    self.values[node] = Value(node.name, shape, "int64", data=np.zeros(shape, np.int64))
                     return
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
@@ -226,6 +231,8 @@ class _ProgramReader:
 
     def _typed_output(self, node: Node) -> Value:
         meta = node.meta["val"]
+        if str(node.target) in FLOAT64_BY_MISTAKE:
+            return Value(node.name, tuple(meta[0].shape))
         if isinstance(meta, (tuple, list)):
             return Value(node.name, tuple(meta[0].shape), _dtype(meta[0].dtype, node.name))
         return self._typed(node)
