@@ -86,6 +86,7 @@ class Flow(Protocol):
         weights: Literal["int8", "int4", "ternary"] = "int8",
         int8_layers: Collection[str] = (),
         integers: Mapping[str, Tensor] | None = None,
+        activation_scale: Literal["tensor", "token"] = "tensor",
     ) -> ExportedProgram:
         """Return ``model`` as a program of integers.
 
@@ -96,6 +97,8 @@ class Flow(Protocol):
             int8_layers: layers (``features.0``) whose weights are int8 all the same.
             integers: whole numbers in -127..127 that layers' weights are, by layer, but for a scale per channel; kept
                 exactly, in 2 or 4 bits where they fit.
+            activation_scale: what has one scale: "tensor", from calibration, or "token", each row of a linear layer's
+                input, found at run time; all but those layers is float32 then.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from toolkit.device.run import emulate
 from toolkit.errors import DEVICE, ToolkitError
 
 _TOKEN = np.dtype("<i4")
-_LARGEST_WEIGHT = 2**23  # generate.h: below 2^24
+_LARGEST_WEIGHT = 2**23  # generate.h: at most that
+_STEPS = 16  # of float32 scores: so many where a chance falls by e
 _FIX = "export `toolkit.models.decoder.DecoderStep` of a trained decoder"
 
 
@@ -50,7 +52,7 @@ def generate(
 
     Args:
         bundle: of a model that takes one token a run and keeps what came before.
-        prompt: characters of the model's vocabulary, at least one.
+        prompt: characters of the model's vocabulary, at least one; of a model that names none, numbers of tokens.
         tokens: how many to write.
         temperature: 0 takes the most probable token each time; 1 draws them with the model's probabilities; in
             between the likely ones come more often. All targets draw the same ones.
@@ -67,7 +69,7 @@ def generate(
     """
     manifest = manifests.read(bundle)
     vocabulary = _vocabulary(bundle, manifest)
-    asked = _tokens(prompt, vocabulary)
+    asked = vocabulary.encode(prompt)
     _check_length(manifest, len(asked), tokens)
     if not 0 <= temperature <= 100:
         raise ToolkitError(
@@ -97,31 +99,57 @@ def generate(
     return Generated(_text(written, vocabulary), found, chosen.name, used, image.toolchain)
 
 
-def _vocabulary(bundle: Path, manifest: dict[str, Any]) -> list[str]:
-    """Return the characters that a bundle's tokens stand for."""
+@dataclass(frozen=True)
+class _Vocabulary:
+    """What a bundle's tokens stand for: a text each, or nothing but their numbers."""
+
+    count: int
+    texts: list[str] | None
+
+    def encode(self, prompt: str) -> list[int]:
+        if self.texts is None:
+            return self._numbers(prompt)
+        places = {text: number for number, text in enumerate(self.texts)}
+        unknown = sorted(set(prompt) - places.keys())
+        if unknown or not prompt:
+            known = "".join(text if text.isprintable() else repr(text)[1:-1] for text in self.texts)
+            raise ToolkitError(
+                f"the model does not know {unknown[0]!r}" if unknown else "the prompt is empty",
+                fix=f"write the prompt in these characters: {known}",
+            )
+        return [places[character] for character in prompt]
+
+    def decode(self, token: int) -> str:
+        return f" {token}" if self.texts is None else self.texts[token % self.count]
+
+    def _numbers(self, prompt: str) -> list[int]:
+        words = prompt.split()
+        wrong = [word for word in words if not re.fullmatch("[0-9]{1,9}", word) or int(word) >= self.count]
+        if wrong or not words:
+            raise ToolkitError(
+                f"{wrong[0][:40]!r} is no token of the model" if wrong else "the prompt is empty",
+                fix=f"write the prompt as numbers of tokens, 0 to {self.count - 1}: --prompt '5 17 3'",
+            )
+        return [int(word) for word in words]
+
+
+def _vocabulary(bundle: Path, manifest: dict[str, Any]) -> _Vocabulary:
+    """Return what a bundle's tokens stand for."""
     inputs, outputs, info = manifest["inputs"], manifest["outputs"], manifest.get("info")
-    classes = info.get("classes") if isinstance(info, dict) else None
     one = len(inputs) == len(outputs) == 1 and (inputs[0]["dtype"], inputs[0]["bytes"]) == ("int32", 4)
-    if not one or not manifest.get("states") or outputs[0]["dtype"] != "int8":
+    if not one or not manifest.get("states") or outputs[0]["dtype"] not in ("int8", "float32"):
         raise ToolkitError(
             "the bundle is no language model that goes token by token", at=str(bundle), fix=_FIX
         )
+    count = outputs[0]["bytes"] // np.dtype(outputs[0]["dtype"]).itemsize
+    said = info if isinstance(info, dict) else {}
+    classes = said.get("classes")
+    if classes is None and said.get("vocabulary") == count:
+        return _Vocabulary(count, None)
     known = isinstance(classes, list) and all(isinstance(each, str) and each for each in classes)
-    if not known or classes is None or len(classes) != outputs[0]["bytes"]:
+    if not known or classes is None or len(classes) != count:
         raise ToolkitError("the bundle does not say what its tokens stand for", at=str(bundle), fix=_FIX)
-    return classes
-
-
-def _tokens(prompt: str, vocabulary: list[str]) -> list[int]:
-    places = {text: number for number, text in enumerate(vocabulary)}
-    unknown = sorted(set(prompt) - places.keys())
-    if unknown or not prompt:
-        known = "".join(text if text.isprintable() else repr(text)[1:-1] for text in vocabulary)
-        raise ToolkitError(
-            f"the model does not know {unknown[0]!r}" if unknown else "the prompt is empty",
-            fix=f"write the prompt in these characters: {known}",
-        )
-    return [places[character] for character in prompt]
+    return _Vocabulary(count, classes)
 
 
 def _check_length(manifest: dict[str, Any], prompt: int, tokens: int) -> None:
@@ -130,24 +158,24 @@ def _check_length(manifest: dict[str, Any], prompt: int, tokens: int) -> None:
         raise ToolkitError(f"{tokens} tokens cannot be written", fix="ask for at least 1")
     if isinstance(limit, int) and prompt + tokens - 1 > limit:
         raise ToolkitError(
-            f"the model remembers {limit} characters, and {prompt} of prompt with {tokens} to write are more",
+            f"the model remembers {limit} tokens, and {prompt} of prompt with {tokens} to write are more",
             fix=f"ask for at most {max(limit - prompt + 1, 0)} with this prompt",
         )
 
 
-def _request(prompt: list[int], tokens: int, temperature: float, seed: int, scale: float) -> bytes:
-    """Return what the harness reads: ``tk_request`` of generate.h, and the prompt."""
+def _request(prompt: list[int], tokens: int, temperature: float, seed: int, scale: float | None) -> bytes:
+    """Return what the harness reads: ``tk_request`` of generate.h, and the prompt. Scores without a scale are float32."""
     weights = np.zeros(256, np.uint32)
+    steps = 0.0 if scale is not None else min(_STEPS / temperature, 1e30) if temperature else 1.0
     if temperature:
-        below = np.arange(256) * (scale / temperature)
+        below = np.arange(256) * (1 / _STEPS if scale is None else scale / temperature)
         weights = np.rint(_LARGEST_WEIGHT * np.exp(-below)).astype(np.uint32)
+        weights[255] *= scale is not None  # or more steps below
     state = 0 if not temperature else (seed * 0x9E3779B9 + 0x7F4A7C15) & 0xFFFFFFFF or 1
-    head = struct.pack("<3I", len(prompt), tokens, state)
+    head = struct.pack("<3If", len(prompt), tokens, state, steps)
     return head + weights.astype("<u4").tobytes() + np.array(prompt, _TOKEN).tobytes()
 
 
-def _text(tokens: bytes, vocabulary: list[str]) -> str:
+def _text(tokens: bytes, vocabulary: _Vocabulary) -> str:
     whole = len(tokens) // _TOKEN.itemsize * _TOKEN.itemsize
-    return "".join(
-        vocabulary[int(token) % len(vocabulary)] for token in np.frombuffer(tokens[:whole], _TOKEN)
-    )
+    return "".join(vocabulary.decode(int(token)) for token in np.frombuffer(tokens[:whole], _TOKEN))

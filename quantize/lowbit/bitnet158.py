@@ -31,6 +31,7 @@ METHOD = Method(
 )
 
 _SMALLEST_SCALE = 1e-8  # a layer of zeros must not divide by zero
+_SMALLEST_TOKEN = 1e-5  # nor must a row of zeros; the program's operator has the same
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Options(Training):
         scale: statistic of ``|w|`` that becomes the scale.
         per_channel: one scale per output channel; else one per layer.
         activation_bits: width of the activations' fake quantization, at least 2; 0 leaves them float.
-        activation_scale: what shares one scale in training: the whole "tensor", or each "token" (each row of a linear
-            layer's input, each sample of a convolution's), as the papers have it. The program has one range per tensor.
+        activation_scale: what shares one scale: the whole "tensor", whose range is fixed on the device, or each "token" (a
+            row of a linear layer's input), as the papers have it: the device finds each row's scale at run time, and all
+            but the linear layers is float32 there.
         embedding: make embedding tables ternary too; they are stored as int8.
         skip: names of layers (``features.0``) whose weights stay float; int8 will do for them later.
         keep_first: leave the first layer's weights float.
@@ -96,7 +98,7 @@ class AbsmaxActivation:
         magnitude = x.detach().abs()
         if self.per_token:
             axes = tuple(range(1, x.dim())) if convolution else (-1,)
-            largest = magnitude.amax(axes, keepdim=True)
+            largest = magnitude.amax(axes, keepdim=True).clamp_min(_SMALLEST_TOKEN)
         else:
             largest = magnitude.amax()
         scale = (largest / self.largest).clamp_min(_SMALLEST_SCALE)
@@ -106,11 +108,19 @@ class AbsmaxActivation:
 def quantize(model: nn.Module, flow: Flow, options: Options) -> ExportedProgram:
     """Return ``model`` with ternary weights; see ``quantize.method.QuantizeMethod``."""
     trained = copy.deepcopy(model)
+    per_token = options.activation_scale == "token" and options.activation_bits > 0
+    for name, layer in _layers(trained):
+        if per_token and not isinstance(layer, nn.Linear):
+            raise MethodError(
+                f"a scale for each token is for linear layers, and {name} is {type(layer).__name__}",
+                fix='set activation_scale = "tensor"',
+            )
     apply(trained, options)
     flow.train(trained, options)
     ternary = bake(trained)
     others = sparsity(trained).keys() - set(ternary)
-    return flow.program(trained, weights="ternary", int8_layers=others)
+    scale: Literal["tensor", "token"] = "token" if per_token else "tensor"
+    return flow.program(trained, weights="ternary", int8_layers=others, activation_scale=scale)
 
 
 def apply(model: nn.Module, options: Options | None = None) -> list[str]:

@@ -134,7 +134,7 @@ def test_what_cannot_be_written_is_refused(on_host: Path, tmp_path: Path) -> Non
     with pytest.raises(ToolkitError, match="does not know 'z'") as error:
         generate(on_host, "az")
     assert "abcdefghij" in error.value.fix
-    with pytest.raises(ToolkitError, match="remembers 24 characters") as error:
+    with pytest.raises(ToolkitError, match="remembers 24 tokens") as error:
         generate(on_host, "abc", tokens=23)
     assert "at most 22" in error.value.fix
     for wrong, match in (({"tokens": 0}, "0 tokens"), ({"temperature": -1.0}, "temperature of -1")):

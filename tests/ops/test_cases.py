@@ -39,11 +39,6 @@ EMULATED = [
 ]
 
 
-def _exact(name: str) -> bool:
-    """True when float32 must be equal, too: a reference of convolutions sums in numpy's order, all else in the kernel's."""
-    return operators()[name].quantization != "weighted" or name == "fully_connected"
-
-
 def _compiler(name: str, package: str) -> tuple[list[str], dict[str, str] | None]:
     if name == "zig":
         return [*toolchain.zig_command(), "cc"], toolchain.zig_environment()
@@ -67,7 +62,7 @@ def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: 
     _call([*command, *flags, *STRICT, str(tmp_path / "model.c"), str(main), "-o", image], environment)
     (tmp_path / "input.bin").write_bytes(program.sample())
     _call([image], folder=tmp_path)
-    assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=_exact(name)) == []
+    assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=operators()[name].sums_in_order) == []
 
 
 @pytest.mark.parametrize(("name", "target_name", "compiler", "kernel_set"), EMULATED)
@@ -80,7 +75,7 @@ def test_on_an_emulated_core(
     cases = case_program.every_kernel(name, kernel_set)
     program = case_program.write(tmp_path, cases, target_name)
     result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
-    assert program.mismatches(result.outputs[0], exact_float=_exact(name)) == []
+    assert program.mismatches(result.outputs[0], exact_float=operators()[name].sums_in_order) == []
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def _shared(model: Model) -> Model:
     for step in model.steps:
         step.inputs = [twins.get(id(value), value) for value in step.inputs]
         if step.op in _PER_TOKEN:
+            step.name += f".{step.op}"  # the layer's own name is that of its sums
             key = (step.op, *map(id, step.inputs), *step.attrs.get("range", ()))
             if key in first:
                 twins[id(step.output)] = first[key]

@@ -248,8 +248,8 @@ class _ProgramReader:
         step.output = self._typed_output(node)
         if operator.integer_output:  # torch says int64
             step.output.dtype = "int32"
-        elif operator.quantization == "share":
-            step.output.dtype = step.inputs[0].dtype
+        elif operator.quantization == "share" and (step.inputs[0].data is None or step.inputs[0].quant is None):
+            step.output.dtype = step.inputs[0].dtype  # a quantized constant stands for reals here
         self._append(node, step)
 
     def _append(self, node: Node, step: Step) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 SCHEMA = 1
-FLOAT_TOLERANCE = 1e-4  # float32 sums are taken in another order; integers must be equal
+FLOAT_TOLERANCE = 1e-4  # where float32 sums are taken in another order; all else must be equal
 Piece = tuple[
     int, str | None, np.ndarray, np.ndarray
 ]  # sample, layer, what the reference says, what the device says
@@ -44,7 +44,7 @@ class VerifyResult:
 
     comparisons: list[Comparison] = field(default_factory=list)
     first_difference: Difference | None = None
-    exact: bool = True  # False for float32 outputs, compared within FLOAT_TOLERANCE
+    exact: bool = True  # False where float32 sums are taken in another order: compared within FLOAT_TOLERANCE
     # how far the model's own framework is from the reference, where another convention of rounding was asked for
     information: list[Comparison] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was left out, and how to get it
@@ -93,6 +93,8 @@ def compare(
     samples: int,
     pieces: Iterable[Piece],
     first_layer: Callable[[int], str | None] = lambda sample: None,
+    *,
+    exact: bool = False,
 ) -> None:
     """Add what ``device`` computed to ``result``.
 
@@ -102,11 +104,12 @@ def compare(
         samples: how many samples ``pieces`` are of.
         pieces: flat arrays of the same size.
         first_layer: asked for the layer in which a sample goes wrong, where the piece does not say it.
+        exact: float32 must be equal, too.
     """
     values = differing = 0
     largest = 0.0
     for sample, layer, want, have in pieces:
-        wrong = differs(want, have)
+        wrong = differs(want, have, exact=exact)
         values += want.size
         if not wrong.any():
             continue
@@ -121,8 +124,8 @@ def compare(
     result.comparisons.append(Comparison(device, samples, values, differing, largest))
 
 
-def differs(want: np.ndarray, have: np.ndarray) -> np.ndarray:
-    """Return where two arrays are not equal, for float32 not within ``FLOAT_TOLERANCE``."""
-    if want.dtype != np.float32:
+def differs(want: np.ndarray, have: np.ndarray, *, exact: bool) -> np.ndarray:
+    """Return where two arrays are not equal; unless ``exact``, for float32 not within ``FLOAT_TOLERANCE``."""
+    if exact or want.dtype != np.float32:
         return want != have
     return ~(np.abs(want - have) <= FLOAT_TOLERANCE * np.maximum(1, np.abs(want)))  # NaN differs

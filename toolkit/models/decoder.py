@@ -1,6 +1,7 @@
 """Decoder language model: causal attention over characters, each position answers with the next one.
 
-As Llama's blocks (Touvron et al. 2023): RMSNorm, rotary positions, gated feed-forward, no biases.
+As Llama's blocks (Touvron et al. 2023): RMSNorm, rotary positions, gated feed-forward, no biases; with BitNet's norms
+before each block's last linear layers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ PRESETS = {
 
 
 class Decoder(nn.Module):
-    """``embedding``, ``blocks``, ``norm`` and ``head``; ``vocabulary`` is the number of characters."""
+    """``embedding``, ``blocks``, ``norm`` and ``head``; ``vocabulary`` is the number of characters.
+
+    ``key_value_heads``, ``eps`` and ``rotary_base`` are those of ``Attention``, ``feed_forward`` one of ``FEED_FORWARDS``.
+    """
 
     def __init__(
         self,
@@ -40,16 +44,22 @@ class Decoder(nn.Module):
         heads: int = 4,
         hidden: int = 344,
         feed_forward: str = "gated",
+        key_value_heads: int = 0,
+        eps: float | None = None,
+        rotary_base: float = 10000.0,
     ) -> None:
         super().__init__()
         (positions,) = input_shape
         self.positions = positions
         self.embedding = nn.Embedding(vocabulary, width)
         self.blocks = nn.ModuleList(
-            Block(width, heads, hidden, positions=positions, causal=True, kind=feed_forward)
+            Block(
+                width, heads, hidden, positions=positions, causal=True, kind=feed_forward,
+                key_value_heads=key_value_heads, eps=eps, base=rotary_base,
+            )  # fmt: skip
             for _ in range(layers)
         )
-        self.norm = nn.RMSNorm(width)
+        self.norm = nn.RMSNorm(width, eps)
         self.head = nn.Linear(width, vocabulary, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

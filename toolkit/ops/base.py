@@ -109,6 +109,7 @@ class Operator(ABC):
         False  # values pass unchanged, so integers may pass where a float was meant to
     )
     takes_int16: ClassVar[bool] = False  # as it is, without an operator of its own for them
+    sums_in_order: ClassVar[bool] = True  # in float32 the reference adds as the kernel does: equal to the bit
     one_scale: ClassVar[bool] = False  # with "share": every input must come at the output's scale
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:

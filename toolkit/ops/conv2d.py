@@ -38,6 +38,7 @@ class Conv2d(Operator):
         "aten.convolution.default",
     )
     quantization = "weighted"
+    sums_in_order = False
     layout = "channels_last"
     fuses_activation = True
 

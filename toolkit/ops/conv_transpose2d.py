@@ -34,6 +34,7 @@ class ConvTranspose2d(Operator):
     name = "conv_transpose2d"
     aten = ("aten.conv_transpose2d.input", "aten.conv_transpose1d.default")
     quantization = "weighted"
+    sums_in_order = False
     weight_channel_axis = 1
     layout = "channels_last"
     fuses_activation = True

@@ -23,6 +23,7 @@ class DepthwiseConv2d(Operator):
 
     name = "depthwise_conv2d"  # read by conv2d, which sees the same aten operators
     quantization = "weighted"
+    sums_in_order = False
     layout = "channels_last"
     fuses_activation = True
 

@@ -37,6 +37,7 @@ class Lstm(Operator):
 
     name = "lstm"
     quantization = "weighted"  # inputs: activation, its weight, bias, the state's weight
+    sums_in_order = False
     aten = ("aten.lstm.input",)
 
     def read(self, node: Any, reader: Reader) -> Step:

@@ -18,7 +18,9 @@ from toolkit.data.windows import in_a_row
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainResult, TrainSettings, backprop
 from toolkit.learn.teacher import Teacher
+from toolkit.program.capture import samples
 from toolkit.program.fake_quantized import FakeQuantized
+from toolkit.program.per_token import quantize_per_token
 from toolkit.program.quantize import convert_qat, prepare_qat, quantize_ptq
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class _Flow:
         weights: Literal["int8", "int4", "ternary"] = "int8",
         int8_layers: Collection[str] = (),
         integers: Mapping[str, Tensor] | None = None,
+        activation_scale: Literal["tensor", "token"] = "tensor",
     ) -> ExportedProgram:
         if isinstance(model, FakeQuantized):
             if self.stream:
@@ -120,4 +123,10 @@ class _Flow:
         inputs = self.dataset.x_train[:calibration]
         if self.stream:
             model, inputs = models.streaming(model), in_a_row(self.dataset).x_train[:calibration]
+        if activation_scale == "token":
+            if weights == "int4" or integers is not None:
+                raise ValueError("activations per token go with int8 and ternary weights")
+            return quantize_per_token(
+                model, samples(inputs[:1]), weights=weights, int8_layers=int8_layers
+            )
         return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers, integers=integers)

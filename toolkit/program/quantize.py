@@ -62,7 +62,7 @@ def quantize_ptq(
         )
     data = samples(calibration)
     with quiet():
-        ready = _folded(model, data[:1]) if isinstance(model, nn.Module) else model
+        ready = folded(model, data[:1]) if isinstance(model, nn.Module) else model
         graph = capture(ready, data[:1])
         names = weighted(graph)
         whole = whole_numbers(graph, names, integers or {})
@@ -91,7 +91,7 @@ def prepare_qat(model: nn.Module, sample: np.ndarray) -> FakeQuantized:
     """
     first = samples(sample)
     with quiet():
-        graph = capture(_folded(model, first), first, any_batch=True)
+        graph = capture(folded(model, first), first, any_batch=True)
         names = weighted(graph)
         return FakeQuantized(prepare_qat_pt2e(graph, IntegerQuantizer(training=True)), first, names)
 
@@ -115,7 +115,7 @@ def _states_kept(graph: fx.GraphModule) -> Iterator[None]:
                     tensor.copy_(first[name])
 
 
-def _folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
+def folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
     """Return a copy in evaluation mode with batch normalization folded where the model's code allows it.
 
     What is not folded here ``prepare_pt2e`` folds in the graph.
