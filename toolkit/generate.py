@@ -164,7 +164,7 @@ def _check_length(manifest: dict[str, Any], prompt: int, tokens: int) -> None:
 
 
 def _request(prompt: list[int], tokens: int, temperature: float, seed: int, scale: float | None) -> bytes:
-    """Return what the harness reads: ``tk_request`` of generate.h, and the prompt. Scores without a scale are float32."""
+    """Return what the harness reads: ``tk_request`` of generate.h, and the prompt. Scores of no scale are float32."""
     weights = np.zeros(256, np.uint32)
     steps = 0.0 if scale is not None else min(_STEPS / temperature, 1e30) if temperature else 1.0
     if temperature:

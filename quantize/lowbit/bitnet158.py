@@ -42,9 +42,9 @@ class Options(Training):
         scale: statistic of ``|w|`` that becomes the scale.
         per_channel: one scale per output channel; else one per layer.
         activation_bits: width of the activations' fake quantization, at least 2; 0 leaves them float.
-        activation_scale: what shares one scale: the whole "tensor", whose range is fixed on the device, or each "token" (a
-            row of a linear layer's input), as the papers have it: the device finds each row's scale at run time, and all
-            but the linear layers is float32 there.
+        activation_scale: what shares one scale: the whole "tensor", whose range is fixed on the device, or each "token"
+            (a row of a linear layer's input), as the papers have it: the device finds each row's scale at run time,
+            and all but the linear layers is float32 there.
         embedding: make embedding tables ternary too; they are stored as int8.
         skip: names of layers (``features.0``) whose weights stay float; int8 will do for them later.
         keep_first: leave the first layer's weights float.

@@ -12,8 +12,8 @@ typedef struct {
     uint32_t count;  /* tokens wanted */
     uint32_t random; /* state of the generator, or 0: the token with the highest score, the first of equals */
     float steps;     /* 0 for int8 scores; of float32 ones, how many steps below the highest 1 is */
-    uint32_t
-        weights[256]; /* the chance of a token whose score is so many steps below the highest, times any factor */
+    uint32_t weights
+        [256]; /* the chance of a token whose score is so many steps below the highest, times any factor */
 } tk_request;
 
 /* Marsaglia's xorshift (2003), 32 bits. */

@@ -62,7 +62,12 @@ def test_on_this_machine_under_sanitizers(name: str, compiler: str, kernel_set: 
     _call([*command, *flags, *STRICT, str(tmp_path / "model.c"), str(main), "-o", image], environment)
     (tmp_path / "input.bin").write_bytes(program.sample())
     _call([image], folder=tmp_path)
-    assert program.mismatches((tmp_path / "output.bin").read_bytes(), exact_float=operators()[name].sums_in_order) == []
+    assert (
+        program.mismatches(
+            (tmp_path / "output.bin").read_bytes(), exact_float=operators()[name].sums_in_order
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(("name", "target_name", "compiler", "kernel_set"), EMULATED)

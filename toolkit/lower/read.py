@@ -35,7 +35,9 @@ BATCH_NORMS = {
     "aten._native_batch_norm_legit_no_training.default": (0, 1, 2, 3, 4, 6),
 }
 CONVERSIONS = {"aten.to.dtype", "aten._to_copy.default", "aten.type_as.default"}
-FLOAT64_BY_MISTAKE = {"quantized_decomposed.choose_qparams_per_token.default"}  # torch says so, and computes float32
+FLOAT64_BY_MISTAKE = {
+    "quantized_decomposed.choose_qparams_per_token.default"
+}  # torch says so, and computes float32
 DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
 
 
@@ -248,7 +250,9 @@ class _ProgramReader:
         step.output = self._typed_output(node)
         if operator.integer_output:  # torch says int64
             step.output.dtype = "int32"
-        elif operator.quantization == "share" and (step.inputs[0].data is None or step.inputs[0].quant is None):
+        elif operator.quantization == "share" and (
+            step.inputs[0].data is None or step.inputs[0].quant is None
+        ):
             step.output.dtype = step.inputs[0].dtype  # a quantized constant stands for reals here
         self._append(node, step)
 

@@ -76,7 +76,9 @@ def verify(
     expected = reference.run_batch(model, inputs)
     result = VerifyResult(exact=_in_order(model))
     golden = [array[: len(stored)] for array, stored in zip(expected, golden_out, strict=True)]
-    compare(result, "golden data in the bundle", len(golden[0]), by_sample(golden, golden_out), exact=result.exact)
+    compare(
+        result, "golden data in the bundle", len(golden[0]), by_sample(golden, golden_out), exact=result.exact
+    )
     _compare_framework(result, framework.ask(bundle, manifest, inputs), expected)
     for device in _devices(manifest, toolchain, emulator, host, timeout_s):
         progress(f"{device.label}: build and run")

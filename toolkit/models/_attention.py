@@ -76,11 +76,17 @@ class Attention(nn.Module):
 
     def _for_each_head(self, x: Tensor) -> Tensor:
         """Repeat keys or values, ``(n, key_value_heads, ...)``, for the queries' heads."""
-        return x if self.key_value_heads == self.heads else x.repeat_interleave(self.heads // self.key_value_heads, 1)
+        return (
+            x
+            if self.key_value_heads == self.heads
+            else x.repeat_interleave(self.heads // self.key_value_heads, 1)
+        )
 
     def _grouped(self, x: Tensor) -> Tensor:
         """``(1, heads, 1, size)`` to ``(1, key_value_heads, heads of each, size)``: rows of one matrix product."""
-        return x if self.key_value_heads == self.heads else x.reshape(1, self.key_value_heads, -1, x.shape[-1])
+        return (
+            x if self.key_value_heads == self.heads else x.reshape(1, self.key_value_heads, -1, x.shape[-1])
+        )
 
     def _alone(self, x: Tensor) -> Tensor:
         """The reverse."""
@@ -179,7 +185,13 @@ class Block(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.attention = Attention(
-            width, heads, causal=causal, positions=positions, key_value_heads=key_value_heads, eps=eps, base=base
+            width,
+            heads,
+            causal=causal,
+            positions=positions,
+            key_value_heads=key_value_heads,
+            eps=eps,
+            base=base,
         )
         self.crossed = Attention(width, heads, eps=eps) if crossed else None
         self.feed_forward = FeedForward(width, hidden, kind, eps)

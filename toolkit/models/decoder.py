@@ -32,7 +32,7 @@ PRESETS = {
 class Decoder(nn.Module):
     """``embedding``, ``blocks``, ``norm`` and ``head``; ``vocabulary`` is the number of characters.
 
-    ``key_value_heads``, ``eps`` and ``rotary_base`` are those of ``Attention``, ``feed_forward`` one of ``FEED_FORWARDS``.
+    ``key_value_heads``, ``eps`` and ``rotary_base`` are for ``Attention``; ``feed_forward`` is one of ``FEED_FORWARDS``.
     """
 
     def __init__(
@@ -52,11 +52,9 @@ class Decoder(nn.Module):
         (positions,) = input_shape
         self.positions = positions
         self.embedding = nn.Embedding(vocabulary, width)
+        attention: dict[str, Any] = {"key_value_heads": key_value_heads, "eps": eps, "base": rotary_base}
         self.blocks = nn.ModuleList(
-            Block(
-                width, heads, hidden, positions=positions, causal=True, kind=feed_forward,
-                key_value_heads=key_value_heads, eps=eps, base=rotary_base,
-            )  # fmt: skip
+            Block(width, heads, hidden, positions=positions, causal=True, kind=feed_forward, **attention)
             for _ in range(layers)
         )
         self.norm = nn.RMSNorm(width, eps)

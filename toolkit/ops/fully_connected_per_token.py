@@ -1,4 +1,4 @@
-"""Fully connected layer whose input has a scale for each row, found at run time: int8 or ternary weights, float32 out."""
+"""Fully connected layer of int8 rows with a scale each, found at run time: integer weights, float32 out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from toolkit.ops.weighted import apply_bounds, exact_matmul, float_bounds
 class FullyConnectedPerToken(Operator):
     """``output[..., o] = sum_k input[..., k] * weight[o, k] * (scale[..., 0] * weight scale[o]) + bias[o]``.
 
-    Inputs are int8 rows, the constant weight, the rows' scales, and where there is one a float32 bias. Sums are exact in
-    int32; what follows is float32, one rounding after the other. Made by ``toolkit.lower.per_token``.
+    Inputs are int8 rows, the constant weight, the rows' scales, and where there is one a float32 bias. Sums are exact
+    in int32; what follows is float32, one rounding after the other. Made by ``toolkit.lower.per_token``.
     """
 
     name = "fully_connected_per_token"

@@ -39,7 +39,9 @@ class QuantizePerToken(Operator):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         pointers = [emitter.pointer(value) for value in step.inputs]
-        numbers = [str(n) for n in (*step.attrs["range"], emitter.pointer(step.output), *tokens(step.inputs[0]))]
+        numbers = [
+            str(n) for n in (*step.attrs["range"], emitter.pointer(step.output), *tokens(step.inputs[0]))
+        ]
         return Call("tk_quantize_per_token", [*pointers, *numbers])
 
     def overlap(self, step: Step, index: int) -> int | None:

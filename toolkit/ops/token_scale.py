@@ -46,7 +46,7 @@ class TokenScale(Operator):
 
 
 def token_samples() -> Iterable[tuple[tuple[int, ...], np.ndarray]]:
-    """Yield shapes and float32 rows: of one element, an odd number, zeros, tiny and huge ones, ties, NaN and infinity."""
+    """Yield shapes and float32 rows: one element, an odd number, zeros, tiny and huge ones, ties, NaN and infinity."""
     rng = np.random.default_rng(0)
     for shape in ((1, 64), (1, 1), (2, 3, 7), (5, 33)):
         data = rng.normal(size=shape).astype(np.float32) * 3

@@ -126,7 +126,5 @@ class _Flow:
         if activation_scale == "token":
             if weights == "int4" or integers is not None:
                 raise ValueError("activations per token go with int8 and ternary weights")
-            return quantize_per_token(
-                model, samples(inputs[:1]), weights=weights, int8_layers=int8_layers
-            )
+            return quantize_per_token(model, samples(inputs[:1]), weights=weights, int8_layers=int8_layers)
         return quantize_ptq(model, inputs, weights=weights, int8_layers=int8_layers, integers=integers)

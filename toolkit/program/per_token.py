@@ -41,6 +41,7 @@ class PerTokenLinear(nn.Module):
     weight: Tensor
     weight_scale: Tensor
     weight_zero_point: Tensor
+    bias: Tensor | None
 
     def __init__(
         self, integers: Tensor, scale: Tensor, bounds: tuple[int, int], bias: Tensor | None = None
@@ -136,7 +137,9 @@ def quantize_per_token(
         if name in float_layers:
             continue
         if isinstance(layer, nn.Linear):
-            _replace(made, name, _integer_layer(layer, name, weights == "ternary" and name not in int8_layers))
+            _replace(
+                made, name, _integer_layer(layer, name, weights == "ternary" and name not in int8_layers)
+            )
         elif isinstance(layer, nn.Embedding) and weights == "ternary":
             _replace(made, name, _table(layer))
     with quiet():
@@ -146,7 +149,9 @@ def quantize_per_token(
 
 def _integer_layer(layer: nn.Linear, name: str, ternary: bool) -> PerTokenLinear:
     if not bool(torch.isfinite(layer.weight).all()):
-        raise ToolkitError("weights are NaN or infinite", at=name, fix="train again with a lower learning rate")
+        raise ToolkitError(
+            "weights are NaN or infinite", at=name, fix="train again with a lower learning rate"
+        )
     try:
         return PerTokenLinear.ternary(layer) if ternary else PerTokenLinear.int8(layer)
     except NotTernaryError as error:
