@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,6 +53,7 @@ def export(
     prompt_block: int = 0,
     calibration: np.ndarray | None = None,
     keep_float: bool = False,
+    positions: int | None = None,
     rounding: str | None = None,
     golden: np.ndarray | None = None,
     golden_count: int = 16,
@@ -60,7 +62,8 @@ def export(
     """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
 
     Args:
-        source: a ``.pt2``, ``.tflite`` or ``.onnx`` file: int8 or ternary (``.pt2`` with q/dq nodes), or float32.
+        source: a ``.pt2``, ``.tflite`` or ``.onnx`` file: int8 or ternary (``.pt2`` with q/dq nodes), or float32; or a
+            BitNet b1.58 checkpoint, its folder or safetensors file.
         target: a name that ``toolkit targets`` lists.
         output: the bundle's folder, replaced as a whole.
         name: what the model is called in the manifest.
@@ -74,6 +77,7 @@ def export(
             that a prompt goes faster; 0 leaves it out. Limits count without it.
         calibration: samples in the layout of the file's input, first axis the sample, to quantize a float model with.
         keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C.
+        positions: how many tokens the model of a checkpoint remembers; what it was made for by default.
         rounding: a convention of ``toolkit.lower.rounding``; by default the one of the source's own framework.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
@@ -91,7 +95,7 @@ def export(
     prefixes.check(prefix)
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
-    loaded = load(source, calibration=calibration, keep_float=keep_float)
+    loaded = load(source, calibration=calibration, keep_float=keep_float, positions=positions)
     for note in loaded.notes:
         progress(note)
     rounding = rounding or loaded.rounding
@@ -210,11 +214,10 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Sour
     texts["CMakeLists.txt"] = _CMAKE.format(prefix=prefix)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    original = source.path.read_bytes()
-    if source.kind != "pt2":
-        (folder / f"model.{source.kind}").write_bytes(original)
+    if source.kind in ("tflite", "onnx"):
+        shutil.copyfile(source.path, folder / f"model.{source.kind}")
     if source.kind == "pt2" and not source.quantized_here:
-        (folder / "model.pt2").write_bytes(original)
+        shutil.copyfile(source.path, folder / "model.pt2")
     else:
         pt2.save(source.program, folder / "model.pt2", source.info)
     (folder / "runtime").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def describe_model(
             "file": source.path.name,
             "format": source.kind,
             "quantized_here": source.quantized_here,
-            "sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(),
+            "sha256": _sha256(source.path),
         },
         "inputs": [describe_tensor(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
         "outputs": [describe_tensor(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
@@ -81,6 +82,11 @@ def describe_model(
         },
         "info": source.info,
     }
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _layer(index: int, layer: c.Layer) -> dict[str, Any]:

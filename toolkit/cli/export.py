@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 @option("--float", "keep_float", is_flag=True, help="Compile a float .tflite or .onnx as float32 C.")
 @option("--rounding", type=click.Choice(["single", "double", "litert"]),
         help="How integer sums are rounded; as the model's own framework does by default.")  # fmt: skip
+@option("--positions", type=click.IntRange(1), metavar="N",
+        help="Tokens that the model of a checkpoint remembers; all it was made for by default.")  # fmt: skip
 @option(
     "--golden", type=PATH, metavar="FILE.npy", help="Real samples to keep as golden inputs; random ones else."
 )
@@ -73,21 +75,24 @@ def export(
     calibration: Path | None,
     keep_float: bool,
     rounding: str | None,
+    positions: int | None,
     golden: Path | None,
     golden_count: int,
 ) -> None:
     """Compile MODEL to a bundle: C, build files, manifest, golden data.
 
-    MODEL is a .pt2, .tflite or .onnx file, or a project's folder (this one by default), whose trained model is
-    then used. With --format it is written as one file, which is run in its own runtime and compared.
+    MODEL is a .pt2, .tflite or .onnx file, a BitNet b1.58 checkpoint (its folder or .safetensors file), or a
+    project's folder (this one by default), whose trained model is then used. With --format it is written as one
+    file, which is run in its own runtime and compared.
     """
     from toolkit import tensors
+    from toolkit.program.checkpoint import is_checkpoint
 
     session: Session = ctx.obj
     chosen = None if file_format == "c" else load_format(ctx, file_format)
     samples = tensors.load_npy(golden) if golden else None
     observed = tensors.load_npy(calibration) if calibration else None
-    if model is None or model.is_dir():
+    if model is None or (model.is_dir() and not is_checkpoint(model)):
         model, defaults = _trained(session, model or Path("."), golden_count, chosen)
         target, output = target or defaults["target"], output or defaults["output"]
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
@@ -121,6 +126,7 @@ def export(
         calibration=observed,
         keep_float=keep_float,
         rounding=rounding,
+        positions=positions,
         golden=samples,
         golden_count=golden_count,
     )

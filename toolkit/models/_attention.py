@@ -29,15 +29,15 @@ class Attention(nn.Module):
         self.key_value_heads = key_value_heads or heads
         if heads % self.key_value_heads:
             raise ValueError(f"{heads} heads do not share {key_value_heads} of keys and values evenly")
-        size = width // heads
-        kept = self.key_value_heads * size
+        self.size = width // heads
+        kept = self.key_value_heads * self.size
         self.norm = nn.RMSNorm(width, eps)
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, kept, bias=False)
         self.value = nn.Linear(width, kept, bias=False)
         self.inner_norm = nn.RMSNorm(width, eps)
         self.out = nn.Linear(width, width, bias=False)
-        self.rotary = Rotary(size, positions, base) if positions else None
+        self.rotary = Rotary(self.size, positions, base) if positions else None
 
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
         """Return what is to be added to ``x``, ``(n, positions, width)``."""
@@ -68,7 +68,7 @@ class Attention(nn.Module):
 
     def cache(self, positions: int) -> Cache:
         """Return an empty cache for ``step``."""
-        return Cache(self.key_value_heads, positions, self.key.out_features // self.key_value_heads)
+        return Cache(self.key_value_heads, positions, self.size)
 
     def _split(self, x: Tensor, heads: int = 0) -> Tensor:
         """``(n, positions, width)`` to ``(n, heads, positions, width / heads)``; 0 is the heads of keys and values."""
@@ -123,8 +123,13 @@ class Rotary(nn.Module):
 
     def __init__(self, size: int, positions: int, base: float) -> None:
         super().__init__()
-        frequency = base ** (-torch.arange(0, size, 2) / size)
-        angle = torch.arange(positions)[:, None] * frequency
+        self.size, self.positions = size, positions
+        self.fill(base)
+
+    def fill(self, base: float) -> None:
+        """Compute the tables, on the CPU; a model made on the device "meta" has none."""
+        frequency = base ** (-torch.arange(0, self.size, 2) / self.size)
+        angle = torch.arange(self.positions)[:, None] * frequency
         self.register_buffer("cos", angle.cos().repeat(1, 2), persistent=False)
         # the sign of the rotation's second half is in the table
         self.register_buffer("sin", torch.cat([-angle.sin(), angle.sin()], 1), persistent=False)

@@ -32,7 +32,7 @@ PRESETS = {
 class Decoder(nn.Module):
     """``embedding``, ``blocks``, ``norm`` and ``head``; ``vocabulary`` is the number of characters.
 
-    ``key_value_heads``, ``eps`` and ``rotary_base`` are for ``Attention``; ``feed_forward`` is one of ``FEED_FORWARDS``.
+    ``key_value_heads``, ``eps`` and ``rotary_base`` are ``Attention``'s; ``feed_forward`` is one of ``FEED_FORWARDS``.
     """
 
     def __init__(

@@ -142,8 +142,13 @@ def quantize_per_token(
             )
         elif isinstance(layer, nn.Embedding) and weights == "ternary":
             _replace(made, name, _table(layer))
+    return captured(made, sample)
+
+
+def captured(model: nn.Module, sample: Tensor) -> ExportedProgram:
+    """Return the program of a model whose layers are ``PerTokenLinear`` already, for inputs like ``sample``."""
     with quiet():
-        program = torch.export.export(made, (sample,))
+        program = torch.export.export(model, (sample,))
         return program.run_decompositions(decompositions(program.graph))
 
 

@@ -1,4 +1,4 @@
-"""Any model file to an exported program: .pt2, .tflite and .onnx, told apart by their names."""
+"""Any model file to an exported program: .pt2, .tflite and .onnx, told apart by their names, and checkpoints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Source:
     path: Path
     program: ExportedProgram
     rounding: str  # the convention of ``toolkit.lower.rounding`` that the source's own framework follows
-    kind: str  # "pt2", "tflite" or "onnx"
+    kind: str  # "pt2", "tflite", "onnx" or "safetensors"
     info: dict[str, Any] = field(default_factory=dict)
     quantized_here: bool = False  # by `load`, with the user's data
     inputs: list[str] = field(default_factory=list)  # what the file calls them; empty for a .pt2
@@ -31,20 +31,38 @@ class Source:
     notes: list[str] = field(default_factory=list)  # what reading it decided for the user
 
 
-def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool = False) -> Source:
+def load(
+    path: Path,
+    *,
+    calibration: np.ndarray | None = None,
+    keep_float: bool = False,
+    positions: int | None = None,
+) -> Source:
     """Read a model.
 
     Args:
-        path: a ``.pt2``, ``.tflite`` or ``.onnx`` file; untrusted.
+        path: a ``.pt2``, ``.tflite`` or ``.onnx`` file, or a checkpoint's folder or safetensors file; untrusted.
         calibration: samples in the layout of the model's input, first axis the sample, to quantize a float model with.
         keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C instead of asking for ``calibration``.
+        positions: how many tokens the model of a checkpoint remembers; what it was made for by default.
 
     Raises:
         ToolkitError: the file cannot be read, or is float and there is no calibration data.
     """
-    from toolkit.program import pt2
+    from toolkit.program import checkpoint, pt2
     from toolkit.program.quantize import quantize_ptq
 
+    if checkpoint.is_checkpoint(path):
+        if calibration is not None:
+            raise ToolkitError(
+                "a checkpoint is quantized already", at=str(path), fix="leave --calibration out"
+            )
+        program, info, file = checkpoint.read(path, positions)
+        return Source(file, program, "single", "safetensors", info)
+    if positions is not None:
+        raise ToolkitError(
+            "only a language model's checkpoint takes --positions", at=str(path), fix="leave --positions out"
+        )
     kind = path.suffix.lower().removeprefix(".")
     if kind == "pt2":
         program, info = pt2.load(path)
@@ -55,7 +73,7 @@ def load(path: Path, *, calibration: np.ndarray | None = None, keep_float: bool 
         raise ToolkitError(
             f"{path.name} is no model file that can be read",
             at=str(path),
-            fix="give a .pt2, .tflite or .onnx file",
+            fix="give a .pt2, .tflite or .onnx file, or the folder of a BitNet b1.58 checkpoint",
         )
     graph, rounding = _read(kind, path)
     inputs, outputs = [tensor.name for tensor in graph.inputs], list(graph.outputs)
