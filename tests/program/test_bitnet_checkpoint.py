@@ -80,7 +80,18 @@ def test_a_device_writes_the_tokens_of_the_published_forward(
     wanted = text[len(prompt) :].tolist()
     assert len(set(wanted)) > 4
     asked, device = " ".join(map(str, prompt.tolist())), tmp_path / "m7"
-    done = cli("export", tmp_path / "bitnet", "--target", "cortex-m7", "-o", device, "--positions", 16)
+    done = cli(
+        "export",
+        tmp_path / "bitnet",
+        "--target",
+        "cortex-m7",
+        "-o",
+        device,
+        "--positions",
+        16,
+        "--prompt-block",
+        4,
+    )
     assert done.code == 0, done.err
     written = cli("generate", device, "--prompt", asked, "--tokens", count)
     assert written.out == f"{asked} {' '.join(map(str, wanted))}\n"

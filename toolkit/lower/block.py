@@ -320,16 +320,25 @@ def _batch_matmul(step: Step, maker: _Maker) -> tuple[dict[str, Any], list[Value
         same = value.data is not None or maker.is_cache(value)
         offset, strides = step.attrs[key]
         attrs[key] = (offset, (0 if same else value.size, *strides[1:]))
-    readers = maker.model.consumers(step.output)
+    readers = _readers(maker.model, step.output)
     hidden = maker.by_place(maker.model.producer(step.inputs[0])) or all(map(maker.by_place, readers))
     if any(maker.is_cache(value) for value in step.inputs) and not hidden:
         raise _refused("it reads places of a cache that no mask hides", step.name)
     return attrs, [maker.all_of(value) for value in step.inputs]
 
 
+def _readers(model: Model, value: Value) -> list[Step]:
+    """Return the steps that read ``value``, those behind a reshape in its place."""
+    found = []
+    for step in model.consumers(value):
+        found += _readers(model, step.output) if step.op == "reshape" else [step]
+    return found
+
+
 _ROWS = (
     "add", "sub", "mul", "div", "maximum", "minimum", "table", "relu", "sigmoid", "tanh", "quantize", "dequantize",
-    "increment", "reshape", "embedding", "fully_connected",
+    "increment", "reshape", "embedding", "fully_connected", "token_scale", "quantize_per_token",
+    "dequantize_per_token", "fully_connected_per_token",
 )  # fmt: skip
 _RULES: dict[str, _Rule] = {
     **dict.fromkeys(_ROWS, _rows),

@@ -124,7 +124,7 @@ def compare(
     result.comparisons.append(Comparison(device, samples, values, differing, largest))
 
 
-def differs(want: np.ndarray, have: np.ndarray, *, exact: bool) -> np.ndarray:
+def differs(want: np.ndarray, have: np.ndarray, *, exact: bool = False) -> np.ndarray:
     """Return where two arrays are not equal; unless ``exact``, for float32 not within ``FLOAT_TOLERANCE``."""
     if exact or want.dtype != np.float32:
         return want != have

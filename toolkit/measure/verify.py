@@ -115,7 +115,7 @@ def _compare_blocks(
         ran = device.run(bundle, joined, blocks=True)
         want = [array[elements - 1 :: elements] for array in expected]
         got = tensors.from_bytes(manifest["outputs"], ran.outputs)
-        compare(result, f"{name}, in blocks of {elements}", count, by_sample(want, got))
+        compare(result, f"{name}, in blocks of {elements}", count, by_sample(want, got), exact=result.exact)
 
 
 def _devices(
