@@ -107,24 +107,6 @@ TK_TERNARY_ROWS(tk_ternary_rows_once_dsp, 0)
 TK_TERNARY_ROWS(tk_ternary_rows_twice_dsp, 1)
 #endif
 
-/* Widen one row of inputs to `to`, columns up to a multiple of eight becoming 0. Returns minus their sum. */
-static TK_NOINLINE TK_UNUSED int32_t tk_widen_row_dsp(const int8_t *input, int32_t depth, uint32_t *to) {
-    const int32_t padded = (depth + 7) & ~7;
-    int32_t k = 0, minus = 0;
-    for (; k < padded; k += 4, to += 2) {
-        uint32_t word = 0;
-        if (k + 4 <= depth) {
-            word = tk_load4(input + k);
-        } else {
-            for (int32_t i = depth - 1; i >= k; --i) word = word << 8 | (uint8_t)input[i];
-        }
-        to[0] = tk_sxtb16(word);
-        to[1] = tk_sxtb16_odd(word);
-        minus = tk_smlad(to[1], 0xFFFFFFFFu, tk_smlad(to[0], 0xFFFFFFFFu, minus));
-    }
-    return minus;
-}
-
 /* As tk_fully_connected_t2, of at least four channels, weight and finish packed as above; where their number is no
  * multiple of four, the last four are packed as four of their own. `scratch` holds 2 bytes for each column, rounded up
  * to eight. */

@@ -58,8 +58,28 @@ TK_INLINE const uint32_t *tk_four_rows_s8_dsp(const int8_t *x, const uint32_t *w
     return w;
 }
 
-/* As tk_fully_connected_s8, with weight and bias packed two rows in one. Sums are taken over `part` groups of four
- * columns at a time, few enough for two rows in one. `input` must be readable up to the next multiple of four bytes. */
+/* Sums of four rows, in order, over `groups` groups of four columns, `part` of them at a time, few enough for two rows in
+ * one. `start` is what pack_two_rows made of their biases. Returns the weights' end. */
+TK_INLINE const uint32_t *tk_four_sums_s8_dsp(const int8_t *input, const uint32_t *w, const int32_t *start,
+                                              int32_t groups, int32_t part, int32_t *sums) {
+    int32_t acc[4] = {start[0], start[1], start[2], start[3]};
+    w = tk_four_rows_s8_dsp(input, w, tk_min(part, groups), acc);
+    acc[0] = tk_high_row(acc[0], acc[1]);
+    acc[2] = tk_high_row(acc[2], acc[3]);
+    for (int32_t done = part; done < groups; done += part) {
+        int32_t more[4] = {0, 0, 0, 0};
+        w = tk_four_rows_s8_dsp(input + 4 * done, w, tk_min(part, groups - done), more);
+        acc[0] += tk_high_row(more[0], more[1]);
+        acc[1] += more[1];
+        acc[2] += tk_high_row(more[2], more[3]);
+        acc[3] += more[3];
+    }
+    sums[0] = acc[1], sums[1] = acc[0], sums[2] = acc[3], sums[3] = acc[2];
+    return w;
+}
+
+/* As tk_fully_connected_s8, with weight and bias packed two rows in one. `input` must be readable up to the next multiple
+ * of four bytes. */
 TK_KERNEL void tk_fully_connected_s8_dsp(const int8_t *input, const uint32_t *weight, const int32_t *bias,
                                          const tk_requant_s8 *requant, int8_t *output, int32_t rows,
                                          int32_t depth, int32_t channels, int32_t part) {
@@ -68,22 +88,12 @@ TK_KERNEL void tk_fully_connected_s8_dsp(const int8_t *input, const uint32_t *we
         const uint32_t *w = weight;
         const int32_t *start = bias;
         for (int32_t o = 0; o < channels; o += 4, start += 4) {
-            int32_t acc[4] = {start[0], start[1], start[2], start[3]};
-            w = tk_four_rows_s8_dsp(input, w, tk_min(part, groups), acc);
-            acc[0] = tk_high_row(acc[0], acc[1]);
-            acc[2] = tk_high_row(acc[2], acc[3]);
-            for (int32_t done = part; done < groups; done += part) {
-                int32_t more[4] = {0, 0, 0, 0};
-                w = tk_four_rows_s8_dsp(input + 4 * done, w, tk_min(part, groups - done), more);
-                acc[0] += tk_high_row(more[0], more[1]);
-                acc[1] += more[1];
-                acc[2] += tk_high_row(more[2], more[3]);
-                acc[3] += more[3];
-            }
-            output[0] = tk_requantize_s8(acc[1], o, requant);
-            if (o + 1 < channels) output[1] = tk_requantize_s8(acc[0], o + 1, requant);
-            if (o + 2 < channels) output[2] = tk_requantize_s8(acc[3], o + 2, requant);
-            if (o + 3 < channels) output[3] = tk_requantize_s8(acc[2], o + 3, requant);
+            int32_t sums[4];
+            w = tk_four_sums_s8_dsp(input, w, start, groups, part, sums);
+            output[0] = tk_requantize_s8(sums[0], o, requant);
+            if (o + 1 < channels) output[1] = tk_requantize_s8(sums[1], o + 1, requant);
+            if (o + 2 < channels) output[2] = tk_requantize_s8(sums[2], o + 2, requant);
+            if (o + 3 < channels) output[3] = tk_requantize_s8(sums[3], o + 3, requant);
             output += tk_min(4, channels - o);
         }
         input += depth;

@@ -27,6 +27,44 @@ TK_INLINE int32_t tk_sum_lanes_dsp(const uint32_t *x, int32_t count, int32_t ste
     return sum;
 }
 
+/* Widen one row of inputs to `to`, columns up to a multiple of eight becoming 0. Returns minus their sum. */
+static TK_NOINLINE TK_UNUSED int32_t tk_widen_row_dsp(const int8_t *input, int32_t depth, uint32_t *to) {
+    const int32_t padded = (depth + 7) & ~7;
+    int32_t k = 0, minus = 0;
+    for (; k < padded; k += 4, to += 2) {
+        uint32_t word = 0;
+        if (k + 4 <= depth) {
+            word = tk_load4(input + k);
+        } else {
+            for (int32_t i = depth - 1; i >= k; --i) word = word << 8 | (uint8_t)input[i];
+        }
+        to[0] = tk_sxtb16(word);
+        to[1] = tk_sxtb16_odd(word);
+        minus = tk_smlad(to[1], 0xFFFFFFFFu, tk_smlad(to[0], 0xFFFFFFFFu, minus));
+    }
+    return minus;
+}
+
+/* Sums of four rows over `padded` widened columns; `minus` is minus the sum of those. Returns the weights' end. */
+TK_INLINE const uint32_t *tk_four_rows_t2_dsp(const uint32_t *x, const uint32_t *w, int32_t padded,
+                                              int32_t minus, int32_t *acc) {
+    acc[0] = acc[2] = minus;
+    acc[1] = acc[3] = 0;
+    for (int32_t left = padded; left > 0; left -= 32) {
+        int32_t p = 0, q = 0;
+        for (int32_t n = tk_min(left, 32); n > 0; n -= 4, x += 2) {
+            const uint32_t word = *w++;
+            p = tk_smlad(word & TK_TERNARY_MASK, x[0], p);
+            q = tk_smlad(TK_AND_ROR(TK_TERNARY_MASK, word, 4), x[0], q);
+            p = tk_smlad(TK_AND_ROR(TK_TERNARY_MASK, word, 8), x[1], p);
+            q = tk_smlad(TK_AND_ROR(TK_TERNARY_MASK, word, 12), x[1], q);
+        }
+        TK_TERNARY_SPLIT(p, acc[0], acc[1]);
+        TK_TERNARY_SPLIT(q, acc[2], acc[3]);
+    }
+    return w;
+}
+
 /* How both assembly functions finish a sum. `t` is free; as in tk_pair_tile_dsp.h. */
 #define TK_TERNARY_ONCE(doubled, acc, multiplier, constant, shift, t) \
     "smmla " acc ", " acc ", " multiplier ", " constant "\n\t"        \

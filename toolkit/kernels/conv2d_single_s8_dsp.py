@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_s8_dsp import part_groups, two_row_call
+from toolkit.kernels.fully_connected_s8_dsp import matrix, part_groups, two_row_call
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.pair_cases import single_pixel_cases
@@ -27,7 +27,7 @@ class Conv2dSingleS8Dsp(Kernel):
         whole = (w.kernel_h, w.kernel_w) == extent == (w.in_h, w.in_w) and not (w.pad_top or w.pad_left)
         if not (whole and (w.out_h, w.out_w) == (1, 1) and step.inputs[0].size % 4 == 0):
             return False
-        return is_int8(step) and part_groups(fold(step)) > 0
+        return is_int8(step) and part_groups(*matrix(fold(step))) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         return two_row_call(step, fold(step), emitter)

@@ -19,7 +19,7 @@ class FullyConnectedS8Dsp(Kernel):
     sets = ("armv7em",)
 
     def takes(self, step: Step) -> bool:
-        return is_int8(step) and part_groups(fold(step)) > 0
+        return is_int8(step) and part_groups(*matrix(fold(step))) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         return two_row_call(step, fold(step), emitter)
@@ -27,28 +27,33 @@ class FullyConnectedS8Dsp(Kernel):
 
 def two_row_call(step: Step, folded: Folded, emitter: Emitter) -> Call:
     """Return the call that multiplies rows of the input by the weight as a matrix, (channels, depth)."""
-    channels = folded.weight.shape[0]
+    weight, starts = matrix(folded)
+    channels, depth = weight.shape
     x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
     requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-    matrix = folded.weight.reshape(channels, -1)
-    w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(matrix, folded.bias).items())
-    shape = (step.output.size // channels, matrix.shape[1], channels, part_groups(folded))
+    w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(weight, starts).items())
+    shape = (step.output.size // channels, depth, channels, part_groups(weight, starts))
     return Call(FullyConnectedS8Dsp.name, [x, w, bias, requant, y, *map(str, shape)])
 
 
-def part_groups(folded: Folded) -> int:
+def matrix(folded: Folded) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights as (channels, depth), and the biases."""
+    return folded.weight.reshape(folded.weight.shape[0], -1), folded.bias
+
+
+def part_groups(weight: np.ndarray, bias: np.ndarray) -> int:
     """Return how many groups of four columns a sum may have so that two rows separate: of all, half, a quarter, ...
 
     Every second row's sum over each such part, the first with the bias, must lie within 2**23. 0 where nothing helps.
     """
-    rows = folded.weight.reshape(folded.weight.shape[0], -1).astype(np.int64)[1::2]
+    rows = weight.astype(np.int64)[1::2]
     rows = np.pad(rows, [(0, 0), (0, -rows.shape[1] % 4)])
     part = rows.shape[1] // 4
     while part > 0:
         starts = np.arange(0, rows.shape[1], 4 * part)
         for value, other in ((-128, 127), (127, -128)):
             ends = np.add.reduceat(np.where(rows > 0, rows * value, rows * other), starts, axis=1)
-            ends[:, 0] += folded.bias[1::2]
+            ends[:, 0] += bias[1::2]
             if ends.size and not (ends.min() >= -(2**23) and ends.max() < 2**23):
                 break
         else:

@@ -32,7 +32,7 @@ class FullyConnectedT2Dsp(Kernel):
         return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
 
     def scratch_bytes(self, step: Step) -> int:
-        return 2 * (-(-step.inputs[1].shape[1] // 4) * 4)
+        return 16 * -(-step.inputs[1].shape[1] // 8)
 
 
 KERNEL = FullyConnectedT2Dsp()
