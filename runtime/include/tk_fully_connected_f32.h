@@ -12,10 +12,21 @@ TK_KERNEL void tk_fully_connected_f32(const float *TK_RESTRICT input, const floa
                                       int32_t channels) {
     for (int32_t row = 0; row < rows; ++row) {
         const float *w = weight;
-        for (int32_t o = 0; o < channels; ++o) {
+        int32_t o = 0;
+        for (; o + 4 <= channels; o += 4, w += 4 * depth) { /* they share the input's loads */
+            float acc[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
+            for (int32_t k = 0; k < depth; ++k) {
+                const float x = input[k];
+                acc[0] += x * w[k];
+                acc[1] += x * w[k + depth];
+                acc[2] += x * w[k + 2 * depth];
+                acc[3] += x * w[k + 3 * depth];
+            }
+            for (int32_t i = 0; i < 4; ++i) *output++ = acc[i] < low ? low : acc[i] > high ? high : acc[i];
+        }
+        for (; o < channels; ++o, w += depth) {
             float acc = bias[o];
             for (int32_t k = 0; k < depth; ++k) acc += input[k] * w[k];
-            w += depth;
             *output++ = acc < low ? low : acc > high ? high : acc;
         }
         input += depth;

@@ -3,27 +3,10 @@
 #define TK_FUNCTIONS_F32_H
 
 #include "tk_exp_f32.h"
+#include "tk_float_bits.h"
 
 /* Functions of one float32 without libm. Errors, absolute unless said otherwise: erf, tanh, sine, cosine 4e-7; log 2e-7
  * of max(1, |result|); exponential 4e-7 of the result; square root one unit in the last place. */
-
-TK_INLINE float tk_float_of_bits(uint32_t bits) {
-    union {
-        uint32_t bits;
-        float value;
-    } both;
-    both.bits = bits;
-    return both.value;
-}
-
-TK_INLINE uint32_t tk_bits_of_float(float value) {
-    union {
-        uint32_t bits;
-        float value;
-    } both;
-    both.value = value;
-    return both.bits;
-}
 
 TK_INLINE float tk_abs_value_f32(float x) { return x < 0.0f ? -x : x; }
 

@@ -2,16 +2,11 @@
 #ifndef TK_QUANTIZE_S8_H
 #define TK_QUANTIZE_S8_H
 
-#include "tk.h"
+#include "tk_float_bits.h"
 
-/* The nearest integer, ties to even, for |x| < 2^23; as rintf, which not every device has. */
+/* The nearest integer, ties to even, for |x| <= 2^22: in a sum with 1.5 * 2^23 the last bit counts 1. */
 TK_INLINE int32_t tk_round_even(float x) {
-    const int32_t whole = (int32_t)x;
-    const float rest = x - (float)whole; /* exact */
-    const int32_t odd = whole & 1;
-    if (rest > 0.5f || (rest == 0.5f && odd)) return whole + 1;
-    if (rest < -0.5f || (rest == -0.5f && odd)) return whole - 1;
-    return whole;
+    return (int32_t)(tk_bits_of_float(x + 12582912.0f) - 0x4B400000u);
 }
 
 /* output[i] = clamp(round(input[i] * inverse_scale) + zero_point, low, high). NaN becomes low.
