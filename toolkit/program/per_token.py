@@ -17,7 +17,7 @@ from quantize.pt2e import quiet
 from quantize.ternary import NotTernaryError, one_scale, split
 from toolkit.errors import ToolkitError
 from toolkit.program.decompose import decompositions
-from toolkit.program.quantize import folded
+from toolkit.program.quantize import check_ternary, folded
 
 _QD = torch.ops.quantized_decomposed
 _OTHER_LAYERS = (
@@ -157,14 +157,10 @@ def _integer_layer(layer: nn.Linear, name: str, ternary: bool) -> PerTokenLinear
         raise ToolkitError(
             "weights are NaN or infinite", at=name, fix="train again with a lower learning rate"
         )
-    try:
-        return PerTokenLinear.ternary(layer) if ternary else PerTokenLinear.int8(layer)
-    except NotTernaryError as error:
-        raise ToolkitError(
-            f"the weights are not ternary: {error}",
-            at=name,
-            fix="train with ternary weights (method bitnet158), or leave this layer int8",
-        ) from error
+    if not ternary:
+        return PerTokenLinear.int8(layer)
+    check_ternary(layer.weight, name)
+    return PerTokenLinear.ternary(layer)
 
 
 def _table(layer: nn.Embedding) -> nn.Module:

@@ -150,14 +150,19 @@ def _exact_ternary(
             continue
         module = graph.get_submodule(owner)
         exact[name] = getattr(module, own_name).detach().clone()
-        try:
-            split(exact[name])
-        except NotTernaryError as error:
-            raise ToolkitError(
-                f"the weights are not ternary: {error}",
-                at=name,
-                fix="train with ternary weights (method bitnet158), or leave this layer int8",
-            ) from error
+        check_ternary(exact[name], name)
         drop_weak_channels(exact[name], VANISHING)
         setattr(module, own_name, nn.Parameter(exact[name], requires_grad=False))
     return exact
+
+
+def check_ternary(weight: torch.Tensor, name: str) -> None:
+    """Raise ``ToolkitError`` for the weight ``name`` unless each of its channels holds 0 and one magnitude alone."""
+    try:
+        split(weight)
+    except NotTernaryError as error:
+        raise ToolkitError(
+            f"the weights are not ternary: {error}",
+            at=name,
+            fix="train with ternary weights (method bitnet158), or leave this layer int8",
+        ) from error
