@@ -121,7 +121,7 @@ class Rotary(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, size: int, positions: int, base: float) -> None:
+    def __init__(self, size: int, positions: int, base: float = 10000.0) -> None:
         super().__init__()
         self.size, self.positions = size, positions
         self.fill(base)
