@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.model_file import Written
 
 
-_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding")
+_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding", "positions")
 
 
 def load_format(ctx: click.Context, name: str) -> Format:
