@@ -14,7 +14,8 @@ enum { DEPTH = 37, ROWS = 6, TILES = 2, GROUPS = (DEPTH + 3) / 4 };
 static uint32_t state = 1;
 static uint32_t next(void) { return state = state * 1664525u + 1013904223u; }
 static int32_t uniform(int32_t low, int32_t high) {
-    return low + (int32_t)((next() >> 8) % (uint32_t)(high - low + 1));
+    const uint32_t count = (uint32_t)high - (uint32_t)low + 1u;
+    return (int32_t)((uint32_t)low + (next() >> 8) % count);
 }
 
 /* C leaves these to the compiler: C99 6.3.1.3 and 6.5.7. volatile keeps them for run time. */

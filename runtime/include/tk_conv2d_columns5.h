@@ -7,8 +7,8 @@
 /* As tk_conv2d_t2, two pixels at a time, with weights in 1.6 bits and biases of inputs + 128. `scratch` holds a table, a
  * word for each column, rounded up to 5, three for each channel and three more, then in_c bytes. */
 TK_KERNEL void tk_conv2d_columns5(const int8_t *input, int32_t zero_point, const uint8_t *codes,
-                            const int32_t *bias, const tk_requant_s8 *requant, uint32_t *scratch,
-                            int8_t *output, const tk_window *window) {
+                                  const int32_t *bias, const tk_requant_s8 *requant, uint32_t *scratch,
+                                  int8_t *output, const tk_window *window) {
     const int32_t groups = (window->kernel_h * window->kernel_w * window->in_c + 4) / 5;
     const int32_t channels = window->out_c, lines = channels + 1, pixels = window->out_h * window->out_w;
     uint32_t *const words = scratch + TK_BASE3_ENTRIES, *const sums = words + 5 * groups;

@@ -110,7 +110,7 @@ TK_INLINE void tk_gather_three_dsp(const int8_t *input, int32_t p, int32_t zero_
         for (int32_t n = 0; n < 3; ++n) {
             const int32_t y = top[n] + i * w->dilation_h, there = y >= 0 && y < w->in_h;
             if (there && whole[n]) {
-                from[n] = input + start[n] + i * w->dilation_h * line;
+                from[n] = input + (start[n] + i * w->dilation_h * line);
             } else {
                 tk_copy_row_dsp(there ? input + y * line : 0, left[n], zero_point, bytes + n * row, w);
                 from[n] = bytes + n * row;

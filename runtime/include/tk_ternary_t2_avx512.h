@@ -2,8 +2,7 @@
 #ifndef TK_TERNARY_T2_AVX512_H
 #define TK_TERNARY_T2_AVX512_H
 
-#include "tk_avx512.h"
-#include "tk_ternary_sums.h"
+#include "tk_ternary_avx512.h"
 
 /* t2 with vpdpbusd. Fields stay where they are in their byte, so that one AND is all that a row costs: rows 1 and 2
  * count 4 and 16 times, and row 3 is what the whole byte's sum leaves, counting 64 times. */
@@ -59,33 +58,7 @@ TK_AVX512_INLINE void tk_four_columns_t2_avx512(__m512i acc[][4], const tk_terna
     }
 }
 
-TK_AVX512_INLINE void tk_columns_t2_avx512(const tk_ternary_part *p) {
-    const int32_t depth = p->depth;
-    int32_t total[TK_TERNARY_COLUMNS];
-    TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) total[i] =
-        tk_total_avx512(p->column[i], depth);
-    for (int32_t g = 0; g < p->groups; ++g) {
-        const uint8_t *const group = p->weight + (int64_t)g * p->pitch;
-        __m512i acc[TK_TERNARY_COLUMNS][4];
-        TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) {
-            TK_UNROLLED for (int32_t row = 0; row < 4; ++row) acc[i][row] = _mm512_setzero_si512();
-        }
-        int32_t k = 0;
-        for (; k + 64 <= depth; k += 64) tk_four_columns_t2_avx512(acc, p, group, k, 64);
-        if (k < depth) tk_four_columns_t2_avx512(acc, p, group, k, depth - k);
-        TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) {
-            tk_finish_t2_avx512(acc[i], total[i], p->sums + i * TK_TERNARY_BLOCK_ROWS + g * TK_T2_ROWS);
-        }
-    }
-}
-
-TK_AVX512_FUNCTION void tk_ternary_sums_t2_avx512(const tk_ternary_part *p) {
-    if (p->columns == TK_TERNARY_COLUMNS) {
-        tk_columns_t2_avx512(p);
-        return;
-    }
-    for (int32_t i = 0; i < p->columns; ++i) tk_column_t2_avx512(p, i);
-}
+TK_TERNARY_SUMS_AVX512(t2, 4, TK_T2_ROWS)
 #endif
 
 #endif

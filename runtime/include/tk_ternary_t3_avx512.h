@@ -2,8 +2,7 @@
 #ifndef TK_TERNARY_T3_AVX512_H
 #define TK_TERNARY_T3_AVX512_H
 
-#include "tk_avx512.h"
-#include "tk_ternary_sums.h"
+#include "tk_ternary_avx512.h"
 
 /* t3 with vpdpbusd, which no digit is cut out for: of each byte y, 3 y, 9 y, ... 243 y are summed, each modulo 256, two
  * additions apart. Three times one sum less the next is 256 times a row's (tk_dot_t3). */
@@ -18,13 +17,18 @@ TK_AVX512_INLINE __m512i tk_triple_avx512(__m512i y) {
 }
 
 /* From the six sums: the first four in `low`, the others in `high`. */
-TK_AVX512_INLINE void tk_finish_t3_avx512(__m128i low, __m128i high, int32_t total, int32_t *sums) {
+TK_AVX512_INLINE void tk_finish_group_t3_avx512(__m128i low, __m128i high, int32_t total, int32_t *sums) {
     const __m128i next = _mm_alignr_epi8(high, low, 4);
     const __m128i four = _mm_sub_epi32(_mm_add_epi32(low, _mm_add_epi32(low, low)), next);
     const __m128i found = _mm_sub_epi32(_mm_srai_epi32(four, 8), _mm_set1_epi32(total));
     __m128i *const to = (__m128i *)(void *)sums;
     _mm_storeu_si128(to, _mm_add_epi32(_mm_loadu_si128(to), found));
     sums[4] += ((3 * _mm_cvtsi128_si32(high) - _mm_extract_epi32(high, 1)) >> 8) - total;
+}
+
+TK_AVX512_INLINE void tk_finish_t3_avx512(const __m512i *sum, int32_t total, int32_t *sums) {
+    const __m128i rest = tk_add_lanes_avx512(sum[4], sum[5], sum[4], sum[5]);
+    tk_finish_group_t3_avx512(tk_add_lanes_avx512(sum[0], sum[1], sum[2], sum[3]), rest, total, sums);
 }
 
 TK_AVX512_INLINE void tk_two_groups_t3_avx512(__m512i *a, __m512i *b, const uint8_t *v, const uint8_t *w,
@@ -56,10 +60,10 @@ TK_AVX512_INLINE void tk_column_t3_avx512(const tk_ternary_part *p, int32_t i) {
         for (; k + 64 <= depth; k += 64) tk_two_groups_t3_avx512(a, b, v, w, x, k, 64);
         if (k < depth) tk_two_groups_t3_avx512(a, b, v, w, x, k, depth - k);
         const __m128i rest = tk_add_lanes_avx512(a[4], a[5], b[4], b[5]);
-        tk_finish_t3_avx512(tk_add_lanes_avx512(a[0], a[1], a[2], a[3]), rest, total, sums);
+        tk_finish_group_t3_avx512(tk_add_lanes_avx512(a[0], a[1], a[2], a[3]), rest, total, sums);
         if (!two) break;
-        tk_finish_t3_avx512(tk_add_lanes_avx512(b[0], b[1], b[2], b[3]), _mm_unpackhi_epi64(rest, rest),
-                            total, sums + TK_T3_ROWS);
+        tk_finish_group_t3_avx512(tk_add_lanes_avx512(b[0], b[1], b[2], b[3]), _mm_unpackhi_epi64(rest, rest),
+                                  total, sums + TK_T3_ROWS);
     }
 }
 
@@ -77,35 +81,7 @@ TK_AVX512_INLINE void tk_four_columns_t3_avx512(__m512i acc[][6], const tk_terna
     }
 }
 
-TK_AVX512_INLINE void tk_columns_t3_avx512(const tk_ternary_part *p) {
-    const int32_t depth = p->depth;
-    int32_t total[TK_TERNARY_COLUMNS];
-    TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) total[i] =
-        tk_total_avx512(p->column[i], depth);
-    for (int32_t g = 0; g < p->groups; ++g) {
-        const uint8_t *const group = p->weight + (int64_t)g * p->pitch;
-        __m512i acc[TK_TERNARY_COLUMNS][6];
-        TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) {
-            TK_UNROLLED for (int32_t row = 0; row < 6; ++row) acc[i][row] = _mm512_setzero_si512();
-        }
-        int32_t k = 0;
-        for (; k + 64 <= depth; k += 64) tk_four_columns_t3_avx512(acc, p, group, k, 64);
-        if (k < depth) tk_four_columns_t3_avx512(acc, p, group, k, depth - k);
-        TK_UNROLLED for (int32_t i = 0; i < TK_TERNARY_COLUMNS; ++i) {
-            const __m128i rest = tk_add_lanes_avx512(acc[i][4], acc[i][5], acc[i][4], acc[i][5]);
-            tk_finish_t3_avx512(tk_add_lanes_avx512(acc[i][0], acc[i][1], acc[i][2], acc[i][3]), rest,
-                                total[i], p->sums + i * TK_TERNARY_BLOCK_ROWS + g * TK_T3_ROWS);
-        }
-    }
-}
-
-TK_AVX512_FUNCTION void tk_ternary_sums_t3_avx512(const tk_ternary_part *p) {
-    if (p->columns == TK_TERNARY_COLUMNS) {
-        tk_columns_t3_avx512(p);
-        return;
-    }
-    for (int32_t i = 0; i < p->columns; ++i) tk_column_t3_avx512(p, i);
-}
+TK_TERNARY_SUMS_AVX512(t3, 6, TK_T3_ROWS)
 #endif
 
 #endif

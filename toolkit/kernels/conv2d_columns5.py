@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.fully_connected_columns5 import ENTRIES, FEWEST_CHANNELS, SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_columns5
-from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields, shifted_bias
+from toolkit.ops.weighted import fold, input_zero_point, is_ternary, packed_fields, shifted_bias
 from toolkit.ops.window import window_of
 
 
@@ -29,11 +27,9 @@ class Conv2dColumns5(Kernel):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
-        w = emitter.constant("weight", pack_columns5(folded.weight.reshape(len(folded.bias), -1)))
+        packed = packed_fields(folded, pack_columns5, emitter, shifted_bias(folded))
         scratch = emitter.scratch("uint32_t")
-        return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
+        return Call(self.name, [x, input_zero_point(step), *packed, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.fully_connected_columns5 import SETS
 from toolkit.kernels.fully_connected_sparse_t2 import is_sparse
@@ -13,7 +11,7 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.pack_ternary import pack_sparse
 from toolkit.ops.ternary_cases import sparse_conv_cases
-from toolkit.ops.weighted import fold, input_zero_point, requant_fields
+from toolkit.ops.weighted import fold, input_zero_point, packed_fields
 from toolkit.ops.window import window_of
 
 
@@ -33,12 +31,9 @@ class Conv2dSparseT2(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        w = emitter.constant("weight", pack_sparse(folded.weight.reshape(len(folded.bias), -1)))
+        packed = packed_fields(fold(step), pack_sparse, emitter)
         scratch = emitter.scratch("int32_t")
-        return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
+        return Call(self.name, [x, input_zero_point(step), *packed, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_tiles
-from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields
+from toolkit.ops.weighted import fold, input_zero_point, is_ternary, packed_fields
 from toolkit.ops.window import widened_pair_bytes, window_of
 
 
@@ -26,13 +24,9 @@ class Conv2dT2Dsp(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        matrix = folded.weight.reshape(folded.weight.shape[0], -1)
-        w = emitter.constant("weight", pack_ternary_tiles(matrix))
+        packed = packed_fields(fold(step), pack_ternary_tiles, emitter)
         scratch = emitter.scratch("uint32_t")
-        return Call(self.name, [x, input_zero_point(step), w, bias, requant, scratch, y, window])
+        return Call(self.name, [x, input_zero_point(step), *packed, scratch, y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         return widened_pair_bytes(window_of(step), 4)

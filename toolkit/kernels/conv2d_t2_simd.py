@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import numpy as np
+from functools import partial
 
 from quantize.packed import pack_ternary
 from toolkit.kernels.base import Kernel
@@ -12,7 +11,7 @@ from toolkit.kernels.channel_blocks import pad_channels
 from toolkit.kernels.ternary_cases import convolution_cases
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.weighted import fold, input_zero_point, is_ternary, requant_fields
+from toolkit.ops.weighted import fold, input_zero_point, is_ternary, packed_fields
 from toolkit.ops.window import overlap_bytes, window_of
 
 PIXELS = 4  # at a time: TK_TERNARY_COLUMNS
@@ -31,15 +30,8 @@ class Conv2dT2Simd(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        folded = pad_channels(fold(step))
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        weight = emitter.constant(
-            "weight", pack_ternary(folded.weight.reshape(folded.weight.shape[0], -1), "t2")
-        )
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        return Call(
-            self.name, [x, input_zero_point(step), weight, bias, requant, emitter.scratch(), y, window]
-        )
+        packed = packed_fields(pad_channels(fold(step)), partial(pack_ternary, packing="t2"), emitter)
+        return Call(self.name, [x, input_zero_point(step), *packed, emitter.scratch(), y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

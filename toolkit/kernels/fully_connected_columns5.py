@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_columns5
-from toolkit.ops.weighted import fold, is_ternary, requant_fields, shifted_bias
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes, packed_fields, shifted_bias
 
 ENTRIES = 243  # of a table
 FEWEST_CHANNELS = 8  # for which tables are worth making
@@ -28,14 +26,10 @@ class FullyConnectedColumns5(Kernel):
         return is_ternary(step) and step.inputs[1].shape[0] >= FEWEST_CHANNELS
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", shifted_bias(folded).astype(np.int32))
-        w = emitter.constant("weight", pack_columns5(folded.weight.reshape(channels, depth)))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
-        return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
+        packed = packed_fields(folded, pack_columns5, emitter, shifted_bias(folded))
+        return Call(self.name, [x, *packed, emitter.scratch("uint32_t"), y, *matrix_sizes(step)])
 
     def scratch_bytes(self, step: Step) -> int:
         channels, depth = step.inputs[1].shape

@@ -8,7 +8,7 @@ from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_rv32 import finish, fits, pack_words
-from toolkit.ops.weighted import Folded, fold, is_int8
+from toolkit.ops.weighted import Folded, fold, is_int8, matrix_sizes
 
 _ROWS = 16
 _MOST_WASTE = 1.25  # products made for each one needed; more, and portable C is faster
@@ -37,9 +37,8 @@ class FullyConnectedS8Rv32(Kernel):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
         w = emitter.constant("weight", pack_words(folded.weight.reshape(channels, depth)))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
         inner = f"tk_sixteen_rows_{'twice' if step.rounding == 'double' else 'once'}_rv32"
-        return Call(self.name, [x, w, finish(folded, emitter), inner, y, *shape])
+        return Call(self.name, [x, w, finish(folded, emitter), inner, y, *matrix_sizes(step)])
 
 
 def _most_weight(folded: Folded) -> int:

@@ -12,7 +12,7 @@ from toolkit.kernels.channel_blocks import (
 )
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.weighted import fold, is_int8, requant_fields
+from toolkit.ops.weighted import fold, is_int8, matrix_sizes, requant_fields
 
 
 class FullyConnectedS8Simd(Kernel):
@@ -32,8 +32,7 @@ class FullyConnectedS8Simd(Kernel):
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         weight = emitter.constant("weight", pack_matrix(folded.weight.reshape(channels, depth)))
         bias = emitter.constant("bias", pack_bias(folded))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
-        return Call(self.name, [x, weight, bias, requant, emitter.scratch("int16_t"), y, *shape])
+        return Call(self.name, [x, weight, bias, requant, emitter.scratch("int16_t"), y, *matrix_sizes(step)])
 
     def scratch_bytes(self, step: Step) -> int:
         channels, depth = step.inputs[1].shape

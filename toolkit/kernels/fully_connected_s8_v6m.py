@@ -6,7 +6,7 @@ from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_v6m import finish, fits, pack_four_rows
-from toolkit.ops.weighted import fold, is_int8, shifted_bias
+from toolkit.ops.weighted import fold, is_int8, matrix_sizes, shifted_bias
 
 
 class FullyConnectedS8V6m(Kernel):
@@ -28,9 +28,8 @@ class FullyConnectedS8V6m(Kernel):
         folded = fold(step)
         w = emitter.constant("weight", pack_four_rows(folded.weight.reshape(channels, depth)))
         fields = finish(folded, shifted_bias(folded), emitter)
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
         twice = str(int(step.rounding == "double"))
-        return Call(self.name, [x, w, fields, twice, emitter.scratch("uint8_t"), y, *shape])
+        return Call(self.name, [x, w, fields, twice, emitter.scratch("uint8_t"), y, *matrix_sizes(step)])
 
     def scratch_bytes(self, step: Step) -> int:
         return step.inputs[1].shape[1]

@@ -9,7 +9,7 @@ from toolkit.kernels.fully_connected_columns5 import SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_sparse
-from toolkit.ops.weighted import fold, is_ternary, requant_fields
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes, packed_fields
 
 _MOST_NONZERO = 0.5  # denser weights are smaller and faster in any other layout
 
@@ -28,14 +28,9 @@ class FullyConnectedSparseT2(Kernel):
         return is_sparse(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        w = emitter.constant("weight", pack_sparse(folded.weight.reshape(channels, depth)))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
-        return Call(self.name, [x, w, bias, requant, y, *shape])
+        packed = packed_fields(fold(step), pack_sparse, emitter)
+        return Call(self.name, [x, *packed, y, *matrix_sizes(step)])
 
 
 def is_sparse(step: Step) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_tiles
-from toolkit.ops.weighted import fold, is_ternary, requant_fields
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes, packed_fields
 
 
 class FullyConnectedT2Dsp(Kernel):
@@ -22,14 +20,9 @@ class FullyConnectedT2Dsp(Kernel):
         return is_ternary(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        folded = fold(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        w = emitter.constant("weight", pack_ternary_tiles(folded.weight.reshape(channels, depth)))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
-        return Call(self.name, [x, w, bias, requant, emitter.scratch("uint32_t"), y, *shape])
+        packed = packed_fields(fold(step), pack_ternary_tiles, emitter)
+        return Call(self.name, [x, *packed, emitter.scratch("uint32_t"), y, *matrix_sizes(step)])
 
     def scratch_bytes(self, step: Step) -> int:
         return 16 * -(-step.inputs[1].shape[1] // 8)

@@ -9,7 +9,7 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.fully_connected import fully_connected_case
 from toolkit.ops.pack_rv32 import finish, fits, pack_ternary_columns
-from toolkit.ops.weighted import fold, is_ternary
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes
 
 _ROWS = 16
 _MOST_WASTE = 1.25  # products made, and weights stored, for each one needed
@@ -32,9 +32,9 @@ class FullyConnectedT2Rv32(Kernel):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         folded = fold(step)
         w = emitter.constant("weight", pack_ternary_columns(folded.weight.reshape(channels, depth)))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
         return Call(
-            self.name, [x, w, finish(folded, emitter), str(int(step.rounding == "double")), y, *shape]
+            self.name,
+            [x, w, finish(folded, emitter), str(int(step.rounding == "double")), y, *matrix_sizes(step)],
         )
 
     def cases(self) -> Iterable[Case]:

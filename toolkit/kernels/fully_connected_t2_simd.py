@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
-
-import numpy as np
 
 from quantize.packed import pack_ternary
 from toolkit.kernels.base import Kernel
@@ -13,7 +12,7 @@ from toolkit.kernels.channel_blocks import pad_channels
 from toolkit.kernels.ternary_cases import fully_connected_cases
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.weighted import fold, is_ternary, requant_fields
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes, packed_fields
 
 
 class FullyConnectedT2Simd(Kernel):
@@ -28,15 +27,10 @@ class FullyConnectedT2Simd(Kernel):
         return is_ternary(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        channels, depth = step.inputs[1].shape
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        folded = pad_channels(fold(step))
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        packed = pack_ternary(folded.weight.reshape(channels, depth), self.packing)
-        weight = emitter.constant("weight", packed)
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
-        return Call(self.name, [x, weight, bias, requant, y, *shape])
+        pack = partial(pack_ternary, packing=self.packing)
+        packed = packed_fields(pad_channels(fold(step)), pack, emitter)
+        return Call(self.name, [x, *packed, y, *matrix_sizes(step)])
 
     def cases(self) -> Iterable[Case]:
         return fully_connected_cases()

@@ -7,7 +7,7 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack_ternary import pack_ternary_v6m
 from toolkit.ops.pack_v6m import finish, fits, scale_bits
-from toolkit.ops.weighted import fold, is_ternary, shifted_bias
+from toolkit.ops.weighted import fold, is_ternary, matrix_sizes, shifted_bias
 
 TABLES_BYTES = 4 * 81 * 4
 FEWEST_CHANNELS = 16  # that are worth making tables for
@@ -32,9 +32,8 @@ class FullyConnectedT2V6m(Kernel):
         folded = fold(step)
         w = emitter.constant("weight", pack_ternary_v6m(folded.weight.reshape(channels, depth)))
         fields = finish(folded, shifted_bias(folded), emitter, scale_bits(folded))
-        shape = [str(step.output.size // channels), str(depth), str(channels)]
         twice = str(int(step.rounding == "double"))
-        return Call(self.name, [x, w, fields, twice, emitter.scratch("uint32_t"), y, *shape])
+        return Call(self.name, [x, w, fields, twice, emitter.scratch("uint32_t"), y, *matrix_sizes(step)])
 
     def scratch_bytes(self, step: Step) -> int:
         channels, depth = step.inputs[1].shape

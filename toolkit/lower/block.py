@@ -124,8 +124,8 @@ class _Maker:
         value, by, modulus = state.after, 0, 0
         while value is not state.before:
             step = self.model.producer(value)
-            if step is None or step.op != "increment" or (modulus and step.attrs["modulus"]):
-                return None
+            if step is None or step.op != "increment" or (step.attrs["modulus"] and value is not state.after):
+                return None  # a remainder comes last
             by, modulus = by + step.attrs["by"], modulus or step.attrs["modulus"]
             value = step.inputs[0]
         initial = int(state.initial.reshape(-1)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,6 +141,24 @@ def requant_fields(folded: Folded, emitter: Emitter) -> str:
     per_channel = int(folded.multiplier.size > 1)
     double = int(folded.rounding == "double")
     return f"{{{multiplier}, {shift}, {per_channel}, {folded.zero_point}, {folded.low}, {folded.high}, {double}}}"
+
+
+def packed_fields(
+    folded: Folded, pack: Callable[[np.ndarray], np.ndarray], emitter: Emitter, bias: np.ndarray | None = None
+) -> list[str]:
+    """Define what kernels of packed weights take, and return it: ``pack`` of the (channels, depth) matrix, biases (the
+    layer's unless given), and the address of a ``tk_requant_s8``.
+    """
+    requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+    biases = emitter.constant("bias", (folded.bias if bias is None else bias).astype(np.int32))
+    matrix = folded.weight.reshape(len(folded.weight), -1)
+    return [emitter.constant("weight", pack(matrix)), biases, requant]
+
+
+def matrix_sizes(step: Step) -> list[str]:
+    """Return the C literals of a fully connected step's rows, depth and channels."""
+    channels, depth = step.inputs[1].shape
+    return [str(step.output.size // channels), str(depth), str(channels)]
 
 
 def float_bounds(step: Step) -> tuple[float, float]:
