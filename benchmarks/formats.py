@@ -11,10 +11,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from toolkit.backends.formats import Format
 
 SAMPLES = 64
 NETWORKS = {"digits CNN": ("cnn", "digits"), "keyword spotting DS-CNN": ("ds_cnn", "mlperf")}
@@ -83,15 +87,13 @@ def in_c(network: str, weights: str, source: Path, folder: Path) -> Row:
 
 def in_formats(network: str, weights: str, source: Path, folder: Path) -> Iterator[Row]:
     """Yield the rows of every format whose packages are installed and that can hold the network."""
-    from toolkit.backends import formats
     from toolkit.errors import ToolkitError
     from toolkit.model_file import export_format
     from toolkit.program import pt2
 
     loaded, _ = pt2.load(source)
-    for name in formats.names():
+    for name, chosen in _formats():
         try:
-            chosen = formats.load(name)
             made = export_format(loaded, chosen, folder / f"model{chosen.suffix}", count=SAMPLES)
         except ToolkitError as error:
             click.echo(f"{network}, {weights}, {name}: {error.what}", err=True)
@@ -104,6 +106,24 @@ def in_formats(network: str, weights: str, source: Path, folder: Path) -> Iterat
             yield Row(network, weights, name, made.runtime, made.bytes, total, types, found.against, found.values,
                       found.values - found.equal, found.beyond_one_step, found.largest_steps,
                       f"{found.same_class} of {found.samples}")  # fmt: skip
+
+
+def _formats() -> Iterator[tuple[str, Format]]:
+    """Yield all formats whose packages are installed; LiteRT's with the kernels that applications get, too."""
+    from toolkit.backends import formats
+    from toolkit.errors import ToolkitError
+
+    for name in formats.names():
+        try:
+            chosen = formats.load(name)
+        except ToolkitError as error:
+            click.echo(f"{name}: {error.what}", err=True)
+            continue
+        yield name, chosen
+        if name == "litert":
+            from toolkit.backends.litert.run import run_default
+
+            yield "litert, XNNPACK", replace(chosen, runtime="LiteRT with XNNPACK", run=run_default)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,6 +17,7 @@ from tests.conftest import Cli
 from tests.ops.case_program import model_of
 from toolkit.backends import formats
 from toolkit.backends.formats import StoredWeight
+from toolkit.backends.litert.run import run_default
 from toolkit.backends.litert.write import file_of, write, writers
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
@@ -257,6 +258,9 @@ def test_the_runtime_takes_the_programs_own_layout(tmp_path: Path) -> None:
     assert written.agreements[-1].exact
     (output,) = formats.load("litert").run(tmp_path / "net.tflite", [[images[:1]]])[0]
     assert (output.shape, output.dtype) == ((1, 3, 3, 4), np.int8)
+    (default,) = run_default(tmp_path / "net.tflite", [[images[:1]]])[0]
+    assert default.shape == output.shape
+    assert np.abs(default.astype(int) - output).max() <= 1  # XNNPACK rounds once
 
 
 def test_an_input_and_an_output_given_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from toolkit import tensors
 from toolkit.backends.formats import Sample
 from toolkit.backends.litert.write import LAYOUT
 from toolkit.errors import ToolkitError
-from toolkit.measure.litert import LITERT
+from toolkit.measure.litert import LITERT, ReferenceKernels
 
 
 def run(path: Path, samples: list[Sample]) -> list[Sample]:
@@ -25,16 +26,35 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
     Raises:
         ToolkitError: LiteRT refuses the file, or no toolkit wrote it.
     """
+    runtime = replace(LITERT, fix="report this: a file that is written should run")
+    return _in_files_layout(path, samples, lambda inputs: runtime.run(path, inputs, inputs))
+
+
+def run_default(path: Path, samples: list[Sample]) -> list[Sample]:
+    """Return what ``run`` does, but of the kernels that an application gets (XNNPACK), in this process."""
+    from ai_edge_litert.interpreter import OpResolverType
+
+    kernels = ReferenceKernels(path.read_bytes(), OpResolverType.AUTO)
+
+    def outputs(inputs: list[np.ndarray]) -> list[np.ndarray]:
+        rows = [kernels([array[i : i + 1] for array in inputs]) for i in range(len(samples))]
+        return [np.stack(arrays) for arrays in zip(*rows, strict=True)]
+
+    return _in_files_layout(path, samples, outputs)
+
+
+def _in_files_layout(
+    path: Path, samples: list[Sample], compute: Callable[[list[np.ndarray]], list[np.ndarray]]
+) -> list[Sample]:
+    """Return what ``compute`` makes of samples as the file takes them, one array per input, first axis the sample."""
     layout = _layout(path)
     inputs = [
         tensors.to_device(described, np.concatenate([sample[i] for sample in samples]), at=described["name"])
         for i, described in enumerate(layout["inputs"])
     ]
-    runtime = replace(LITERT, fix="report this: a file that is written should run")
-    found = runtime.run(path, inputs, inputs)
     outputs = [
         tensors.to_user(described, array.reshape(len(samples), *described["device_shape"][1:]), raw=True)
-        for described, array in zip(layout["outputs"], found, strict=True)
+        for described, array in zip(layout["outputs"], compute(inputs), strict=True)
     ]
     return [[array[i : i + 1] for array in outputs] for i in range(len(samples))]
 
