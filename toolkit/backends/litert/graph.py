@@ -41,7 +41,7 @@ class Graph:
     def add(
         self,
         name: str,
-        inputs: Sequence[Value | None],
+        inputs: Sequence[Value],
         output: Value,
         table: Any = None,
         version: int = 1,
