@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.measure.verify import verify
 from toolkit.program import checkpoint
+from toolkit.program.checkpoint import bitnet
+from toolkit.program.checkpoint.config import read_config
+from toolkit.program.checkpoint.tensors import Tensors
 
 TEXT = torch.randint(0, files.VOCABULARY, (files.POSITIONS,), generator=torch.Generator().manual_seed(1))
 ONLINE = {"quantization_config": {**files.CONFIG["quantization_config"], "quantization_mode": "online"}}
@@ -172,6 +176,7 @@ def test_damaged_tensors_are_named(
         ({"quantization_config": {"quant_method": "bitnet", "use_rms_norm": True}}, "use_rms_norm"),
         (ONLINE, "is packed, but quantization_mode is online"),
         ({"num_hidden_layers": 1}, "belongs to no layer"),
+        ({"max_position_embeddings": 10**6}, "take more than 1 GiB\n.*\n.*--positions"),
         ({"intermediate_size": 48}, r"config.json says \[48\]"),
     ],
 )
@@ -181,6 +186,28 @@ def test_a_model_of_another_kind_is_refused(
     files.write(tmp_path, packed, **changed)
     with pytest.raises(ToolkitError, match=what):
         checkpoint.read(tmp_path)
+
+
+def test_whatever_is_damaged_ends_in_an_error(packed: dict[str, Tensor], tmp_path: Path) -> None:
+    files.write(tmp_path, packed)
+    whole = {name: (tmp_path / name).read_bytes() for name in ("model.safetensors", "config.json")}
+    header = 8 + int.from_bytes(whole["model.safetensors"][:8], "little")
+    draw, said = random.Random(0), set()
+    for _ in range(200):
+        for name, data in whole.items():
+            changed = bytearray(data)
+            for _ in range(draw.randint(0, 2)):
+                changed[draw.randrange(min(header, len(data)))] = draw.choice(b'0,9"-e' + draw.randbytes(4))
+            (tmp_path / name).write_bytes(changed)
+        try:
+            config = read_config(tmp_path / "config.json")
+            with Tensors(tmp_path) as tensors:
+                bitnet.decoder(config, tensors, 8)
+            said.add("nothing wrong")
+        except ToolkitError as error:
+            said.add(error.what)
+    assert "nothing wrong" in said
+    assert len(said) > 10
 
 
 def test_damaged_files_are_refused(cli: Cli, packed: dict[str, Tensor], tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from toolkit.program.per_token import PerTokenLinear, captured
 
 _CODES = 4  # in a byte
 _SMALLEST_MEAN = 1e-5
+_MOST_BYTES = 1 << 30
 _EMBEDDING, _NORM, _HEAD = "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"
 # Ours by theirs, in a layer.
 _NORMS = {
@@ -69,6 +70,7 @@ def program(
             at=str(tensors.source),
             fix=f"the checkpoint was made for 1 to {longest:,}",
         )
+    _check_memory(config, tensors, positions or longest)
     step = DecoderStep(decoder(config, tensors, positions or longest)).eval()
     info = {
         "model": {"family": "decoder", "preset": None},
@@ -150,6 +152,18 @@ def _head(config: BitnetConfig, tensors: Tensors, table: Tensor) -> Tensor:
     if config.tie_word_embeddings and not torch.equal(head, table):
         raise tensors.wrong("the head is not the embedding, but tie_word_embeddings is true", _HEAD)
     return head
+
+
+def _check_memory(config: BitnetConfig, tensors: Tensors, positions: int) -> None:
+    """Refuse texts whose keys, values, masks and rotary tables nothing here could hold."""
+    size = config.hidden_size // config.num_attention_heads
+    each = 2 * positions * (config.key_value_size + size) + positions**2
+    if 4 * each * config.num_hidden_layers > _MOST_BYTES:
+        raise ToolkitError(
+            f"keys, values and masks of {positions:,} positions take more than {_MOST_BYTES >> 30} GiB",
+            at=str(tensors.source),
+            fix="ask for fewer: --positions 512",
+        )
 
 
 def _check_names(config: BitnetConfig, tensors: Tensors) -> None:
