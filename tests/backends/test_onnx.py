@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -90,6 +91,42 @@ def test_the_file_comes_back_as_the_same_integers(name: str, written: Written) -
 
 def is_weighted(step: Step) -> bool:
     return operators()[step.op].quantization == "weighted"
+
+
+class ChannelsLast(nn.Module):
+    """A ternary convolution of a channels-last image, as imported files have it: moved between dequantize and layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = np.random.default_rng(0).integers(-1, 2, (4, 3, 3, 3)).astype(np.int8)
+        self.register_buffer("weight", torch.from_numpy(weight))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        quantized, int8 = torch.ops.quantized_decomposed, (-128, 127, torch.int8)
+        x = quantized.quantize_per_tensor.default(x, 0.02, 3, *int8)
+        x = quantized.dequantize_per_tensor.default(x, 0.02, 3, *int8).permute(0, 3, 1, 2)
+        weight = quantized.dequantize_per_tensor.default(self.weight, 0.1, 0, -1, 1, torch.int8)
+        x = quantized.quantize_per_tensor.default(nn.functional.conv2d(x, weight), 0.05, -2, *int8)
+        return quantized.dequantize_per_tensor.default(x, 0.05, -2, *int8)
+
+
+def test_integers_are_moved_as_they_are(tmp_path: Path) -> None:
+    """ONNX Runtime refuses what its own optimizations make of a Transpose behind a DequantizeLinear."""
+    program = torch.export.export(ChannelsLast(), (torch.zeros(1, 6, 6, 3),))
+    written = export_format(program, formats.load("onnx"), tmp_path / "channels.onnx")
+    assert written.agreements[0].exact
+    assert [weight.type for weight in written.weights] == ["int2"]
+
+
+def test_indices_come_back(tmp_path: Path) -> None:
+    words = torch.tensor([[3, 0, 6], [1, 2, 5]])
+    program = torch.export.export(nn.Embedding(7, 4).eval(), (words[:1],))
+    file = tmp_path / "words.onnx"
+    assert export_format(program, formats.load("onnx"), file, words.numpy()).agreements[0].exact
+    again = export_format(
+        load(file, keep_float=True).program, formats.load("onnx"), tmp_path / "2.onnx", words.numpy()
+    )
+    assert again.agreements[0].exact
 
 
 def test_what_cannot_go_is_named_by_layer(tmp_path: Path) -> None:

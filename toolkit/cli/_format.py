@@ -17,8 +17,18 @@ if TYPE_CHECKING:
     from toolkit.measure.agreement import Agreement
     from toolkit.model_file import Written
 
-
-_FOR_C = ("target", "name", "prefix", "optimize", "tune", "max_flash", "max_ram", "rounding", "positions")
+_FOR_C = (
+    "target",
+    "name",
+    "prefix",
+    "optimize",
+    "tune",
+    "max_flash",
+    "max_ram",
+    "rounding",
+    "positions",
+    "prompt_block",
+)
 
 
 def load_format(ctx: click.Context, name: str) -> Format:
@@ -73,7 +83,8 @@ def export_file(
 def _show(session: Session, written: Written) -> None:
     from rich.table import Table
 
-    click.echo(f"wrote {written.path}: {written.bytes:,} B, weights {_total(written):,} B")
+    total = sum(weight.bytes for weight in written.weights)
+    click.echo(f"wrote {written.path}: {written.bytes:,} B, weights {total:,} B")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("layer", no_wrap=True)
     table.add_column("weights")
@@ -88,10 +99,6 @@ def _show(session: Session, written: Written) -> None:
         click.echo(
             f"DIFFERS: {written.runtime} computes something else from this file than the model does; do not use it"
         )
-
-
-def _total(written: Written) -> int:
-    return sum(weight.bytes for weight in written.weights)
 
 
 def _sentence(written: Written, found: Agreement) -> str:

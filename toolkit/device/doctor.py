@@ -27,6 +27,7 @@ _PACKAGES = {
 _EXTRAS = {
     "ai-edge-litert": ("litert", "comparing with LiteRT"),
     "onnxruntime": ("onnx", "comparing with ONNX Runtime"),
+    "onnxscript": ("onnx", "writing .onnx files"),
     "executorch": ("executorch", "ExecuTorch programs"),
 }
 

@@ -43,6 +43,8 @@ def _as_file(wanted: str, stored: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Return an input in the file's type, as ONNX Runtime writes it: ``tensor(uint8)``."""
     if wanted == "tensor(uint8)":
         return (stored.astype(np.int16) + _SHIFT).astype(np.uint8)
+    if wanted == "tensor(int64)":
+        return stored.astype(np.int64)
     if wanted in ("tensor(float)", "tensor(float16)", "tensor(double)"):
         return real.astype(
             {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(wanted, np.float32)

@@ -61,6 +61,20 @@ class Graph:
         self.nodes.insert(self.nodes.index(before), node)
         return output
 
+    def insert_behind(self, node: onnx.NodeProto, op: str, inputs: list[str], output: str) -> None:
+        """Put a node behind another one."""
+        self.nodes.insert(self.nodes.index(node) + 1, helper.make_node(op, inputs, [output], name=output))
+
+    def remove_unread(self) -> None:
+        """Remove the nodes of which nothing is read."""
+        read = set(self.outputs)
+        kept = []
+        for node in reversed(self.nodes):
+            if not read.isdisjoint(node.output):
+                kept.append(node)
+                read.update(node.input)
+        self.nodes = kept[::-1]
+
     def finish(self) -> onnx.ModelProto:
         """Return the model with the nodes and those constants that they read."""
         read = {name for node in self.nodes for name in node.input} | self.outputs

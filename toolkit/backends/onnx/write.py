@@ -15,6 +15,7 @@ from quantize.pt2e import quiet
 from toolkit.backends.formats import StoredWeight
 from toolkit.backends.onnx.biases import integer_biases
 from toolkit.backends.onnx.graph import Graph
+from toolkit.backends.onnx.movers import move_integers
 from toolkit.backends.onnx.narrow import Range, narrow_weights, opset
 from toolkit.backends.onnx.transposes import transpose_weights
 from toolkit.errors import ToolkitError, first_line
@@ -36,8 +37,9 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     ranges = _ranges(expanded)
     made = _convert(expanded, max(opset(ranges), _INT16_OPSET if _has_int16(expanded) else 0))
     layers = _layers(made)
-    graph = Graph(made)
+    graph = Graph(onnx.shape_inference.infer_shapes(made))
     transpose_weights(graph)
+    move_integers(graph)
     integer_biases(graph)
     narrow_weights(graph, ranges)
     model = graph.finish()
@@ -66,9 +68,7 @@ def _refusal(program: ExportedProgram, error: Exception) -> ToolkitError:
     stopped = re.search(r"target=torch\.ops\.\w+\.(\w+)", said)
     if stopped is None:
         return ToolkitError(f"torch cannot write the model as ONNX: {first_line(error.__cause__ or error)}")
-    operator = stopped[
-        1
-    ]  # written out in simpler ones where that is possible: special_bessel_j0 is bessel_j0
+    operator = stopped[1]  # after decomposition: bessel_j0 of special_bessel_j0
     layers = dict.fromkeys(layer_name(node) for node in program.graph.nodes if operator in str(node.target))
     return ToolkitError(
         f"{operator} has no ONNX operator that torch knows",
@@ -121,9 +121,8 @@ def _layers(model: onnx.ModelProto) -> dict[str, str]:
     taken: set[str] = set()
     for node in model.graph.node:
         scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
-        path = [
-            part for part in re.findall(r"'([^']*)'", scopes)[:-1] if part
-        ]  # the last one is the operator
+        *modules, _ = re.findall(r"'([^']*)'", scopes) or [""]
+        path = [module for module in modules if module]
         if not path or node.op_type == "Transpose":
             continue
         node.name = path[-1] if path[-1] not in taken else f"{path[-1]}.{node.output[0]}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import onnx
 
 _TYPES = ("float32", "int8", "uint8", "int32")
+_HELD = {"uint8": "int8", "int64": "int32"}
 
 
 def read_inputs(
@@ -37,21 +38,29 @@ def read_inputs(
         if not value.type.HasField("tensor_type"):
             raise refuse(f"the input {value.name} is no tensor", "let the model take tensors only")
         dtype = type_name(value.type.tensor_type.elem_type)
-        if dtype not in _TYPES:
+        if dtype not in _TYPES and not (dtype == "int64" and _are_indices(value.name, raws)):
             raise ToolkitError(
                 f"the input {value.name} has the type {dtype}; {', '.join(_TYPES)} are supported",
                 fix=f"let the model take {'int32' if dtype == 'int64' else 'float32'} and export it again",
             )
         quant = _quantization(value.name, tensors, raws) if dtype in ("int8", "uint8") else None
-        held = "int8" if dtype == "uint8" else dtype
+        held = _HELD.get(dtype, dtype)
         shape = _shape(value, notes)
         if dtype == "uint8":
             notes.append(f"the input {value.name} is uint8 in the file and int8 here, 128 less")
+        if dtype == "int64":
+            notes.append(f"the input {value.name} is int64 in the file and int32 here")
         tensors[value.name] = Tensor(value.name, shape, held, None, quant, dtype == "uint8")
         inputs.append(ImportedTensor(value.name, shape, held))
     if not inputs:
         raise refuse("it has no input", "export a model that takes a tensor")
     return inputs
+
+
+def _are_indices(name: str, raws: list[RawNode]) -> bool:
+    """True for an input that only chooses rows of tables, which 32 bits are enough for."""
+    readers = [raw for raw in raws if name in raw.inputs]
+    return bool(readers) and all(raw.op == "Gather" and raw.inputs[0] != name for raw in readers)
 
 
 def _shape(value: onnx.ValueInfoProto, notes: list[str]) -> tuple[int, ...]:
