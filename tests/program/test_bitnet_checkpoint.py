@@ -76,7 +76,7 @@ def test_logits_are_those_of_the_published_forward(
 def test_a_device_writes_the_tokens_of_the_published_forward(
     cli: Cli, packed: dict[str, Tensor], tmp_path: Path
 ) -> None:
-    files.write(tmp_path / "bitnet", packed)
+    files.write(tmp_path / "bitnet-b1.58", packed)
     prompt, count = TEXT[:4], 12
     text = prompt
     for _ in range(count):
@@ -86,7 +86,7 @@ def test_a_device_writes_the_tokens_of_the_published_forward(
     asked, device = " ".join(map(str, prompt.tolist())), tmp_path / "m7"
     done = cli(
         "export",
-        tmp_path / "bitnet",
+        tmp_path / "bitnet-b1.58",
         "--target",
         "cortex-m7",
         "-o",
@@ -97,6 +97,7 @@ def test_a_device_writes_the_tokens_of_the_published_forward(
         4,
     )
     assert done.code == 0, done.err
+    assert ": bitnet-b1.58 for cortex-m7" in done.out
     written = cli("generate", device, "--prompt", asked, "--tokens", count)
     assert written.out == f"{asked} {' '.join(map(str, wanted))}\n"
     assert generate(device, asked, tokens=count, target="host").tokens == wanted
@@ -113,7 +114,7 @@ def test_a_device_writes_the_tokens_of_the_published_forward(
         with pytest.raises(ToolkitError, match=what):
             generate(device, prompt_text)
     with pytest.raises(ToolkitError, match="25 positions cannot be"):
-        checkpoint.read(tmp_path / "bitnet", 25)
+        checkpoint.read(tmp_path / "bitnet-b1.58", 25)
 
 
 QUERY = "model.layers.1.self_attn.q_proj.weight"

@@ -115,7 +115,7 @@ def export(
         model,
         target,
         output,
-        name=name or model.stem,
+        name=name or _called(model),
         prefix=prefix,
         optimize=optimize or "speed",
         tune=tune,
@@ -139,6 +139,13 @@ def export(
             f"  weights {sizes['weight_bytes']:,} B, arena {sizes['arena_bytes']:,} B, {sizes['macs']:,} MACs"
         )
     session.next(f"toolkit verify {output}")
+
+
+def _called(model: Path) -> str:
+    """Return what a model is called after its file, or a checkpoint after its folder."""
+    if model.suffix.lower() == ".safetensors":
+        model = model.resolve().parent
+    return model.resolve().name if model.is_dir() else model.stem
 
 
 def _trained(
