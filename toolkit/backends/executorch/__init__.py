@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from torch import fx
     from torch.export import ExportedProgram
 
-_TYPES_OF_XNNPACK = (
-    "float32",
-    "int8",
-    "int32",
-)  # of q/dq nodes; it raises for others instead of leaving them alone
+# of q/dq nodes: XNNPACK raises for others instead of leaving them alone
+_TYPES_OF_XNNPACK = ("float32", "int8", "int32")
 
 
 def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
@@ -39,7 +36,7 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
             raise _refused(error) from error
     portable = edge.exported_program().state_dict
     weights = {
-        tensor.data_ptr(): _stored(name, tensor, name in packed and name not in portable)
+        tensor.data_ptr(): _stored(_layer(ready, name), tensor, name in packed and name not in portable)
         for name, tensor in ready.state_dict.items()
         if tensor.dim() > 1
     }
@@ -58,13 +55,7 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
     try:
         method = Runtime.get().load_program(path).load_method("forward")
         assert method is not None
-        return [
-            [
-                output.numpy().copy()
-                for output in method.execute([torch.from_numpy(array) for array in sample])
-            ]
-            for sample in samples
-        ]
+        found = [method.execute([torch.from_numpy(array) for array in sample]) for sample in samples]
     except RuntimeError as error:
         raise ToolkitError(
             f"ExecuTorch cannot run the file: {first_line(error)}",
@@ -72,6 +63,7 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
             fix="report this with the model: what was written should run",
             exit_code=CHECK_FAILED,
         ) from error
+    return [[output.numpy() for output in outputs] for outputs in found]
 
 
 def _lowered(program: ExportedProgram) -> Any:
@@ -134,10 +126,21 @@ def _refused(error: Exception) -> ToolkitError:
     )
 
 
-def _stored(name: str, tensor: torch.Tensor, packed: bool) -> StoredWeight:
+def _layer(program: ExportedProgram, name: str) -> str:
+    """Return the layer that a constant belongs to; what the quantizer made (of a table) has its reader's name."""
+    from toolkit.program.clean import layer_name
+
+    if "." in name:
+        return name.rpartition(".")[0]
+    names = program.graph_signature.inputs_to_buffers
+    (node,) = (node for node in program.graph.nodes if names.get(node.name) == name)
+    reader = next(iter(node.users))
+    return layer_name(next(iter(reader.users)) if _quantized_type(reader) != "float32" else reader)
+
+
+def _stored(layer: str, tensor: torch.Tensor, packed: bool) -> StoredWeight:
     stored = "int4" if packed else str(tensor.dtype).removeprefix("torch.")
-    size = tensor.numel() // 2 if packed else tensor.numel() * tensor.element_size()
-    return StoredWeight(name.rpartition(".")[0], stored, size)
+    return StoredWeight(layer, stored, tensor.numel() // 2 if packed else tensor.nbytes)
 
 
 FORMAT = Format("executorch", ".pte", "ExecuTorch", ("executorch",), write, run)
