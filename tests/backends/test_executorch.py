@@ -46,6 +46,19 @@ class Lines(nn.Module):
         return self.odd(torch.relu(self.even(x)))
 
 
+class Points(nn.Module):
+    """Pointwise convolutions, of which one leaves pixels out, around a depthwise one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.depthwise = nn.Conv2d(2, 6, 1), nn.Conv2d(6, 6, 3, padding=1, groups=6)
+        self.strided, self.last = nn.Conv2d(6, 4, 1, stride=2), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.depthwise(torch.relu(self.first(x))))
+        return self.last(torch.relu(self.strided(x)))
+
+
 def net(make: Callable[[], nn.Module]) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -92,6 +105,16 @@ def test_ternary_linear_weights_take_four_bits_where_xnnpack_computes_them_right
     assert (integers[:, ::2] | integers[:, 1::2] << 4).tobytes() in result.path.read_bytes()
     agreement = result.agreements[0]
     assert agreement.exact, agreement
+
+
+def test_ternary_pointwise_weights_take_four_bits(tmp_path: Path) -> None:
+    x = samples(2, 6, 5)
+    result = written(quantize_ptq(ternary(net(Points)), x, weights="ternary"), tmp_path, x)
+    assert stored(result) == {"first": "int4", "depthwise": "int8", "strided": "int8", "last": "int4"}
+    assert PORTABLE not in result.path.read_bytes()
+    (agreement,) = result.agreements
+    assert agreement.beyond_one_step == 0
+    assert agreement.equal > 0.9 * agreement.values
 
 
 def test_float_layers(tmp_path: Path) -> None:

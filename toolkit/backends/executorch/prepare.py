@@ -13,6 +13,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from toolkit.backends.executorch.pointwise import pointwise_as_linear
 from toolkit.program.convert import freeze_constants
 from toolkit.program.quantizer import constant, is_constant
 
@@ -33,6 +34,7 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
     All other int8 constants keep their bytes. The names are those of the program's ``state_dict``.
     """
     module = program.module(check_guards=False)
+    pointwise_as_linear(module, _FOUR_BITS)
     packed = set()
     for node in list(module.graph.nodes):
         if node.target not in (_PER_TENSOR, _PER_CHANNEL):
