@@ -1,7 +1,8 @@
 """Which weight types XNNPACK's int8 layers run in a ``.pte``: ``python benchmarks/executorch_types.py``.
 
-Each layer has the same weights of -1, 0 and 1, once as int8 and once marked as 4-bit ones. "yes": the outputs are torch's
-within a step; "other numbers": they are not; else what ExecuTorch says. The time is the best of 50 runs on one thread.
+Each layer has the same weights of -1, 0 and 1, once as int8 and once marked as 4-bit ones. "yes": the outputs are
+torch's within a step; "other numbers": they are not; else what ExecuTorch says. The time is the best of 50 runs on one
+thread.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def main() -> None:
     print("| layer | int8 | int4 | time, int8 : int4 |\n|---|---|---|---|")
     for name in LAYERS:
         (int8, slow), (int4, fast) = (measured(name, dtype) for dtype in RANGES)
-        print(f"| {name} | {int8} | {int4} | {slow:,.0f} : {fast:,.0f} µs |")
+        times = f"{slow:,.0f} : {fast:,.0f}" if fast else f"{slow:,.0f} : –"
+        print(f"| {name} | {int8} | {int4} | {times} µs |")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,7 @@ class Points(nn.Module):
         self.strided, self.last = nn.Conv2d(6, 4, 1, stride=2), nn.Conv2d(4, 3, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.relu(self.depthwise(torch.relu(self.first(x))))
-        return self.last(torch.relu(self.strided(x)))
+        return self.last(self.strided(self.depthwise(torch.relu(self.first(x)))))
 
 
 def net(make: Callable[[], nn.Module]) -> nn.Module:

@@ -60,7 +60,7 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
         raise ToolkitError(
             f"ExecuTorch cannot run the file: {first_line(error)}",
             at=path.name,
-            fix="report this with the model: what was written should run",
+            fix="see what it printed; XNNPACK refuses int8 layers whose sums' steps are 256 output steps or more",
             exit_code=CHECK_FAILED,
         ) from error
     return [[output.numpy() for output in outputs] for outputs in found]
