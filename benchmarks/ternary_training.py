@@ -58,7 +58,7 @@ ROWS = {
     ),
     "cifar10-cnn": Row(
         "cnn", "cifar10",
-        {"epochs": 12, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.25,
+        {"epochs": 16, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.25,
          "weight_decay": 2e-2, "label_smoothing": 0.05, "shift_pixels": 3, "flip": True, "precision": "bfloat16"},
         {"epochs": 6, "learning_rate": 4e-3, "distill": 0.7},
         preset="mnist", options={"input_shape": [3, 32, 32], "layers": _CIFAR},
