@@ -8,7 +8,7 @@ import pickle
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,10 @@ from toolkit.atomic import write_bytes
 from toolkit.errors import ToolkitError
 from toolkit.learn.settings import Epoch, TrainSettings
 
-_FORMAT = 1
+if TYPE_CHECKING:
+    from toolkit.learn.loop import Learner
+
+_FORMAT = 2
 
 
 def fingerprint(rule: str, settings: TrainSettings, model: nn.Module, *data: Tensor) -> str:
@@ -30,9 +33,7 @@ def fingerprint(rule: str, settings: TrainSettings, model: nn.Module, *data: Ten
     return digest.hexdigest()
 
 
-def save(
-    path: Path, run: str, epochs: list[Epoch], model: nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+def save(path: Path, run: str, epochs: list[Epoch], model: nn.Module, learner: Learner) -> None:
     """Write the state after an epoch; a crash while writing leaves the one before.
 
     Args:
@@ -40,13 +41,13 @@ def save(
         run: the ``fingerprint`` of the run it belongs to.
         epochs: the curves so far; their number is the epoch to go on from.
         model: its whole state, buffers included.
-        optimizer: its whole state.
+        learner: its whole state.
     """
     state = {
         "run": run,
         "epochs": [asdict(epoch) for epoch in epochs],
         "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "learner": learner.state_dict(),
         "generator": torch.get_rng_state(),
     }
     buffer = io.BytesIO()
@@ -54,8 +55,8 @@ def save(
     write_bytes(path, buffer.getvalue())
 
 
-def restore(path: Path, run: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Epoch]:
-    """Put the state in ``path`` into model, optimizer and torch's generator; return the curves so far.
+def restore(path: Path, run: str, model: nn.Module, learner: Learner) -> list[Epoch]:
+    """Put the state in ``path`` into model, learner and torch's generator; return the curves so far.
 
     Returns an empty list where there is no file.
 
@@ -74,7 +75,7 @@ def restore(path: Path, run: str, model: nn.Module, optimizer: torch.optim.Optim
         )
     try:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        learner.load_state_dict(state["learner"])
         torch.set_rng_state(state["generator"])
         return [Epoch(**epoch) for epoch in state["epochs"]]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
