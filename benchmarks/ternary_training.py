@@ -100,7 +100,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     """Train the row ``name``, going on from what lies in ``folder``, and return its figures as JSON-ready data."""
     from quantize.lowbit import bitnet158
     from toolkit import data
-    from toolkit.learn import TrainSettings, backprop
+    from toolkit.learn import TrainSettings, loop
     from toolkit.program.flow import quantize_by
     from toolkit.program.zeros import zeros
 
@@ -108,7 +108,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     dataset = data.load(row.dataset, task=row.task, window=row.window)
     settings = TrainSettings(**row.train)
     model = _fresh(row, dataset)
-    trained = backprop.train(
+    trained = loop.train(
         model,
         dataset,
         settings=settings,

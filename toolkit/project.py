@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import quantize as methods
 from quantize.method import between
-from toolkit import atomic, strict
+from toolkit import atomic, learn, strict
 from toolkit.device import toml
 from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.settings import TrainSettings
@@ -50,10 +51,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Train(TrainSettings):
-    """``[train]``: how the float model learns; see ``TrainSettings``. ``threads`` 0 leaves their number to torch."""
+    """``[train]``: how the float model learns; see ``TrainSettings``.
+
+    Args:
+        rule: one of ``toolkit.learn.rules()``.
+        threads: how many torch may use; 0 leaves it alone.
+        options: the rule's ``Options``; its fields are further settings of this section.
+    """
 
     rule: str = "backprop"
     threads: int = between(0, 1024, 0)
+    options: Any = None
 
     def settings(self) -> TrainSettings:
         """Return what the training rule is given."""
@@ -170,9 +178,10 @@ def load(path: Path) -> Project:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise strict.wrong("name", name, "a word of letters, digits, - and _", f"{file}, [project]")
     sections: dict[str, Any] = {}
+    readers: dict[type, Any] = {Quantize: _quantize, Train: _train}
     for key, kind in _SECTIONS.items():
         table, at = _table(document, key, file), f"{file}, [{key}]"
-        sections[key] = _quantize(table, at) if kind is Quantize else strict.fill(kind, table, at)
+        sections[key] = readers.get(kind, partial(strict.fill, kind))(table, at)
     return Project(root=file.parent, name=name, **sections)
 
 
@@ -216,6 +225,23 @@ def _quantize(table: dict[str, Any], at: str) -> Quantize:
             fix = f"leave it out; it is a setting of {', '.join(owners)}"
             raise ToolkitError(f"{method} has no setting {key!r}", at=at, fix=fix)
     return Quantize(method, strict.fill(own, settings, at))
+
+
+def _train(table: dict[str, Any], at: str) -> Train:
+    """Read ``[train]``: the settings of every rule, and those that its rule has."""
+    slug = table.get("rule", "backprop")
+    strict.check_choice("rule", slug, sorted(learn.rules()), at)
+    common = _names(Train) - {"options"}
+    own = learn.find(slug).Options
+    for key in table.keys() - common - _names(own):
+        owners = [name for name, rule in learn.rules().items() if key in _names(rule.Options)]
+        if owners:
+            fix = f"leave it out; it is a setting of {', '.join(sorted(owners))}"
+            raise ToolkitError(f"{slug} has no setting {key!r}", at=at, fix=fix)
+    strict.check_keys(table, common | _names(own), "setting", at)
+    options = strict.fill(own, {key: value for key, value in table.items() if key not in common}, at)
+    settings: Train = strict.fill(Train, {key: value for key, value in table.items() if key in common}, at)
+    return replace(settings, options=options)
 
 
 def _names(kind: type[Any]) -> set[str]:

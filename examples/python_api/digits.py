@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from toolkit import bundle, data, learn, models
+from toolkit import bundle, data, models
 from toolkit.device.build import build
 from toolkit.infer import infer
+from toolkit.learn import TrainSettings, loop
 from toolkit.learn.evaluate import accuracy
 from toolkit.measure.bench import bench
 from toolkit.measure.verify import verify
@@ -20,8 +21,8 @@ out = Path("build")
 digits = data.load("digits")
 torch.manual_seed(0)
 model = models.build("mlp", "digits")
-settings = learn.TrainSettings(epochs=40, learning_rate=1e-2, label_smoothing=0.1)
-trained = learn.rule("backprop").train(model, digits, settings=settings)
+settings = TrainSettings(epochs=40, learning_rate=1e-2, label_smoothing=0.1)
+trained = loop.train(model, digits, settings=settings)
 print(f"float      {trained.test_accuracy:.2%}")
 
 # Quantize it after training: 512 samples show the ranges of the activations.

@@ -12,7 +12,7 @@ from torch import nn
 from quantize.lowbit import bitnet158
 from toolkit.data import load
 from toolkit.learn import Epoch, TrainSettings
-from toolkit.learn.backprop import train
+from toolkit.learn.loop import train
 
 SETTINGS = TrainSettings(epochs=6, batch_size=64, shift_pixels=1, label_smoothing=0.1, seed=5)
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from toolkit.data import Dataset, load
 from toolkit.errors import CHECK_FAILED, ToolkitError
-from toolkit.learn import TrainSettings, rule, rules
-from toolkit.learn.backprop import train
+from toolkit.learn import TrainSettings, find, rules
 from toolkit.learn.batches import batches, shift
 from toolkit.learn.evaluate import accuracy, predict
+from toolkit.learn.loop import train
 from toolkit.learn.schedule import learning_rate
 
 
@@ -146,6 +146,6 @@ def test_shift_moves_images_whole_and_by_no_more_than_asked() -> None:
 
 
 def test_rules_are_found_by_being_there() -> None:
-    assert rule("backprop") is rules()["backprop"]
+    assert find("backprop") is rules()["backprop"]
     with pytest.raises(ToolkitError, match="no training rule is called 'backpropp'"):
-        rule("backpropp")
+        find("backpropp")

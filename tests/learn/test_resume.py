@@ -13,7 +13,7 @@ from torch import nn
 from toolkit.data import load
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings
-from toolkit.learn.backprop import train
+from toolkit.learn.loop import train
 
 RUN = Path(__file__).parent / "small_run.py"
 

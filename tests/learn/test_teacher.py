@@ -14,8 +14,8 @@ from torch import nn
 from toolkit.data import Dataset, load
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings
-from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy, loss_and_hits
+from toolkit.learn.loop import train
 from toolkit.learn.loss import cross_entropy
 from toolkit.learn.schedule import learning_rate, weight_decay
 from toolkit.learn.teacher import Teacher

@@ -18,8 +18,8 @@ from quantize.qat.int8_qat import Options
 from toolkit.data import Dataset, load
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainResult, TrainSettings
-from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy, predict
+from toolkit.learn.loop import train
 from toolkit.program import pt2
 from toolkit.program.flow import quantize_by
 from toolkit.program.quantize import quantize_ptq

@@ -16,8 +16,8 @@ from toolkit import bundle
 from toolkit.data.dataset import Dataset, GraphDataset
 from toolkit.data.tasks import masked_character, next_character, restored_line, whole_graph
 from toolkit.learn import TrainSettings
-from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy
+from toolkit.learn.loop import train
 from toolkit.measure.verify import verify
 from toolkit.models import build
 from toolkit.program import pt2

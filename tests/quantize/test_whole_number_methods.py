@@ -20,8 +20,8 @@ from toolkit import bundle
 from toolkit.data import Dataset, load
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings
-from toolkit.learn.backprop import train
 from toolkit.learn.evaluate import accuracy
+from toolkit.learn.loop import train
 from toolkit.measure.verify import verify
 from toolkit.models import build
 from toolkit.program import pt2

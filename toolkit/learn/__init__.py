@@ -11,7 +11,7 @@ from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.rule import Rule
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
 
-__all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "rule", "rules"]
+__all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "find", "rules"]
 
 
 @cache
@@ -23,8 +23,12 @@ def rules() -> dict[str, Rule]:
     return {module.METHOD.slug: module for module in modules if hasattr(module, "METHOD")}
 
 
-def rule(slug: str) -> Rule:
-    """Return the training rule called ``slug``."""
+def find(slug: str) -> Rule:
+    """Return the training rule called ``slug``.
+
+    Raises:
+        ToolkitError: there is none.
+    """
     if slug not in rules():
         raise ToolkitError(f"no training rule is called {slug!r}", fix=suggestion(slug, sorted(rules())))
     return rules()[slug]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from quantize.method import Method
-from toolkit.learn import loop
 from toolkit.learn.adamw import AdamW
-from toolkit.learn.loss import loss_of
-from toolkit.learn.rule import Progress
-from toolkit.learn.settings import TrainResult, TrainSettings
-from toolkit.learn.teacher import Teacher
+from toolkit.learn.rule import NoOptions as Options
+from toolkit.learn.rule import Setup
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
+
+__all__ = ["METHOD", "Options", "learner"]
 
 METHOD = Method(
     slug="backprop",
@@ -28,51 +26,35 @@ METHOD = Method(
 )
 
 
-def train(
-    model: nn.Module,
-    dataset: Dataset,
-    *,
-    settings: TrainSettings,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-    teacher: Teacher | None = None,
-) -> TrainResult:
-    """Train ``model`` in place; see ``toolkit.learn.rule.Rule.train``.
-
-    A ``teacher`` needs labels to be beside: not with the loss "mse".
-    """
-    with loop.seeded(settings):
-        return loop.run(
-            METHOD.slug,
-            _Backprop(model, settings, teacher),
-            model,
-            dataset,
-            settings=settings,
-            checkpoint=checkpoint,
-            progress=progress,
-            depends_on=[] if teacher is None else teacher.state(),
-        )
+def learner(model: nn.Module, dataset: Dataset, setup: Setup) -> Backprop:
+    """Return what trains ``model`` by its gradient; see ``toolkit.learn.rule.Rule``."""
+    return Backprop(model, setup)
 
 
-class _Backprop:
-    def __init__(self, model: nn.Module, settings: TrainSettings, teacher: Teacher | None) -> None:
+class Backprop:
+    """The gradient of the whole model's loss, given to AdamW."""
+
+    def __init__(self, model: nn.Module, setup: Setup) -> None:
         self.model = model
-        self.settings = settings
-        self.teacher = teacher
-        self.adamw = AdamW(model.parameters(), settings)
+        self.setup = setup
+        self.adamw = AdamW(model.parameters(), setup.settings)
 
     def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            outputs = self.model(inputs)
-            loss = loss_of(outputs, inputs, targets, self.settings)
-            if self.teacher is not None:
-                loss = self.teacher.loss(loss, outputs, inputs)
+        """See ``toolkit.learn.rule.Learner``."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.setup.settings.precision == "bfloat16"):
+            loss = self.setup.objective(self.model(inputs), inputs, targets)
         loss.backward()
+        self.adjust_gradients()
         self.adamw.update(rate, decay)
         return loss.detach()
 
+    def adjust_gradients(self) -> None:
+        """Change the gradients before they are used: a place for rules that are backpropagation but for that."""
+
     def state_dict(self) -> dict[str, Any]:
+        """See ``toolkit.learn.rule.Learner``."""
         return self.adamw.optimizer.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See ``toolkit.learn.rule.Learner``."""
         self.adamw.optimizer.load_state_dict(state)

@@ -12,8 +12,8 @@ def blocks(model: nn.Module) -> list[nn.Module]:
     """Return modules whose chain computes what ``model`` does, on the model's own weights.
 
     A block begins at each layer with weights that only the chain's last value reaches, so it takes one tensor and
-    returns one; what has no weights (activations, pools) belongs to the layer before it, normalizations too, and a residual
-    block is one block. The last block ends in the model's outputs.
+    returns one; activations, pools and normalizations belong to the layer before them, and a residual block is one
+    block. The last block ends in the model's outputs.
 
     Raises:
         ToolkitError: the model's code cannot be traced, or it does not take and return one tensor.
@@ -46,7 +46,7 @@ class _Shallow(Tracer):
 def _spans(model: nn.Module, nodes: list[Node]) -> list[tuple[int, int]]:
     """Return each block's first and last node, placeholder and output left out."""
     position = {node: index for index, node in enumerate(nodes)}
-    starts = []
+    starts: list[int] = []
     reach = 0  # how far values made before a node are still read
     for index, node in enumerate(nodes[1:-1], start=1):
         before = nodes[index - 1]

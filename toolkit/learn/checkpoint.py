@@ -18,18 +18,18 @@ from toolkit.errors import ToolkitError
 from toolkit.learn.settings import Epoch, TrainSettings
 
 if TYPE_CHECKING:
-    from toolkit.learn.loop import Learner
+    from toolkit.learn.rule import Learner
 
 _FORMAT = 2
 
 
-def fingerprint(rule: str, settings: TrainSettings, model: nn.Module, *data: Tensor) -> str:
-    """Return a hash of all that decides the result: rule, settings, first weights and data."""
+def fingerprint(rule: str, settings: TrainSettings, weights: dict[str, Tensor], data: list[Tensor]) -> str:
+    """Return a hash of all that decides the result: rule with options, settings, first weights and data."""
     digest = hashlib.sha256(repr((_FORMAT, rule, sorted(asdict(settings).items()))).encode())
-    for name, tensor in [*model.state_dict().items(), *(("data", tensor) for tensor in data)]:
+    for name, tensor in [*weights.items(), *(("data", tensor) for tensor in data)]:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         # a copy: what numpy has looked at torch cannot resize any more, and fake quantization resizes its scales
-        digest.update(tensor.detach().clone().contiguous().numpy())
+        digest.update(tensor.detach().clone().contiguous().numpy().data)
     return digest.hexdigest()
 
 

@@ -2,77 +2,89 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.learn import find
 from toolkit.learn.batches import batches
 from toolkit.learn.checkpoint import fingerprint, restore, save
 from toolkit.learn.evaluate import loss_and_hits
-from toolkit.learn.rule import Progress
+from toolkit.learn.loss import Objective
+from toolkit.learn.rule import Learner, Setup
 from toolkit.learn.schedule import learning_rate, weight_decay
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
+from toolkit.learn.teacher import Teacher
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
 
-
-class Learner(Protocol):
-    """What a rule makes of one model for one run: it changes the model's weights, batch by batch."""
-
-    def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
-        """Learn from a batch, with the learning rate and weight decay of this step; return its mean loss."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that the next step depends on beside the model and torch's generator: tensors and numbers."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what ``state_dict`` returned."""
-        ...
+Progress = Callable[[Epoch], None]
 
 
-@contextmanager
-def seeded(settings: TrainSettings) -> Iterator[None]:
-    """Draw from a generator of this run's own; torch's goes on afterwards as if nothing had been drawn."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        yield
-
-
-def run(
-    rule: str,
-    learner: Learner,
+def train(
     model: nn.Module,
     dataset: Dataset,
     *,
     settings: TrainSettings,
+    rule: str = "backprop",
+    options: Any = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
-    depends_on: list[Tensor] | None = None,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
-    """Train ``model`` in place with ``learner``; see ``toolkit.learn.rule.Rule.train``.
-
-    Call it inside ``seeded``, in which the learner has drawn its own first weights.
+    """Train ``model`` in place.
 
     Args:
-        rule: the rule's slug.
-        depends_on: what else decides the result, for the checkpoint's fingerprint.
+        model: float32, with initial weights that the caller seeded.
+        dataset: arrays, samples first.
+        settings: everything the result depends on besides model, data, rule and options.
+        rule: one of ``toolkit.learn.rules()``.
+        options: the rule's ``Options``; default: its defaults.
+        checkpoint: file written after each epoch; where it exists already, training goes on from it.
+        progress: called after each epoch, those before a resumption included.
+        teacher: a model whose answers count besides the labels.
+
+    Returns:
+        The curves; ``model`` holds the last epoch's weights, in evaluation mode.
+
+    Raises:
+        ToolkitError: the rule cannot train the model, the loss is no longer finite, or the checkpoint is damaged or of
+            another run.
     """
-    x, y = torch.from_numpy(dataset.x_train), torch.from_numpy(dataset.y_train)
-    x_test, y_test = torch.from_numpy(dataset.x_test), torch.from_numpy(dataset.y_test)
-    epochs: list[Epoch] = []
-    if checkpoint is not None:
-        this = fingerprint(rule, settings, model, x, y, x_test, y_test, *depends_on or [])
-        epochs = restore(checkpoint, this, model, learner)
+    chosen = find(rule)
+    setup = Setup(settings, options or chosen.Options(), Objective(settings, teacher))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        first = copy.deepcopy(model.state_dict()) if checkpoint is not None else {}
+        learner = chosen.learner(model, dataset, setup)
+        this = ""
+        if checkpoint is not None:
+            asked = f"{rule} {setup.options}"
+            this = fingerprint(
+                asked, settings, first, _arrays(dataset) + (teacher.state() if teacher else [])
+            )
+        return _run(model, learner, dataset, settings, this, checkpoint, progress)
+
+
+def _run(
+    model: nn.Module,
+    learner: Learner,
+    dataset: Dataset,
+    settings: TrainSettings,
+    this: str,
+    checkpoint: Path | None,
+    progress: Progress | None,
+) -> TrainResult:
+    x, y, x_test, y_test = _arrays(dataset)
+    epochs = [] if checkpoint is None else restore(checkpoint, this, model, learner)
     for epoch in epochs:
         _tell(progress, epoch)
     while len(epochs) < settings.epochs:
@@ -109,6 +121,11 @@ def _epoch(
                 exit_code=CHECK_FAILED,
             )
     return total / samples
+
+
+def _arrays(dataset: Dataset) -> list[Tensor]:
+    arrays = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    return [torch.from_numpy(array) for array in arrays]
 
 
 def _tell(progress: Progress | None, epoch: Epoch) -> None:

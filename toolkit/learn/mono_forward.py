@@ -1,19 +1,20 @@
-"""Mono-Forward: each layer learns from the labels through a projection of its own (Gong et al. 2025, arXiv 2501.09238)."""
+"""Mono-Forward: each layer learns from the labels through a projection of its own."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from quantize.method import Method
-from toolkit.learn.local import train_blocks
-from toolkit.learn.rule import Progress
-from toolkit.learn.settings import TrainResult, TrainSettings
+from toolkit.learn.local import LocalLearner
+from toolkit.learn.rule import NoOptions as Options
+from toolkit.learn.rule import Setup
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
+
+__all__ = ["METHOD", "Options", "learner"]
 
 METHOD = Method(
     slug="mono-forward",
@@ -25,23 +26,16 @@ METHOD = Method(
 )
 
 
-def train(
-    model: nn.Module,
-    dataset: Dataset,
-    *,
-    settings: TrainSettings,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-) -> TrainResult:
-    """Train ``model`` in place; see ``toolkit.learn.rule.Rule.train``.
+def learner(model: nn.Module, dataset: Dataset, setup: Setup) -> LocalLearner:
+    """Return what trains ``model`` layer by layer; see ``toolkit.learn.rule.Rule``.
 
     A layer's goodness for a class is its activation times the class's row of the projection; their cross entropy trains
     layer and projection. The model's last layer is its own projection.
     """
-    return train_blocks(
-        METHOD.slug, _projection, model, dataset, settings=settings, checkpoint=checkpoint, progress=progress
+    return LocalLearner(METHOD.slug, model, dataset, setup, _projection)
+
+
+def _projection(blocks: list[nn.Module], index: int, outputs: list[Tensor]) -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(outputs[index][0].numel(), outputs[-1].shape[-1], bias=False)
     )
-
-
-def _projection(index: int, activation: Tensor, classes: int) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(activation[0].numel(), classes, bias=False))

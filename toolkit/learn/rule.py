@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from quantize.method import Method
-from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
+from toolkit.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from toolkit.data import Dataset
+    from toolkit.learn.loss import Objective
 
-Progress = Callable[[Epoch], None]
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a rule that has none."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a rule is asked to do.
+
+    Args:
+        settings: everything the result depends on besides model and data.
+        options: the rule's own ``Options``.
+        objective: the loss of logits, ``objective(outputs, inputs, targets)``.
+    """
+
+    settings: TrainSettings
+    options: Any
+    objective: Objective
+
+
+class Learner(Protocol):
+    """What a rule makes of one model for one run: it changes the model's weights, batch by batch."""
+
+    def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
+        """Learn from a batch, with the learning rate and weight decay of this step; return its mean loss."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next step depends on beside the model and torch's generator: tensors and numbers."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` returned."""
+        ...
 
 
 class Rule(Protocol):
-    """A module of ``toolkit.learn``: its ``METHOD`` and its ``train``."""
+    """A module of ``toolkit.learn``."""
 
     METHOD: Method
+    # A frozen dataclass, all fields with defaults: its fields are further settings of ``[train]`` in toolkit.toml.
+    Options: type[Any]
 
-    def train(
-        self,
-        model: nn.Module,
-        dataset: Dataset,
-        *,
-        settings: TrainSettings,
-        checkpoint: Path | None = None,
-        progress: Progress | None = None,
-    ) -> TrainResult:
-        """Train ``model`` in place.
-
-        Args:
-            model: float32, with initial weights that the caller seeded.
-            dataset: arrays, samples first.
-            settings: everything the result depends on besides model and data.
-            checkpoint: file written after each epoch; where it exists already, training goes on from it.
-            progress: called after each epoch, those before a resumption included.
-
-        Returns:
-            The curves; ``model`` holds the last epoch's weights, in evaluation mode.
+    def learner(self, model: nn.Module, dataset: Dataset, setup: Setup) -> Learner:
+        """Return what trains ``model``; weights of its own are drawn from torch's generator, which is seeded.
 
         Raises:
-            ToolkitError: the loss is no longer finite, or the checkpoint is damaged or of another run.
+            ToolkitError: the rule cannot train this model, or not by this loss; a layer it cannot train is named.
         """
         ...

@@ -16,7 +16,7 @@ from quantize.method import MethodError, Training
 from toolkit import models
 from toolkit.data.windows import in_a_row
 from toolkit.errors import ToolkitError
-from toolkit.learn import TrainResult, TrainSettings, backprop
+from toolkit.learn import TrainResult, TrainSettings, loop
 from toolkit.learn.teacher import Teacher
 from toolkit.program.capture import samples
 from toolkit.program.fake_quantized import FakeQuantized
@@ -25,7 +25,7 @@ from toolkit.program.quantize import convert_qat, prepare_qat, quantize_ptq
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
-    from toolkit.learn.rule import Progress
+    from toolkit.learn.loop import Progress
 
 
 def quantize_by(
@@ -90,7 +90,7 @@ class _Flow:
         if checkpoint is not None and self.trainings:  # each training goes on from its own
             checkpoint = checkpoint.with_name(f"{checkpoint.stem}-{self.trainings}{checkpoint.suffix}")
         self.trainings += 1
-        result = backprop.train(
+        result = loop.train(
             model,
             self.dataset,
             settings=settings,

@@ -27,17 +27,19 @@ def _settings(project: Project) -> dict[str, Any]:
 def _run(work: Work) -> list[Path]:
     import torch
 
-    from toolkit import learn
+    from toolkit.learn import loop
 
     train = work.project.train
     dataset = load_dataset(work.project)
     model = build_model(work.project, dataset)
     checkpoint = work.checkpoint("train")
     with threads(train.threads), work.listener.progress("train") as progress:
-        result = learn.rule(train.rule).train(
+        result = loop.train(
             model,
             dataset,
             settings=train.settings(),
+            rule=train.rule,
+            options=train.options,
             checkpoint=checkpoint,
             progress=per_epoch(progress, train.epochs),
         )
