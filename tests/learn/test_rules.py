@@ -1,0 +1,198 @@
+"""Every training rule: it learns, says what it cannot train, and goes on from a checkpoint to the same bits."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from toolkit import models
+from toolkit.data import Dataset, load
+from toolkit.errors import ToolkitError
+from toolkit.learn import Epoch, TrainSettings, find, rules
+from toolkit.learn.blocks import blocks
+from toolkit.learn.loop import train
+
+SETTINGS = TrainSettings(epochs=4, batch_size=32, learning_rate=1e-2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule reaches on the digits within ``SETTINGS``, as one that is right does; a broken one is far below."""
+
+    accuracy: float
+    settings: TrainSettings = SETTINGS
+    options: dict[str, Any] | None = None
+    pretrained: bool = (
+        False  # it starts from a network trained on upright digits, and the digits lie on their side
+    )
+
+
+MOVES = replace(
+    SETTINGS, learning_rate=2e-2
+)  # for steps along noise, which are small where there are many weights
+CASES = {
+    "auglocal": Case(0.93),
+    "backprop": Case(0.93),
+    "deeply-supervised": Case(0.93),
+    "dfa": Case(0.92),
+    "gradient-noise": Case(0.80),
+    "lls": Case(0.88),
+    "momentum-aux": Case(0.92),
+    "mono-forward": Case(0.93),
+    "sparse-mezo": Case(0.17, MOVES, {"moved": 0.5}, pretrained=True),
+    "tract": Case(0.93),
+    "zeroth-order": Case(0.35, MOVES, {"queries": 2}, pretrained=True),
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load("digits")
+
+
+@pytest.fixture(scope="module")
+def lying(digits: Dataset) -> Dataset:
+    """The digits on their side, on which a network for upright ones is little better than chance."""
+    turned = [np.ascontiguousarray(np.rot90(x, 1, (2, 3))) for x in (digits.x_train, digits.x_test)]
+    return replace(digits, x_train=turned[0], x_test=turned[1])
+
+
+def fresh() -> nn.Module:
+    torch.manual_seed(0)
+    return models.build("mlp", "digits", hidden=(64, 32))
+
+
+@pytest.fixture(scope="module")
+def upright(digits: Dataset) -> nn.Module:
+    model = fresh()
+    train(model, digits, settings=replace(SETTINGS, epochs=6))
+    return model
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(CASES) == set(rules())
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_it_learns(rule: str, digits: Dataset, lying: Dataset, upright: nn.Module) -> None:
+    case = CASES[rule]
+    model = copy.deepcopy(upright) if case.pretrained else fresh()
+    options = find(rule).Options(**case.options or {})
+    data = lying if case.pretrained else digits
+    result = train(model, data, settings=case.settings, rule=rule, options=options)
+    assert result.test_accuracy is not None
+    assert result.test_accuracy >= case.accuracy
+    assert not model.training
+
+
+class Killed(Exception):
+    """Stands for the power going off."""
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_it_goes_on_where_it_was(rule: str, tmp_path: Path) -> None:
+    few = load("digits", limit=128)
+    settings = replace(SETTINGS, epochs=3)
+
+    def dies(epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise Killed
+
+    whole, resumed = fresh(), fresh()
+    train(whole, few, settings=settings, rule=rule)
+    with pytest.raises(Killed):
+        train(fresh(), few, settings=settings, rule=rule, checkpoint=tmp_path / "run", progress=dies)
+    train(resumed, few, settings=settings, rule=rule, checkpoint=tmp_path / "run")
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+ZEROTH = [
+    {"optimizer": "sign"}, {"optimizer": "momentum"}, {"optimizer": "adam"}, {"optimizer": "conservative"},
+    {"estimate": "forward-gradient", "noise": "normal"}, {"block_wise": True}, {"backprop_blocks": 1}, {"sparsity": 0.5},
+]  # fmt: skip
+RATES = {"sign": 1e-3, "momentum": 2e-3, "adam": 5e-3}
+
+
+@pytest.mark.parametrize("options", ZEROTH, ids=str)
+def test_all_of_the_zeroth_order_family_come_closer(
+    options: dict[str, Any], lying: Dataset, upright: nn.Module
+) -> None:
+    chosen = find("zeroth-order").Options(**options)
+    rate = RATES.get(chosen.optimizer, 1e-2)
+    settings = replace(SETTINGS, epochs=2, learning_rate=rate, batch_size=64)
+    result = train(copy.deepcopy(upright), lying, settings=settings, rule="zeroth-order", options=chosen)
+    with torch.no_grad():
+        logits = upright(torch.from_numpy(lying.x_test))
+    before = nn.functional.cross_entropy(logits, torch.from_numpy(lying.y_test))
+    assert result.epochs[-1].test_loss < 0.9 * before
+
+
+def test_the_two_estimates_of_a_slope_agree() -> None:
+    from toolkit.learn.loss import Objective
+    from toolkit.learn.rule import Setup
+    from toolkit.learn.zeroth_order import Options, ZerothOrder
+
+    x, y = torch.randn(8, 1, 8, 8), torch.arange(8)
+    slopes = []
+    for estimate in ("two-sided", "forward-gradient"):
+        model = fresh().double()
+        options = Options(estimate=estimate, epsilon=1e-5)  # type: ignore[arg-type]
+        learner = ZerothOrder(model, Setup(SETTINGS, options, Objective(SETTINGS)))
+        before = [parameter.clone() for parameter in model.parameters()]
+        learner.step(x.double(), y, 1.0, 0.0)
+        moved = zip(before, model.parameters(), strict=True)
+        slopes.append(torch.cat([(a - b).flatten() for a, b in moved]))
+    assert torch.allclose(slopes[0], slopes[1], rtol=1e-5)
+    assert (
+        len(slopes[0].abs().unique().round(decimals=9).unique()) == 1
+    )  # all weights move alike, by the slope
+
+
+@pytest.mark.parametrize(
+    "rule", sorted({"auglocal", "dfa", "lls", "momentum-aux", "mono-forward", "deeply-supervised"})
+)
+def test_rules_of_labels_refuse_other_losses(rule: str, digits: Dataset) -> None:
+    with pytest.raises(ToolkitError, match="learns from labels"):
+        train(fresh(), digits, settings=replace(SETTINGS, loss="mse"), rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "count"),
+    [("mlp", "mnist", 3), ("cnn", "mnist", 5), ("ds_cnn", "mlperf", 10), ("resnet8", "mlperf", 5)],
+)
+def test_blocks_compute_what_the_model_does(family: str, preset: str, count: int) -> None:
+    torch.manual_seed(0)
+    model = models.build(family, preset).eval()
+    x = torch.randn(2, *models.presets(family)[preset].input_shape)
+    parts = blocks(model)
+    assert len(parts) == count
+    values = x
+    for part in parts:
+        values = part(values)
+    assert torch.equal(values, model(x))
+    mine = [parameter for part in parts for parameter in part.parameters()]
+    assert {id(parameter) for parameter in mine} == {id(parameter) for parameter in model.parameters()}
+
+
+def test_a_model_that_branches_on_values_is_refused_by_name() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) if x.sum() > 0 else self.fc(-x)
+
+    with pytest.raises(ToolkitError, match="cannot be cut into blocks") as caught:
+        blocks(Branching())
+    assert caught.value.at == "Branching"
+    with pytest.raises(ToolkitError, match="no weights"):
+        blocks(nn.ReLU())
