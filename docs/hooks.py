@@ -137,9 +137,22 @@ def settings() -> str:
     for name, kind in project._SECTIONS.items():
         if kind is project.Quantize:
             parts.append(_quantize_settings())
+        elif kind is project.Train:
+            parts.append(_train_settings())
         else:
             parts.append(f"### [{name}]\n\n{table(('setting', 'what it may be', 'default'), _rows(kind))}")
     return "\n\n".join(parts)
+
+
+def _train_settings() -> str:
+    """Return the settings of all rules, and each rule's own."""
+    from toolkit import learn, project
+
+    headings = ("setting", "what it may be", "default")
+    common = table(headings, [row for row in _rows(project.Train) if row[0] != "`options`"])
+    rows = [(f"`{slug}`", *row) for slug, rule in learn.rules().items() for row in _rows(rule.Options)]
+    own = table(("rule", *headings), rows)
+    return f"### [train]\n\n{common}\n\nA rule takes the settings above and its own:\n\n{own}"
 
 
 def _quantize_settings() -> str:

@@ -40,8 +40,8 @@ def learner(model: nn.Module, dataset: Dataset, setup: Setup) -> LocalLearner:
         layers: list[nn.Module] = []
         features = shapes[index]
         for follower in chosen(index, len(blocks), setup.options.depth):
-            layers.append(_like(features, shapes[follower]))
-            features = shapes[follower]
+            layer, features = _like(features, shapes[follower])
+            layers.append(layer)
         return nn.Sequential(*layers, pooled_classifier(features, outputs[-1].shape[-1]))
 
     return LocalLearner(METHOD.slug, model, dataset, setup, auxiliary)
@@ -58,11 +58,15 @@ def chosen(index: int, blocks: int, depth: int) -> list[int]:
     return [following[round(at * (len(following) - 1) / (count - 1))] for at in range(count)]
 
 
-def _like(features: tuple[int, ...], wanted: tuple[int, ...]) -> nn.Module:
-    """Return a layer from one shape to another: a convolution between images, else a linear layer."""
+def _like(features: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[nn.Module, tuple[int, ...]]:
+    """Return a layer from ``features`` to a shape as ``wanted``, and what it makes.
+
+    It is a convolution between images, whose size it meets by strides only, else a linear layer.
+    """
     if len(features) == len(wanted) == 3:
         down, right = (max(1, round(a / b)) for a, b in zip(features[1:], wanted[1:], strict=True))
         conv = nn.Conv2d(features[0], wanted[0], 3, (down, right), padding=1, bias=False)
-        return nn.Sequential(conv, nn.BatchNorm2d(wanted[0]), nn.ReLU())
+        made = (wanted[0], -(-features[1] // down), -(-features[2] // right))
+        return nn.Sequential(conv, nn.BatchNorm2d(wanted[0]), nn.ReLU()), made
     linear = nn.Linear(math.prod(features), math.prod(wanted))
-    return nn.Sequential(nn.Flatten(), linear, nn.ReLU(), nn.Unflatten(1, wanted))
+    return nn.Sequential(nn.Flatten(), linear, nn.ReLU(), nn.Unflatten(1, wanted)), wanted

@@ -1,0 +1,83 @@
+"""Training rules side by side: one network, the same passes over the data, by each rule; accuracy, memory, time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+def measure(
+    rule: str, family: str, preset: str, dataset_name: str, seeds: int, **train_settings: Any
+) -> dict[str, Any]:
+    """Train by ``rule`` with each seed from 0, and return its figures as JSON-ready data."""
+    import numpy as np
+    import torch
+
+    from toolkit import data, models
+    from toolkit.learn import TrainSettings, find
+    from toolkit.learn.loop import train
+    from toolkit.learn.loss import Objective
+    from toolkit.learn.memory import peak_bytes
+    from toolkit.learn.rule import Setup
+
+    dataset = data.load(dataset_name)
+    scores, seconds = [], 0.0
+    for seed in range(seeds):
+        settings = TrainSettings(seed=seed, **train_settings)
+        torch.manual_seed(seed)
+        model = models.build(family, preset)
+        result = train(model, dataset, settings=settings, rule=rule)
+        scores.append(result.test_accuracy)
+        seconds += result.seconds
+    learner = find(rule).learner(model, dataset, Setup(settings, find(rule).Options(), Objective(settings)))
+    count = settings.batch_size
+    batch = torch.from_numpy(dataset.x_train[:count]), torch.from_numpy(dataset.y_train[:count])
+    model.train()
+    return {
+        "rule": rule,
+        "accuracy": [round(float(score), 4) for score in scores],
+        "mean": round(float(np.mean(scores)), 4),
+        "peak_bytes": peak_bytes(learner, *batch),
+        "seconds": round(seconds / seeds, 1),
+    }
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("rules", nargs=-1)
+@click.option("--family", default="cnn", show_default=True)
+@click.option("--preset", default="digits", show_default=True)
+@click.option("--dataset", default="digits", show_default=True)
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--learning-rate", default=5e-3, show_default=True)
+@click.option("--weight-decay", default=1e-2, show_default=True)
+@click.option("--seeds", default=3, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def main(
+    rules: tuple[str, ...], family: str, preset: str, dataset: str, seeds: int, as_json: bool, **train: Any
+) -> None:
+    """Train one network by RULES (all, unless named), from the same first weights for the same number of epochs."""
+    import torch
+
+    from toolkit import learn
+
+    torch.set_num_threads(1)
+    rows = []
+    for rule in rules or sorted(learn.rules()):
+        rows.append(row := measure(rule, family, preset, dataset, seeds, **train))
+        if not as_json:
+            cells = (
+                f"`{rule}`",
+                f"{row['mean']:.2%}".replace("%", " %"),
+                f"{row['peak_bytes']:,}",
+                f"{row['seconds']}",
+            )
+            click.echo(f"| {' | '.join(cells)} |")
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
