@@ -117,7 +117,7 @@ ZEROTH = [
     {"estimate": "forward-gradient", "noise": "normal"}, {"block_wise": True}, {"backprop_blocks": 1},
     {"sparsity": 0.5},
 ]  # fmt: skip
-RATES = {"sign": 1e-3, "momentum": 2e-3, "adam": 5e-3}
+RATES = {"sign": 1e-2, "momentum": 1e-3, "adam": 1e-2}
 
 
 @pytest.mark.parametrize("options", ZEROTH, ids=str)
