@@ -13,13 +13,16 @@ from toolkit.device import targets
 INCLUDE = paths.runtime_dir() / "include"
 FAMILIES = [name for name in targets.names() if targets.load(name).family == name]
 LANGUAGES = {"c99": C99, "c++11": CPP11, "c++17": CPP17}
-# Debian's aarch64-linux-gnu-gcc is without C++; Zig covers it.
+# Debian's aarch64-linux-gnu-gcc is without C++; Zig covers it. GCC reads C++ for all the others, so Zig does where
+# headers have instructions of their own.
+OWN_INSTRUCTIONS = ("host", "rpi", "cortex-m4", "cortex-m55")
 COMBINATIONS = [
     (target, name, language)
     for target in FAMILIES
     for name, languages in (("gcc", ("c99", "c++11")), ("zig", ("c99", "c++17")))
     for language in languages
     if (target, name, language) != ("rpi", "gcc", "c++11")
+    and (language != "c++17" or target in OWN_INSTRUCTIONS)
 ]
 
 
@@ -36,6 +39,8 @@ def test_compiles_alone_without_a_warning(target: str, name: str, language: str,
         for variant, define in (("", ""), ("_shared", "#define TK_SHARE_KERNELS\n")):
             units.append(tmp_path / f"{header.stem}{variant}.c")
             units[-1].write_text(f'{define}#include "{header.name}"\n', encoding="utf-8")
-    # one call for all: GCC writes an object per unit, Zig one for them all
-    compile_("-O1", f"-I{INCLUDE}", *STRICT, *LANGUAGES[language], "-c", *units, cwd=tmp_path)
-    assert list(tmp_path.glob("*.o"))
+    # One call for all. C++ reads the same functions: what GCC finds by optimizing them it finds in C. Zig must compile.
+    only_read = name == "gcc" and language != "c99"
+    work = ("-fsyntax-only",) if only_read else ("-O1", "-c")
+    compile_(*work, f"-I{INCLUDE}", *STRICT, *LANGUAGES[language], *units, cwd=tmp_path)
+    assert bool(list(tmp_path.glob("*.o"))) != only_read
