@@ -22,13 +22,11 @@ class Cost:
     Args:
         accuracy: of the test images, on the device.
         image_code_bytes: all of flash but weights: vectors, start-up, harness, model.
-        model_code_bytes: the model's own functions alone, kernels inlined.
     """
 
     accuracy: float
     instructions: float
     image_code_bytes: int
-    model_code_bytes: int
     weight_bytes: int
     arena_bytes: int
     stack_bytes: int | None
@@ -37,8 +35,6 @@ class Cost:
 def measure(toolchain: str | None, folder: Path) -> Cost:
     """Walk the recipe in ``folder`` and return what the result costs."""
     from toolkit import project
-    from toolkit.device import elf
-    from toolkit.device.build import build
     from toolkit.make import make
     from toolkit.measure.bench import bench
     from toolkit.stages.stage import read
@@ -50,12 +46,10 @@ def measure(toolchain: str | None, folder: Path) -> Cost:
     result = bench(bundle, toolchain=toolchain)
     assert result.instructions is not None
     assert result.memory is not None
-    functions = elf.read(build(bundle, toolchain=toolchain).path).functions
     return Cost(
         accuracy=read(settings.build / "test.json")["accuracy"],
         instructions=result.instructions.value,
         image_code_bytes=result.memory.code_bytes,
-        model_code_bytes=sum(f.size for f in functions if f.name.startswith("model_")),
         weight_bytes=result.memory.weight_bytes,
         arena_bytes=result.memory.arena_bytes,
         stack_bytes=result.memory.stack_used_bytes,
@@ -86,7 +80,7 @@ def _table(cost: Cost) -> None:
         table.add_column(heading, no_wrap=True)
     for heading in ("instructions", "times ours", "code B"):
         table.add_column(heading, justify="right", no_wrap=True)
-    code = f"{cost.image_code_bytes:,} (model {cost.model_code_bytes:,})"
+    code = f"{cost.image_code_bytes:,}"
     table.add_row("toolkit", "int8", f"{cost.instructions:,}", "1.0", code)
     for peer in DIGITS_MLP:
         ratio = f"{peer.instructions / cost.instructions:.1f}"
