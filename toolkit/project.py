@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -219,11 +220,8 @@ def _quantize(table: dict[str, Any], at: str) -> Quantize:
     method = settings.pop("method", DEFAULT_METHOD)
     strict.check_choice("method", method, (*methods.slugs(), FLOAT), at)
     own = options_type(method)
-    for key in settings.keys() - _names(own):
-        owners = [slug for slug in methods.slugs() if key in _names(options_type(slug))]
-        if owners:
-            fix = f"leave it out; it is a setting of {', '.join(owners)}"
-            raise ToolkitError(f"{method} has no setting {key!r}", at=at, fix=fix)
+    if foreign := settings.keys() - _names(own):
+        _refuse_others(method, foreign, {slug: options_type(slug) for slug in methods.slugs()}, at)
     return Quantize(method, strict.fill(own, settings, at))
 
 
@@ -233,15 +231,21 @@ def _train(table: dict[str, Any], at: str) -> Train:
     strict.check_choice("rule", slug, sorted(learn.rules()), at)
     common = _names(Train) - {"options"}
     own = learn.find(slug).Options
-    for key in table.keys() - common - _names(own):
-        owners = [name for name, rule in learn.rules().items() if key in _names(rule.Options)]
-        if owners:
-            fix = f"leave it out; it is a setting of {', '.join(sorted(owners))}"
-            raise ToolkitError(f"{slug} has no setting {key!r}", at=at, fix=fix)
+    if foreign := table.keys() - common - _names(own):
+        _refuse_others(slug, foreign, {name: rule.Options for name, rule in learn.rules().items()}, at)
     strict.check_keys(table, common | _names(own), "setting", at)
     options = strict.fill(own, {key: value for key, value in table.items() if key not in common}, at)
     settings: Train = strict.fill(Train, {key: value for key, value in table.items() if key in common}, at)
     return replace(settings, options=options)
+
+
+def _refuse_others(chosen: str, keys: Collection[str], options: dict[str, type[Any]], at: str) -> None:
+    """Refuse ``keys`` that are settings of others than the ``chosen`` method or rule; ``options`` are all of theirs."""
+    for key in keys:
+        owners = [slug for slug, kind in options.items() if key in _names(kind)]
+        if owners:
+            fix = f"leave it out; it is a setting of {', '.join(sorted(owners))}"
+            raise ToolkitError(f"{chosen} has no setting {key!r}", at=at, fix=fix)
 
 
 def _names(kind: type[Any]) -> set[str]:

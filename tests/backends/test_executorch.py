@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tests.backends.nets import built as net
 from toolkit.backends import formats
 from toolkit.errors import ToolkitError
 from toolkit.model_file import Written, export_format
@@ -56,12 +56,6 @@ class Points(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.last(self.strided(self.depthwise(torch.relu(self.first(x)))))
-
-
-def net(make: Callable[[], nn.Module]) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return make().eval()
 
 
 def ternary(model: nn.Module) -> nn.Module:

@@ -14,6 +14,7 @@ import numpy as np
 
 from toolkit import backends
 from toolkit.errors import MISSING, ToolkitError, suggestion
+from toolkit.measure.child import importable
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -72,7 +73,7 @@ def load(name: str) -> Format:
     found = _find(name)
     if found is None:
         raise ToolkitError(f"there is no --format {name}", fix=suggestion(name, ["c", *names()]))
-    missing = [package for package in found.packages if not _importable(package)]
+    missing = [package for package in found.packages if not importable(package)]
     if missing:
         raise ToolkitError(
             f"{', '.join(missing)} must be installed to write {found.suffix} files",
@@ -87,10 +88,3 @@ def _find(name: str) -> Format | None:
     if not name.isidentifier() or importlib.util.find_spec(where) is None:
         return None
     return getattr(importlib.import_module(where), "FORMAT", None)
-
-
-def _importable(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ImportError:  # of the package above it
-        return False

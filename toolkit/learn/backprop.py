@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from quantize.method import Method
@@ -41,7 +40,7 @@ class Backprop:
 
     def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
         """See ``toolkit.learn.rule.Learner``."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.setup.settings.precision == "bfloat16"):
+        with self.setup.in_precision():
             loss = self.setup.objective(self.model(inputs), inputs, targets)
         loss.backward()
         self.adjust_gradients()
@@ -53,8 +52,8 @@ class Backprop:
 
     def state_dict(self) -> dict[str, Any]:
         """See ``toolkit.learn.rule.Learner``."""
-        return self.adamw.optimizer.state_dict()
+        return self.adamw.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See ``toolkit.learn.rule.Learner``."""
-        self.adamw.optimizer.load_state_dict(state)
+        self.adamw.load_state_dict(state)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from quantize.method import Method, between
@@ -43,7 +42,7 @@ class DeeplySupervised(LocalLearner):
     def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
         """See ``toolkit.learn.rule.Learner``; the loss is the output's, without the companions'."""
         values, losses = inputs, []
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.setup.settings.precision == "bfloat16"):
+        with self.setup.in_precision():
             for block, head in zip(self.blocks, self.heads, strict=True):
                 values = block(values)
                 losses.append(self.setup.objective(head(values), inputs, targets))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from quantize.method import Method
-from toolkit.learn.adamw import AdamW
+from toolkit.learn.backprop import Backprop
 from toolkit.learn.blocks import blocks
 from toolkit.learn.local import chain, needs_labels
 from toolkit.learn.rule import NoOptions as Options
@@ -35,20 +35,19 @@ def learner(model: nn.Module, dataset: Dataset, setup: Setup) -> DirectFeedback:
     return DirectFeedback(model, dataset, setup)
 
 
-class DirectFeedback:
+class DirectFeedback(Backprop):
     """A chain of blocks; the last one learns by its own gradient."""
 
     def __init__(self, model: nn.Module, dataset: Dataset, setup: Setup) -> None:
-        self.setup = setup
+        super().__init__(model, setup)
         self.blocks = blocks(model)
         outputs = chain(self.blocks, torch.from_numpy(dataset.x_train[:2]))
         self.widths = [output[0].numel() for output in outputs]
-        self.adamw = AdamW(model.parameters(), setup.settings)
 
     def step(self, inputs: Tensor, targets: Tensor, rate: float, decay: float) -> Tensor:
         """See ``toolkit.learn.rule.Learner``."""
         values, outputs = inputs, []
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.setup.settings.precision == "bfloat16"):
+        with self.setup.in_precision():
             for block in self.blocks:
                 outputs.append(block(values.detach()))
                 values = outputs[-1]
@@ -67,11 +66,3 @@ class DirectFeedback:
         generator = torch.Generator().manual_seed((self.setup.settings.seed << 16) + index)
         shape = (self.widths[-1], self.widths[index])
         return torch.randn(shape, generator=generator) / self.widths[-1] ** 0.5
-
-    def state_dict(self) -> dict[str, Any]:
-        """See ``toolkit.learn.rule.Learner``."""
-        return self.adamw.optimizer.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See ``toolkit.learn.rule.Learner``."""
-        self.adamw.optimizer.load_state_dict(state)

@@ -7,16 +7,20 @@ import math
 from torch import nn
 
 
-def pooled_classifier(features: tuple[int, ...], classes: int, side: int = 1) -> nn.Module:
-    """Return a linear classifier of a block's output.
+def averaged(features: tuple[int, ...], side: int = 1) -> tuple[nn.Module, int]:
+    """Return what flattens a block's output, and to how many values.
 
     Args:
         features: the output's shape without the batch; an image ``(channels, height, width)`` is averaged first.
-        classes: how many logits.
         side: to how many places each way an image is averaged.
     """
-    if len(features) == 3:
-        rows, columns = (min(side, size) for size in features[1:])
-        pool = nn.AdaptiveAvgPool2d((rows, columns))
-        return nn.Sequential(pool, nn.Flatten(), nn.Linear(features[0] * rows * columns, classes))
-    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), classes))
+    if len(features) != 3:
+        return nn.Flatten(), math.prod(features)
+    rows, columns = (min(side, size) for size in features[1:])
+    return nn.Sequential(nn.AdaptiveAvgPool2d((rows, columns)), nn.Flatten()), features[0] * rows * columns
+
+
+def pooled_classifier(features: tuple[int, ...], classes: int) -> nn.Module:
+    """Return a linear classifier of ``averaged`` outputs of the shape ``features``."""
+    average, width = averaged(features)
+    return nn.Sequential(average, nn.Linear(width, classes))

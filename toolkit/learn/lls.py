@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from quantize.method import Method, between
+from toolkit.learn.heads import averaged
 from toolkit.learn.local import LocalLearner
 from toolkit.learn.rule import Setup
 
@@ -32,7 +33,7 @@ class Options:
 
     Args:
         modulation: what learns about the patterns' answers: nothing, a factor per class (LLS-M), or a matrix (LLS-MxM).
-        side: to how many places each way an image is averaged; a vector, to the square of it.
+        side: to how many places each way an image is averaged.
         temperature: that the answers are divided by.
     """
 
@@ -49,12 +50,7 @@ class Patterns(nn.Module):
     def __init__(self, features: tuple[int, ...], classes: int, options: Options) -> None:
         super().__init__()
         self.options = options
-        rows, columns = (min(options.side, size) for size in features[1:]) if len(features) == 3 else (1, 1)
-        self.pool: nn.Module = nn.Identity()
-        width = math.prod(features)
-        if len(features) == 3:
-            self.pool = nn.AdaptiveAvgPool2d((rows, columns))
-            width = features[0] * rows * columns
+        self.average, width = averaged(features, options.side)
         frequencies = torch.arange(1, classes + 1)[:, None] * max(1, width // (2 * classes))
         places = (torch.arange(width)[None] + 0.5) / width
         self.register_buffer("basis", torch.cos(math.pi * frequencies * places), persistent=False)
@@ -65,7 +61,7 @@ class Patterns(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(n, classes)``."""
-        activity = nn.functional.normalize(self.pool(x).flatten(1), dim=1)
+        activity = nn.functional.normalize(self.average(x), dim=1)
         answers = activity @ self.basis.T
         if self.options.modulation == "m":
             answers = answers * self.modulation

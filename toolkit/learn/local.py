@@ -42,7 +42,7 @@ class LocalLearner:
         """See ``toolkit.learn.rule.Learner``; the loss is the last block's."""
         values = inputs
         for block, head in zip(self.blocks, self.heads, strict=True):
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.setup.settings.precision == "bfloat16"):
+            with self.setup.in_precision():
                 values = block(values.detach())
                 loss = self.setup.objective(head(values), inputs, targets)
             loss.backward()
@@ -51,12 +51,12 @@ class LocalLearner:
 
     def state_dict(self) -> dict[str, Any]:
         """See ``toolkit.learn.rule.Learner``."""
-        return {"heads": self.heads.state_dict(), "adamw": self.adamw.optimizer.state_dict()}
+        return {"heads": self.heads.state_dict(), "adamw": self.adamw.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """See ``toolkit.learn.rule.Learner``."""
         self.heads.load_state_dict(state["heads"])
-        self.adamw.optimizer.load_state_dict(state["adamw"])
+        self.adamw.load_state_dict(state["adamw"])
 
 
 def chain(parts: Sequence[nn.Module], sample: Tensor) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from math import isfinite
@@ -63,14 +62,11 @@ def train(
     setup = Setup(settings, options or chosen.Options(), Objective(settings, teacher))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        first = copy.deepcopy(model.state_dict()) if checkpoint is not None else {}
-        learner = chosen.learner(model, dataset, setup)
         this = ""
         if checkpoint is not None:
-            asked = f"{rule} {setup.options}"
-            this = fingerprint(
-                asked, settings, first, _arrays(dataset) + (teacher.state() if teacher else [])
-            )
+            data = _arrays(dataset) + (teacher.state() if teacher else [])
+            this = fingerprint(f"{rule} {setup.options}", settings, model.state_dict(), data)
+        learner = chosen.learner(model, dataset, setup)
         return _run(model, learner, dataset, settings, this, checkpoint, progress)
 
 

@@ -29,16 +29,16 @@ class _Counter(TorchDispatchMode):
         self.known: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {id_of(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        given = {_id_of(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         result = func(*args, **kwargs or {})
         for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor) and id_of(leaf) not in given | self.known:
+            if isinstance(leaf, Tensor) and _id_of(leaf) not in given | self.known:
                 self._count(leaf)
         return result
 
     def _count(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
-        size, name = storage.nbytes(), id_of(tensor)
+        size, name = storage.nbytes(), _id_of(tensor)
         self.known.add(name)
         self.live += size
         self.peak = max(self.peak, self.live)
@@ -50,6 +50,6 @@ class _Counter(TorchDispatchMode):
         weakref.finalize(storage, gone)
 
 
-def id_of(tensor: Tensor) -> int:
+def _id_of(tensor: Tensor) -> int:
     """Return what tells a tensor's memory from every other in use."""
     return tensor.untyped_storage()._cdata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +34,12 @@ class Setup:
     settings: TrainSettings
     options: Any
     objective: Objective
+
+    def in_precision(self) -> AbstractContextManager[Any]:
+        """Return a context in which products are computed as ``settings.precision`` says."""
+        import torch
+
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bfloat16")
 
 
 class Learner(Protocol):

@@ -14,6 +14,14 @@ import numpy as np
 from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
 
 
+def importable(package: str) -> bool:
+    """True when ``package`` can be imported."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:  # of the package above it
+        return False
+
+
 @dataclass(frozen=True)
 class Framework:
     """A framework that runs files of its own kind, each sample by itself, when asked ``python -m module``."""
@@ -29,10 +37,7 @@ class Framework:
 
     def installed(self) -> bool:
         """True when it can be imported."""
-        try:
-            return importlib.util.find_spec(self.package) is not None
-        except ImportError:
-            return False
+        return importable(self.package)
 
     def run(
         self, model: Path, stored: list[np.ndarray], real: list[np.ndarray], timeout_s: float = 600.0
