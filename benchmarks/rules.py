@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from toolkit.data import Dataset
+    from toolkit.learn import TrainSettings
+    from toolkit.learn.loop import Progress
+
+
+def run(
+    rule: str,
+    model: nn.Module,
+    dataset: Dataset,
+    settings: TrainSettings,
+    options: dict[str, Any] | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train ``model`` by ``rule`` and return its test accuracy, a step's peak in bytes, and seconds."""
+    import torch
+
+    from toolkit.learn import find
+    from toolkit.learn.loop import train
+    from toolkit.learn.loss import Objective
+    from toolkit.learn.memory import peak_bytes
+    from toolkit.learn.rule import Setup
+
+    chosen = find(rule).Options(**options or {})
+    result = train(
+        model, dataset, settings=settings, rule=rule, options=chosen, checkpoint=checkpoint, progress=progress
+    )
+    count = settings.batch_size
+    batch = torch.from_numpy(dataset.x_train[:count]), torch.from_numpy(dataset.y_train[:count])
+    learner = find(rule).learner(
+        copy.deepcopy(model).train(), dataset, Setup(settings, chosen, Objective(settings))
+    )
+    return {
+        "accuracy": result.test_accuracy,
+        "peak_bytes": peak_bytes(learner, *batch),
+        "seconds": round(result.seconds, 1),
+    }
 
 
 def measure(
     rule: str, family: str, preset: str, dataset_name: str, seeds: int, **train_settings: Any
 ) -> dict[str, Any]:
     """Train by ``rule`` with each seed from 0, and return its figures as JSON-ready data."""
-    import numpy as np
     import torch
 
     from toolkit import data, models
-    from toolkit.learn import TrainSettings, find
-    from toolkit.learn.loop import train
-    from toolkit.learn.loss import Objective
-    from toolkit.learn.memory import peak_bytes
-    from toolkit.learn.rule import Setup
+    from toolkit.learn import TrainSettings
 
     dataset = data.load(dataset_name)
-    scores, seconds = [], 0.0
+    runs = []
     for seed in range(seeds):
-        settings = TrainSettings(seed=seed, **train_settings)
         torch.manual_seed(seed)
         model = models.build(family, preset)
-        result = train(model, dataset, settings=settings, rule=rule)
-        scores.append(result.test_accuracy)
-        seconds += result.seconds
-    learner = find(rule).learner(model, dataset, Setup(settings, find(rule).Options(), Objective(settings)))
-    count = settings.batch_size
-    batch = torch.from_numpy(dataset.x_train[:count]), torch.from_numpy(dataset.y_train[:count])
-    model.train()
+        runs.append(run(rule, model, dataset, TrainSettings(seed=seed, **train_settings)))
+    scores = [round(float(each["accuracy"]), 4) for each in runs]
     return {
         "rule": rule,
-        "accuracy": [round(float(score), 4) for score in scores],
-        "mean": round(float(np.mean(scores)), 4),
-        "peak_bytes": peak_bytes(learner, *batch),
-        "seconds": round(seconds / seeds, 1),
+        "accuracy": scores,
+        "mean": round(sum(scores) / seeds, 4),
+        "peak_bytes": runs[-1]["peak_bytes"],
+        "seconds": round(sum(each["seconds"] for each in runs) / seeds, 1),
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-_TERNARY = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "ternary_training.json"
+_RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 _MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 
 
@@ -89,7 +89,7 @@ def methods_table() -> str:
 
 def ternary_table() -> str:
     """Return one row per network of ``benchmarks/ternary_training.py``, from the results that it wrote."""
-    rows = json.loads(_TERNARY.read_text(encoding="utf-8"))["rows"]
+    rows = json.loads((_RESULTS / "ternary_training.json").read_text(encoding="utf-8"))["rows"]
 
     def score(found: dict[str, Any], text: bool) -> str:
         loss = f", {found['loss']:.3f} nats" if text else ""
@@ -103,6 +103,24 @@ def ternary_table() -> str:
         shown.append((f"`{name}`", f"{row['weights']:,}", *(score(each, text) for each in scores),
                       " + ".join(f"{each:.1f}" for each in minutes)))  # fmt: skip
     return table(("network", "weights", "float", "int8", "ternary", "trained, minutes"), shown)
+
+
+def rules_accuracy_table() -> str:
+    """Return one row per file of ``benchmarks/rules_accuracy.py``: means over the seeds that it holds."""
+    shown = []
+    for path in sorted((_RESULTS / "rules_accuracy").glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        recipe, seeds = document["recipe"], list(document["seeds"].values())
+        cells = []
+        for key, show in (("accuracy", "{:.2%}"), ("peak_bytes", "{:,.0f}"), ("seconds", "{:,.0f}")):
+            for who in ("rule", "backprop"):
+                mean = sum(seed[who][key] for seed in seeds) / len(seeds)
+                cells.append(show.format(mean).replace("%", " %"))
+        network = f"`{recipe['family']}`, {recipe['dataset']}"
+        shown.append((f"`{path.stem}`", network, recipe["train"]["epochs"], len(seeds), *cells))
+    headings = ("row", "network", "epochs", "seeds", "accuracy", "by backprop", "peak of a step, B", "by backprop",
+                "trains s", "by backprop")  # fmt: skip
+    return table(headings, shown)
 
 
 def commands() -> str:
@@ -277,6 +295,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "methods": methods_table,
     "commands": commands,
     "recipe": recipe,
+    "rules-accuracy": rules_accuracy_table,
     "ternary": ternary_table,
     "settings": settings,
     "operators": operators_table,

@@ -1,0 +1,159 @@
+"""Training rules beside backpropagation: the same network, the same passes over the data, real data, several seeds.
+
+With --update, each row's results go to a file of its own, which keeps the seeds that are not run again;
+docs/methods/index.md shows them. A run that is cut off goes on from its checkpoint in --folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rules import run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from toolkit.data import Dataset
+
+RESULTS = Path(__file__).parent / "results" / "rules_accuracy"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network, how a rule trains it, and what backpropagation does otherwise than the rule.
+
+    Args:
+        rule: its slug.
+        family: of the network.
+        preset: of the network; default: the family's first.
+        dataset: its name.
+        train: the fields of ``TrainSettings``.
+        network: settings that replace the preset's.
+        options: the rule's own settings.
+        backprop: fields of ``TrainSettings`` tuned for backpropagation; epochs stay the same.
+    """
+
+    rule: str
+    family: str
+    dataset: str
+    train: dict[str, Any]
+    preset: str = ""
+    network: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    backprop: dict[str, Any] = field(default_factory=dict)
+
+
+_MLP = {"hidden": [1000, 1000]}
+_CIFAR = {
+    "input_shape": [3, 32, 32],
+    "layers": [[32, 1, 1], [64, 2, 1], [64, 1, 1], [96, 2, 1], [96, 1, 1], [96, 1, 0]],
+}
+
+# fmt: off
+ROWS = {
+    "mono-forward-mnist": Row(
+        "mono-forward", "mlp", "mnist", {"epochs": 10, "batch_size": 128, "learning_rate": 1e-3},
+        preset="mnist", network=_MLP,
+    ),
+    "auglocal-mnist": Row(
+        "auglocal", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
+    ),
+    "momentum-aux-mnist": Row(
+        "momentum-aux", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
+    ),
+    "momentum-aux-cifar10": Row(
+        "momentum-aux", "cnn", "cifar10",
+        {"epochs": 8, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.25,
+         "shift_pixels": 3, "flip": True, "precision": "bfloat16"},
+        preset="mnist", network=_CIFAR,
+    ),
+    "dfa-mnist": Row(
+        "dfa", "cnn", "mnist", {"epochs": 5, "batch_size": 64, "learning_rate": 3e-3}, preset="mnist",
+    ),
+}
+# fmt: on
+
+
+def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train the row ``name`` by its rule and by backpropagation, and return the seed's figures as JSON-ready data."""
+    from toolkit import data
+    from toolkit.learn import TrainSettings
+
+    row = ROWS[name]
+    dataset = data.load(row.dataset)
+    settings = TrainSettings(**row.train, seed=seed)
+    plain = TrainSettings(**{**row.train, **row.backprop, "epochs": row.train["epochs"]}, seed=seed)
+    found = {}
+    for rule, chosen, options in ((row.rule, settings, row.options), ("backprop", plain, {})):
+        checkpoint = folder / f"{name}-{rule}-{seed}.pt"
+        found[rule] = run(
+            rule, _fresh(row, dataset, seed), dataset, chosen, options, checkpoint, _tell(name, rule)
+        )
+    return {"rule": found[row.rule], "backprop": found["backprop"]}
+
+
+def _fresh(row: Row, dataset: Dataset, seed: int) -> nn.Module:
+    import torch
+
+    from toolkit import models
+
+    torch.manual_seed(seed)
+    return models.build(row.family, row.preset or None, **row.network)
+
+
+def _tell(name: str, rule: str) -> Any:
+    def tell(epoch: Any) -> None:
+        click.echo(
+            f"{name}  {rule} {epoch.epoch}  {epoch.train_loss:.4f}  {epoch.test_accuracy:.2%}  {epoch.seconds:.0f} s",
+            err=True,
+        )
+
+    return tell
+
+
+def update(name: str, seed: int, found: dict[str, Any]) -> None:
+    """Put a seed's figures into the row's file; a recipe that has changed makes the others' obsolete."""
+    path, recipe = RESULTS / f"{name}.json", json.loads(json.dumps(asdict(ROWS[name])))
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    seeds = document["seeds"] if document.get("recipe") == recipe else {}
+    seeds = dict(sorted({**seeds, str(seed): found}.items()))
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps({"schema": 1, "recipe": recipe, "seeds": seeds}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
+@click.option(
+    "--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="May be repeated."
+)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/rules"), show_default=True,
+              help="Where checkpoints are kept.")  # fmt: skip
+@click.option("--update", "updates", is_flag=True, help=f"Write the rows into {RESULTS.name}/.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: bool, as_json: bool) -> None:
+    """Train ROWS (all, unless named) by their rule and by backpropagation."""
+    import torch
+
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    document: dict[str, Any] = {"schema": 1, "rows": {}}
+    for name in rows or tuple(ROWS):
+        for seed in seeds:
+            found = measure(name, seed, folder)
+            document["rows"].setdefault(name, {})[str(seed)] = found
+            if updates:
+                update(name, seed, found)
+            if not as_json:
+                scores = "  ".join(f"{rule} {each['accuracy']:.2%}" for rule, each in found.items())
+                click.echo(f"{name}, seed {seed}: {scores}")
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    main()
