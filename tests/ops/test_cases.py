@@ -121,7 +121,12 @@ def test_compiles_without_a_warning(
     )
 
 
-INT8_ONLY = {"conv2d_add"}  # fused where a step of int8 values becomes faster
+INT8_ONLY = {
+    "conv2d_add",  # fused where a step of int8 values becomes faster
+    "conv2d_trained",  # in float32 the operators of constant weights take those of the run, too
+    "depthwise_conv2d_trained",
+    "fully_connected_trained",
+}
 FLOAT_ONLY = {"token_scale"}  # operators that find how floats become integers
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 

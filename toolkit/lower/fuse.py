@@ -6,6 +6,7 @@ import numpy as np
 
 from toolkit.lower.ir import Model, Step, Value, per_channel
 from toolkit.ops import operators
+from toolkit.ops.trained import ENDING
 
 VANISHING = 2.0**-16  # a factor this much smaller than the largest is lost in the output's rounding
 LAYERS = ("conv2d", "depthwise_conv2d", "grouped_conv2d", "conv_transpose2d", "fully_connected")
@@ -29,6 +30,7 @@ def fold_batch_norm(model: Model) -> Model:
             or layer.op not in LAYERS
             or _sole_reader(model, layer) is not norm
             or layer.inputs[1].quant is not None
+            or any(value.data is None for value in layer.inputs[1:])
         ):
             place = model.steps.index(norm)
             model.steps[place : place + 1] = _as_convolution(norm, factor, beta - mean * factor)
@@ -94,7 +96,7 @@ def fuse_pad(model: Model) -> Model:
         conv = _sole_reader(model, pad)
         if (
             conv is None
-            or conv.op not in ("conv2d", "depthwise_conv2d", "grouped_conv2d")
+            or conv.op.removesuffix(ENDING) not in ("conv2d", "depthwise_conv2d", "grouped_conv2d")
             or pad.attrs["value"] != 0
         ):
             continue

@@ -9,6 +9,7 @@ from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
+from toolkit.lower.late import dequantize_late
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary
 from toolkit.lower.masks import fuse_mask
 from toolkit.lower.per_token import fuse_per_token
@@ -66,6 +67,7 @@ PASSES: list[Callable[[Model], Model]] = [
     layout_at_boundary,
     read_in_place,
     remove_dead,
+    dequantize_late,
     settle_states,
     int16_operators,
     name_values,

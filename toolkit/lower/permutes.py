@@ -15,7 +15,10 @@ WORTH = 4  # an operand is turned where the permutes that this moves on are so m
 
 def permuted(value: Value, dims: tuple[int, ...], name: str) -> Value:
     """Return ``value`` with its axes in the order ``dims``, under another name."""
-    return replace(value, name=name, shape=tuple(value.shape[d] for d in dims))
+    quant = value.quant
+    if quant is not None and quant.axis is not None:
+        quant = replace(quant, axis=dims.index(quant.axis % len(dims)))
+    return replace(value, name=name, shape=tuple(value.shape[d] for d in dims), quant=quant)
 
 
 def permute_step(source: Value, dims: tuple[int, ...], output: Value, layer: str) -> Step:
@@ -206,10 +209,9 @@ def _into_fully_connected(model: Model, step: Step) -> bool:
         return False
     dims, shape = turn.attrs["dims"], turn.output.shape
     weight = step.inputs[1]
-    if dims[0] != 0 or int(np.prod(shape[1:])) != weight.shape[1]:
+    if weight.data is None or dims[0] != 0 or int(np.prod(shape[1:])) != weight.shape[1]:
         return False
     inverse = np.argsort(dims)
-    assert weight.data is not None
     columns = weight.data.reshape(-1, *shape[1:]).transpose(inverse).reshape(weight.shape)
     step.inputs[1] = replace(weight, data=np.ascontiguousarray(columns))
     new_flat = replace(flat.output, name=f"{flat.output.name}_nhwc")

@@ -9,8 +9,10 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import real
 from toolkit.lower.int16 import has_int16
-from toolkit.lower.ir import Model, Quantization, Step, Value
+from toolkit.lower.ir import Model, Quantization, Step, Value, per_channel
 from toolkit.ops import operators
+from toolkit.ops.quantize import LARGEST_BIAS
+from toolkit.ops.trained import ENDING
 
 
 def use_integers(model: Model) -> Model:
@@ -39,6 +41,8 @@ def quantize_before_reshape(model: Model) -> Model:
         if shape is None or shape.op != "reshape" or len(model.consumers(shape.output)) > 1:
             continue
         source, final = shape.inputs[0], quantizer.output
+        if final.quant is None or not final.quant.per_tensor:
+            continue  # the axis of the scales is one of the shape behind
         producer = model.producer(source)
         if producer is None or producer.op == "dequantize" or len(model.consumers(source)) > 1:
             continue
@@ -59,13 +63,18 @@ def _integer_step(
 ) -> list[Step]:
     operator = operators()[step.op]
     sources = [_dequantized_from(behind, value) for value in step.inputs]
-    constants_ready = all(
-        v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted"
-    )
-    ready = constants_ready and all(
-        source is not None or value.data is not None or value.dtype == "int32"
-        for source, value in zip(sources, step.inputs, strict=True)
-    )
+    trained = operator.quantization == "weighted" and step.inputs[1].data is None
+    if trained:
+        sources[1:] = [behind.get(id(value)) for value in step.inputs[1:]]
+        ready = _trained_ready(step, sources)
+    else:
+        constants_ready = all(
+            v.quant is not None for v in step.inputs[1:2] if operator.quantization == "weighted"
+        )
+        ready = constants_ready and all(
+            source is not None or value.data is not None or value.dtype == "int32"
+            for source, value in zip(sources, step.inputs, strict=True)
+        )
     sixteen = any(source is not None and source.dtype == "int16" for source in sources)
     ready = ready and (not sixteen or has_int16(step.op))
     quantizers = model.consumers(step.output)
@@ -79,6 +88,7 @@ def _integer_step(
         step.inputs = inputs
     elif ready and all_quantize and one_type and all(q is not None and q.same_as(same[0]) for q in same):
         step.inputs = inputs
+        step.op += ENDING if trained else ""
         step.output = quantizers[0].output
         for quantizer in quantizers:
             replaced[id(quantizer.output)] = step.output
@@ -92,10 +102,33 @@ def _integer_step(
     return [step]
 
 
+def _trained_ready(step: Step, sources: list[Value | None]) -> bool:
+    """True when a layer has a twin for int8 weights of the run, and its input and weights are such integers.
+
+    Of the bias only int32 integers are taken; another one stays in float for ``quantize_bias``.
+    """
+    x, weight, *bias = sources
+    for index, source in enumerate(bias, 2):
+        if source is not None and source.dtype != "int32":
+            sources[index] = None
+    return (
+        f"{step.op}{ENDING}" in operators()
+        and x is not None
+        and weight is not None
+        and weight.dtype == "int8"
+        and weight.quant is not None
+        and weight.quant.axis in (None, 0)
+    )
+
+
 def _one_scale(inputs: list[Value]) -> bool:
     """True when all that is moved has the first one's quantization: then the output can have it, too."""
     first = inputs[0].quant
-    return first is not None and all(v.dtype == "int32" or first.same_as(v.quant) for v in inputs)
+    return (
+        first is not None
+        and first.per_tensor
+        and all(v.dtype == "int32" or first.same_as(v.quant) for v in inputs)
+    )
 
 
 def _dequantized_from(behind: dict[int, Value], value: Value) -> Value | None:
@@ -121,7 +154,7 @@ def integer_boundary(model: Model) -> Model:
             and not any(v is value for v in model.outputs)
         ):
             quants = [s.output.quant for s in readers]
-            if all(q is not None and q.same_as(quants[0]) for q in quants):
+            if all(q is not None and q.per_tensor and q.same_as(quants[0]) for q in quants):
                 integer = readers[0].output
                 substitute(model, {id(s.output): integer for s in readers})
                 model.steps = [s for s in model.steps if s not in readers]
@@ -129,7 +162,7 @@ def integer_boundary(model: Model) -> Model:
                 model.inputs[i] = integer
     for i, value in enumerate(model.outputs):
         producer = model.producer(value)
-        if producer is not None and producer.op == "dequantize":
+        if producer is not None and producer.op == "dequantize" and _one_scale(producer.inputs):
             model.outputs[i] = producer.inputs[0]
     return remove_dead(model)
 
@@ -154,30 +187,41 @@ def substitute(model: Model, values: dict[int, Value]) -> None:
 
 
 def quantize_bias(model: Model) -> Model:
-    """Turn float biases of integer layers into int32 at scale ``input scale * weight scale``."""
+    """Turn float biases of integer layers into int32 at scale ``input scale * weight scale``: those of the run, too."""
+    steps: list[Step] = []
     for step in model.steps:
         if (
-            operators()[step.op].quantization != "weighted"
-            or step.inputs[0].quant is None
-            or len(step.inputs) < 3
+            operators()[step.op].quantization == "weighted"
+            and step.inputs[0].quant is not None
+            and len(step.inputs) > 2
         ):
-            continue
-        bias = step.inputs[2]
-        assert bias.data is not None
-        assert step.inputs[1].quant is not None
-        scale = step.inputs[0].quant.scale[0] * step.inputs[1].quant.scale
-        if bias.quant is not None:  # already int32
-            _check_bias_scale(step, bias.quant, scale)
-            continue
-        data = np.rint(bias.data.astype(np.float64) / scale)
-        if np.abs(data).max(initial=0) > 2**31 - 1:
-            raise ToolkitError(
-                "a bias does not fit in 32 bits at this layer's scales",
-                at=step.name,
-                fix="calibrate with data that is like the real input, or clip the weights",
-            )
-        step.inputs[2] = Value(bias.name, bias.shape, "int32", None, data.astype(np.int32))
+            bias, weight = step.inputs[2], step.inputs[1]
+            assert weight.quant is not None
+            scale = step.inputs[0].quant.scale[0] * weight.quant.scale
+            if bias.quant is not None:  # already int32
+                _check_bias_scale(step, bias.quant, scale)
+            elif bias.data is not None:
+                step.inputs[2] = _integer_bias(step, bias, scale)
+            else:
+                channels = np.broadcast_to(scale, bias.shape)
+                quant = per_channel(channels, 0, -LARGEST_BIAS, LARGEST_BIAS)
+                step.inputs[2] = Value(f"{bias.name}_q", bias.shape, "int32", quant)
+                steps.append(Step("quantize", f"{step.name}.bias", [bias], step.inputs[2]))
+        steps.append(step)
+    model.steps = steps
     return model
+
+
+def _integer_bias(step: Step, bias: Value, scale: np.ndarray) -> Value:
+    assert bias.data is not None
+    data = np.rint(bias.data.astype(np.float64) / scale)
+    if np.abs(data).max(initial=0) > 2**31 - 1:
+        raise ToolkitError(
+            "a bias does not fit in 32 bits at this layer's scales",
+            at=step.name,
+            fix="calibrate with data that is like the real input, or clip the weights",
+        )
+    return Value(bias.name, bias.shape, "int32", None, data.astype(np.int32))
 
 
 def _check_bias_scale(step: Step, quant: Quantization, scale: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import fold
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
-from toolkit.lower.scales import check_integers, check_quantization
+from toolkit.lower.scales import check_channels, check_integers, check_quantization
 from toolkit.ops import by_aten, operators
 from toolkit.ops.slice import SEVERAL_OUTPUTS, part_of
 
@@ -285,6 +286,7 @@ class _ProgramReader:
                 self.values[node] = constant = Value(x.name, x.shape, x.dtype, quant, x.data)
                 check_integers(constant)
                 return
+            quant = _along(quant, x)
             x.quant = x.quant or quant
             output = Value(node.name, x.shape)
             self._append(node, Step("dequantize", self._layer(node), [x], output))
@@ -293,7 +295,7 @@ class _ProgramReader:
             self.values[node] = folded
         else:
             output = self._typed(node)
-            output.quant = quant
+            output.quant = _along(quant, x)
             self._append(node, Step("quantize", self._layer(node), [x], output))
 
     def _quantization(self, node: Node, kind: str) -> Quantization:
@@ -316,6 +318,14 @@ class _ProgramReader:
             )
             return Quantization(array(scale, np.float64), zero_points, qmin, qmax, axis)
         raise self.unsupported(f"quantized_decomposed.{kind}")
+
+
+def _along(quant: Quantization, x: Value) -> Quantization:
+    """Return the quantization of a value of the run, its axis counted from the front."""
+    if quant.axis is None:
+        return quant
+    check_channels(quant, x.shape, x.name)
+    return replace(quant, axis=quant.axis % len(x.shape))
 
 
 def _constant_part(whole: Value, part: Step, output: Value) -> Value:

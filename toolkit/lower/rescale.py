@@ -26,6 +26,8 @@ def rescale_between_quantizations(model: Model) -> Model:
             steps.append(step)
         elif source.quant.same_as(step.output.quant):
             same[id(step.output)] = source
+        elif not source.quant.per_tensor or step.output.quant is None or not step.output.quant.per_tensor:
+            steps.append(step)
         else:
             steps.append(
                 Step("relu", step.name, [source], step.output, {"activation": (-math.inf, math.inf)})

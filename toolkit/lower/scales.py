@@ -32,19 +32,23 @@ def check_quantization(quant: Quantization, at: str) -> None:
         )
 
 
+def check_channels(quant: Quantization, shape: tuple[int, ...], at: str) -> None:
+    """Raise ``ToolkitError`` unless scales along an axis are as many as ``shape`` has there."""
+    axis, rank = quant.axis, len(shape)
+    if axis is not None and (not -rank <= axis < rank or len(quant.scale) != shape[axis]):
+        raise ToolkitError(
+            f"{len(quant.scale)} scales along axis {axis} do not fit the shape {list(shape)}",
+            at=at,
+            fix=_AGAIN,
+        )
+
+
 def check_integers(value: Value) -> None:
     """Raise ``ToolkitError`` unless a quantized constant's integers are in its range, with a scale for each channel."""
     quant, data = value.quant, value.data
     assert quant is not None
     assert data is not None
-    if quant.axis is not None and (
-        not -data.ndim <= quant.axis < data.ndim or len(quant.scale) != data.shape[quant.axis]
-    ):
-        raise ToolkitError(
-            f"{len(quant.scale)} scales along axis {quant.axis} do not fit the shape {list(data.shape)}",
-            at=value.name,
-            fix=_AGAIN,
-        )
+    check_channels(quant, data.shape, value.name)
     outside = (data < quant.qmin) | (data > quant.qmax)
     if outside.any():
         place = np.unravel_index(outside.argmax(), data.shape)

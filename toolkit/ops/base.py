@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 
-SUFFIXES = {"int8": "s8", "int16": "s16", "float32": "f32"}  # of kernels' names, by what they compute on
+SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}  # of kernels, by what they take
 
 
 class Reader(Protocol):

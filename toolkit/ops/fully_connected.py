@@ -41,8 +41,6 @@ class FullyConnected(Operator):
             values = [x, weight, bias]
         else:
             values = [reader.value(arg) for arg in args if arg is not None]
-        if values[1].data is None:
-            raise reader.unsupported("a weight that is not constant")
         return Step(self.name, "", values, Value("", ()))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:

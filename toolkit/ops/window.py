@@ -67,7 +67,7 @@ def window_of(step: Step) -> Window:
 
 def _kernel(step: Step) -> tuple[int, ...]:
     shape = step.inputs[1].shape
-    return shape[:2] if step.op.startswith("depthwise_conv2d") else shape[1:3]
+    return shape[:2] if len(shape) == 3 else shape[1:3]
 
 
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
@@ -82,8 +82,6 @@ def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, An
         names = (*names[:5], "output_padding", "groups", "dilation")
     args = {**dict(zip((*names, "groups"), node.args, strict=False)), **node.kwargs}
     values = [reader.value(args[name]) for name in names[:3] if args.get(name) is not None]
-    if values[1].data is None or (len(values) > 2 and values[2].data is None):
-        raise reader.unsupported("a weight that is not constant")
     axes = len(values[1].shape) - 2
     if axes not in (1, 2) or len(values[0].shape) != axes + 2:
         raise reader.unsupported(f"{axes}-d convolution of {len(values[0].shape)} axes")
@@ -107,9 +105,8 @@ def per_axis(value: Any, axes: int, other: int) -> tuple[int, int]:
 
 
 def _with_height(weight: Value) -> Value:
-    if len(weight.shape) == 4:
+    if len(weight.shape) == 4 or weight.data is None:
         return weight
-    assert weight.data is not None
     shape = (*weight.shape[:2], 1, weight.shape[2])
     return replace(weight, shape=shape, data=weight.data.reshape(shape))
 

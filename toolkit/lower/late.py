@@ -1,0 +1,81 @@
+"""The pass that turns integers to floats as late as possible, so that what lives long is the integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.quantized import remove_dead
+from toolkit.ops import operators
+
+MOVES = ("reshape", "permute")  # that go along with the floats they move
+
+
+def dequantize_late(model: Model) -> Model:
+    """Dequantize in front of each float step that reads the result, once more where it is read far apart.
+
+    What a training step keeps of its forward part for its gradients is then int8: a quarter of the memory. Programs
+    whose values alive at one time do not become smaller by it stay as they are.
+    """
+    late = _moved(model)
+    return late if peak_bytes(late) < peak_bytes(model) else model
+
+
+def _moved(model: Model) -> Model:
+    makers: dict[int, Step] = {}  # of floats that may be made again, by id
+    for step in model.steps:
+        if step.op == "dequantize" or (step.op in MOVES and id(step.inputs[0]) in makers):
+            makers[id(step.output)] = step
+    steps: list[Step] = []
+    made: dict[int, tuple[Value, int]] = {}  # a float's newest copy, and the last step that read it
+
+    def copy(value: Value, reader: int) -> Value:
+        maker = makers.get(id(value))
+        if maker is None:
+            return value
+        newest = made.get(id(value))
+        if newest is None or newest[1] < reader - 1:
+            output = value if newest is None else replace(value, name=f"{value.name}_again")
+            source = copy(maker.inputs[0], reader)
+            steps.append(replace(maker, inputs=[source], output=output, attrs=dict(maker.attrs)))
+            newest = (output, reader)
+        made[id(value)] = (newest[0], reader)
+        return newest[0]
+
+    others = [step for step in model.steps if id(step.output) not in makers]
+    for reader, step in enumerate(others):
+        inputs = [copy(value, reader) for value in step.inputs]
+        steps.append(replace(step, inputs=inputs))
+    outputs = [copy(value, len(others)) for value in model.outputs]
+    return remove_dead(replace(model, steps=steps, outputs=outputs))
+
+
+def peak_bytes(model: Model) -> int:
+    """Return the most bytes of values that are alive at one time, views counted once: no arena is smaller."""
+    owner: dict[int, Value] = {}
+    span: dict[int, tuple[int, int, int]] = {id(value): (0, 0, value.nbytes) for value in model.inputs}
+
+    def read(value: Value, time: int) -> None:
+        key = id(owner.get(id(value), value))
+        if key in span:
+            first, _, size = span[key]
+            span[key] = (first, time, size)
+
+    for time, step in enumerate(model.steps, 1):
+        for value in step.activations:
+            read(value, time)
+        if operators()[step.op].code_free and step.op != "join":
+            owner[id(step.output)] = owner.get(id(step.inputs[0]), step.inputs[0])
+        else:
+            span[id(step.output)] = (time, time, step.output.nbytes)
+    for value in model.outputs:
+        read(value, len(model.steps) + 1)
+    changes = [0] * (len(model.steps) + 3)
+    for first, last, size in span.values():
+        changes[first] += size
+        changes[last + 1] -= size
+    alive = highest = 0
+    for change in changes:
+        alive += change
+        highest = max(highest, alive)
+    return highest
