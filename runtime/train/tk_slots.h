@@ -59,10 +59,11 @@ static inline tk_slot tk_slots_look(const tk_slots *slots, uint32_t index) {
     const tk_flash *const flash = slots->flash;
     const uint32_t start = index * tk_slots_size(slots), room = tk_slots_size(slots);
     tk_slot slot = {TK_SLOTS_FLASH, 0};
-    uint32_t header[TK_SLOTS_CHUNK], blank = 0xFFFFFFFFu;
+    uint32_t header[TK_SLOTS_CHUNK], ones = 0xFFFFFFFFu, any = 0;
     if (flash->read(flash, start, header, sizeof header)) return slot;
-    for (uint32_t i = 0; i < TK_SLOTS_CHUNK; ++i) blank &= header[i];
-    slot.status = blank == 0xFFFFFFFFu ? TK_SLOTS_EMPTY : TK_SLOTS_CORRUPT;
+    for (uint32_t i = 0; i < TK_SLOTS_CHUNK; ++i) ones &= header[i], any |= header[i];
+    /* erased flash is ones, memory that stands for flash may begin as zeros */
+    slot.status = ones == 0xFFFFFFFFu || !any ? TK_SLOTS_EMPTY : TK_SLOTS_CORRUPT;
     if (header[TK_SLOT_MAGIC] != TK_SLOTS_MAGIC ||
         header[TK_SLOT_HEADER_CRC] != tk_crc32(0, header, 4 * TK_SLOT_HEADER_CRC) ||
         header[TK_SLOT_BYTES] > room - sizeof header) {
@@ -87,9 +88,8 @@ static inline tk_slot tk_slots_look(const tk_slots *slots, uint32_t index) {
     return slot;
 }
 
-/* The newest good slot, 0 or 1, or -1; `found` gets both. Sequence numbers may wrap around. */
-static inline int tk_slots_newest(const tk_slots *slots, tk_slot found[2]) {
-    for (uint32_t i = 0; i < 2; ++i) found[i] = tk_slots_look(slots, i);
+/* The newest good one of two slots, 0 or 1, or -1. Sequence numbers may wrap around. */
+static inline int tk_slots_newest(const tk_slot found[2]) {
     const int first = found[0].status == TK_SLOTS_OK, second = found[1].status == TK_SLOTS_OK;
     if (first && second) return (int32_t)(found[1].sequence - found[0].sequence) > 0;
     return first ? 0 : second ? 1 : -1;
@@ -101,7 +101,8 @@ static inline int tk_slots_newest(const tk_slots *slots, tk_slot found[2]) {
 static inline tk_slots_status tk_slots_load(const tk_slots *slots, tk_slot found[2]) {
     tk_slot own[2];
     tk_slot *const slot = found ? found : own;
-    const int newest = tk_slots_newest(slots, slot);
+    for (uint32_t i = 0; i < 2; ++i) slot[i] = tk_slots_look(slots, i);
+    const int newest = tk_slots_newest(slot);
     if (newest < 0) { /* the more telling of the two */
         const int second = slot[0].status == TK_SLOTS_EMPTY ||
                            (slot[0].status == TK_SLOTS_CORRUPT && slot[1].status != TK_SLOTS_EMPTY);
@@ -143,8 +144,8 @@ static inline tk_slots_status tk_slots_save(const tk_slots *slots, uint32_t *seq
     const uint32_t bytes = tk_slots_bytes(slots), room = tk_slots_size(slots);
     uint32_t header[TK_SLOTS_CHUNK];
     if (room < sizeof header || bytes > room - sizeof header) return TK_SLOTS_TOO_SMALL;
-    tk_slot found[2];
-    const int newest = tk_slots_newest(slots, found);
+    const tk_slot found[2] = {tk_slots_look(slots, 0), tk_slots_look(slots, 1)};
+    const int newest = tk_slots_newest(found);
     const uint32_t index = newest == 0, start = index * room;
     for (uint32_t page = 0; page < room / flash->page_bytes; ++page) {
         if (flash->erase(flash, start / flash->page_bytes + page)) return TK_SLOTS_FLASH;

@@ -102,7 +102,7 @@ def test_unicorns_own_instruction_hook_gives_the_same(tmp_path: Path, core: str)
     image, target = winding_image(tmp_path, core, "zig"), targets.load(core)
     _, counted = profile(image, target, "unicorn")
     job = base.Job(image.path, target, b"".join(toy.samples(6)), False, 60)
-    machine: Any = {"rv32imc": unicorn_core._RiscvMachine}.get(core, unicorn_core._ArmMachine)(job)
+    machine: Any = {"rv32imc": unicorn_core.RiscvMachine}.get(core, unicorn_core.ArmMachine)(job)
     marks = Landmarks.of(job.elf, "model")
     counts: Counter[int] = Counter()
     inside = False

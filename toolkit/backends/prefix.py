@@ -49,6 +49,7 @@ def alias_header(prefix: str) -> str:
 #define model_run {prefix}_run
 #ifdef {upper}_STATE_BYTES
 #define MODEL_STATE_BYTES {upper}_STATE_BYTES
+#define MODEL_STATES(use) {upper}_STATES(use)
 #define model_reset {prefix}_reset
 #endif
 #ifdef {upper}_BLOCK_ELEMENTS

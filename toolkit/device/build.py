@@ -52,6 +52,7 @@ def build(
     trace: bool = False,
     generate: bool = False,
     blocks: bool = False,
+    serial: bool = False,
     target: str | None = None,
 ) -> Image:
     """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
@@ -64,6 +65,7 @@ def build(
         trace: also write every layer's output when run.
         generate: make text when run: the model is a language model; see ``runtime/harness/generate.h``.
         blocks: take as many elements of a sequence a run as the bundle's ``block`` does.
+        serial: serve the model over the board's serial line; see ``runtime/harness/main_serial.c``.
         target: another target than the bundle's own.
 
     Raises:
@@ -78,7 +80,9 @@ def build(
         raise ToolkitError(f"there is no optimization {optimize!r}", fix=f"use one of: {', '.join(OPTIMIZE)}")
     compiler = find(chosen, toolchain)
     variants = [
-        name for name, asked in (("trace", trace), ("generate", generate), ("blocks", blocks)) if asked
+        name
+        for name, asked in (("trace", trace), ("generate", generate), ("blocks", blocks), ("serial", serial))
+        if asked
     ]
     folder_name = (
         ("" if chosen.name == own else f"{chosen.name}-") + compiler.name + "".join(f"-{v}" for v in variants)
@@ -93,10 +97,13 @@ def build(
         sum(tensor["bytes"] for tensor in manifest["outputs"]),
         manifest["prefix"] + ("_block" if blocks else ""),
     )
-    harness = firmware.files(chosen)
-    if chosen.name == own:  # the user may have changed the bundle's copies
-        harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
     model_c = bundle / f"{prefixes.check(manifest.get('prefix', prefixes.DEFAULT))}.c"
+    if serial:
+        harness = firmware.serial_files(chosen, manifest, _text(model_c))
+    else:
+        harness = firmware.files(chosen)
+        if chosen.name == own:  # the user may have changed the bundle's copies
+            harness = {name: _own_copy(bundle / name, text) for name, text in harness.items()}
     if generate:
         harness["generate.h"] = firmware.harness("generate.h")
     defines = [f"-DMODEL_{name.upper()}" for name in variants]
@@ -161,6 +168,13 @@ def _are_tensors(described: Any) -> bool:
 
 def _image_name(target: Target) -> str:
     return "firmware.exe" if target.arch == "host" and sys.platform == "win32" else "firmware.elf"
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolkitError(f"cannot read {source}: {error}", fix="export the bundle again") from error
 
 
 def _own_copy(file: Path, text: str) -> str:

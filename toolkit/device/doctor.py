@@ -22,6 +22,7 @@ _PACKAGES = {
     "unicorn": "emulating Cortex-M0 to M7 and RISC-V",
     "pyelftools": "memory reports and profiles",
     "capstone": "cycle estimates",
+    "pyserial": "talking to boards, real and emulated",
     "jinja2": "the HTML report",
 }
 _EXTRAS = {

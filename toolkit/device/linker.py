@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from toolkit.device.targets import Target
 
+FLASH_PAGE_BYTES = (
+    4096  # what is erased at once, of memory that stands for flash; a page of the emulators' memory too
+)
+
 _SCRIPT = """\
 /* Made by toolkit for {name}. The stack lies at the bottom of RAM, so that it overflows into nothing and faults. */
 MEMORY
@@ -51,19 +55,34 @@ SECTIONS
     tk_bss_end = .;
   }} > RAM
 
-  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) *(.comment) *(.note*) }}
+{slots}  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) *(.comment) *(.note*) }}
 }}
 """
 
 
-def script(target: Target) -> str:
-    """Return the text of ``link.ld`` for a bare-metal target."""
+_SLOTS = """\
+  /* What the model learns is kept behind everything that is flashed. */
+  tk_slots_start = {start:#010x};
+  tk_slots_end = {end:#010x};
+
+"""
+
+
+def slots_bytes(state_bytes: int) -> int:
+    """Return the flash that two slots for ``state_bytes`` take, in whole pages; see ``runtime/train/tk_slots.h``."""
+    header = 32
+    return 2 * -(-(state_bytes + header) // FLASH_PAGE_BYTES) * FLASH_PAGE_BYTES
+
+
+def script(target: Target, slots_bytes: int = 0) -> str:
+    """Return the text of ``link.ld`` for a bare-metal target; the last ``slots_bytes`` of flash are left for slots."""
     flash, ram = target.regions()
     return _SCRIPT.format(
         name=target.name,
         flash_origin=flash.origin,
-        flash_bytes=flash.bytes,
+        flash_bytes=flash.bytes - slots_bytes,
         ram_origin=ram.origin,
         ram_bytes=ram.bytes,
         stack_bytes=-(-target.stack_bytes // 8) * 8,
+        slots=_SLOTS.format(start=flash.end - slots_bytes, end=flash.end) if slots_bytes else "",
     )

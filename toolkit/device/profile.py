@@ -10,7 +10,8 @@ from toolkit.device.elf import Elf
 from toolkit.errors import ToolkitError
 
 LAYER = re.compile(r"(\w+?)_layer_\d+_")  # model_layer_0_conv1, or with the bundle's own prefix
-CALLER = "main"
+CALLER = "main"  # of model_run, in the harness that reads files
+SERIAL_CALLER = "tk_compute"  # in the one behind a serial line
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Profile:
-    """All blocks that ran between entering and leaving ``model_run``, over ``inferences`` calls of it."""
+    """All blocks that ran between entering and leaving ``model_run``, over ``inferences`` calls of it.
+
+    Behind a serial line it may be another entry: ``model_predict`` of a model that learns.
+    """
 
     blocks: tuple[Block, ...]
     inferences: int
@@ -53,24 +57,26 @@ class Profile:
 class Landmarks:
     """The addresses by which an emulator knows where in the model it is."""
 
-    body: range  # model_run
-    caller: range  # main: there the model has returned
+    body: range  # model_run, or another entry
+    caller: range  # main or tk_compute: there the model has returned
     layers: dict[int, str]
 
     @property
     def entry(self) -> int:
-        """The address of ``model_run``."""
+        """The address of the entry."""
         return self.body.start
 
     @classmethod
-    def of(cls, elf: Elf, prefix: str) -> Landmarks:
+    def of(cls, elf: Elf, prefix: str, entry: str = "run", caller: str = CALLER) -> Landmarks:
         """Find ``model_run``, ``main`` and the layer functions; ``prefix`` stands for ``model`` in their names.
+
+        ``entry`` and ``caller`` name other functions than these two.
 
         Raises ``ToolkitError`` when one is missing.
         """
-        body, caller = (_place(elf, name) for name in (f"{prefix}_run", CALLER))
+        body, outside = (_place(elf, name) for name in (f"{prefix}_{entry}", caller))
         layers = {f.address: f.name for f in elf.functions if f.name.startswith(f"{prefix}_layer_")}
-        return cls(body, caller, layers)
+        return cls(body, outside, layers)
 
 
 def _place(elf: Elf, name: str) -> range:

@@ -59,6 +59,14 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class Serial:
+    """A board's serial port: ``driver`` names a file of ``runtime/harness``; its registers are at ``address``."""
+
+    driver: str
+    address: int
+
+
+@dataclass(frozen=True)
 class CycleTable:
     """Published instruction timings of a core, in cycles by kind of instruction."""
 
@@ -85,6 +93,7 @@ class Target:
     clock_hz: int | None = None
     cycles: CycleTable | None = None
     energy: Energy | None = None
+    serial: Serial | None = None
 
     @property
     def bare_metal(self) -> bool:
@@ -106,6 +115,7 @@ class Target:
 ARCHS = ("host", "aarch64", "armv6-m", "armv7-m", "armv7e-m", "armv8.1-m", "rv32imc")
 # Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
 KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2")
+SERIAL_DRIVERS = ("cmsdk", "stdio")
 EMULATORS = ("unicorn", "qemu", "native")
 CYCLE_KINDS = (
     "alu",
@@ -199,6 +209,7 @@ def _parse(table: toml.Table, folder: Path, family: str) -> Target:
         clock_hz=table.integer("clock_hz", 1000, 10**11) if "clock_hz" in table else None,
         cycles=_cycles(table.table("cycles")) if "cycles" in table else None,
         energy=_energy(table.table("energy")) if "energy" in table else None,
+        serial=_serial(table.table("serial")) if "serial" in table else None,
     )
 
 
@@ -270,3 +281,10 @@ def _energy(table: toml.Table) -> Energy:
     )
     table.done()
     return energy
+
+
+def _serial(table: toml.Table) -> Serial:
+    driver = table.text("driver", choices=SERIAL_DRIVERS)
+    address = table.integer("address", 0, _ADDRESS_LIMIT - 1) if driver != "stdio" else 0
+    table.done()
+    return Serial(driver, address)

@@ -14,8 +14,8 @@ from toolkit.device.profile import Landmarks, Profile, collect
 class BlockCounter:
     """Counts the basic blocks that run between entering and leaving the model, by layer."""
 
-    def __init__(self, uc: Any, elf: Elf, prefix: str) -> None:
-        self._marks = Landmarks.of(elf, prefix)
+    def __init__(self, uc: Any, elf: Elf, marks: Landmarks) -> None:
+        self._marks = marks
         self._machine, self._uc = elf.machine, uc
         self._inside = False
         self._inferences = 0

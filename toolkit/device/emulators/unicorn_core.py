@@ -11,10 +11,11 @@ from unicorn import arm_const, riscv_const
 from toolkit.device.emulators import base
 from toolkit.device.emulators.block_counter import BlockCounter
 from toolkit.device.emulators.semihosting import STOPPED_EXIT, Semihost
+from toolkit.device.profile import Landmarks
 from toolkit.device.targets import Region
 from toolkit.errors import ToolkitError
 
-_PAGE = 0x1000
+PAGE = 0x1000
 _SYSTEM = Region(0xE000_0000, 0x10_0000)  # a Cortex-M's private peripheral bus: startup code writes CPACR
 _MODELS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
@@ -33,16 +34,16 @@ _EXCEPTIONS = {
 _ALIGNMENT_CHECKS = 200_000  # accesses; checking all of them would make a run many times slower
 # slli zero, zero, 0x1f; ebreak; srai zero, zero, 7
 _RISCV_CALL = bytes.fromhex("1310f001 73001000 13507040")
-_END = 0xFFFF_FFFF  # an address that no program reaches: runs end by semihosting
+END = 0xFFFF_FFFF  # an address that no program reaches: runs end by semihosting
 
 
 def run(job: base.Job) -> base.Finished:
     """Run an image to its end. Raises ``ToolkitError`` (exit code 4) when it faults or does not end in time."""
-    machine = _RiscvMachine(job) if job.target.arch == "rv32imc" else _ArmMachine(job)
+    machine = RiscvMachine(job) if job.target.arch == "rv32imc" else ArmMachine(job)
     return machine.run()
 
 
-class _Machine(ABC):
+class Machine(ABC):
     """A core with flash, RAM and a semihosting host."""
 
     pc_register: int
@@ -75,8 +76,8 @@ class _Machine(ABC):
 
     def map(self, region: Region, permissions: int) -> None:
         """Give the core memory, in whole pages."""
-        first = region.origin // _PAGE * _PAGE
-        self.uc.mem_map(first, -(-(region.end - first) // _PAGE) * _PAGE, permissions)
+        first = region.origin // PAGE * PAGE
+        self.uc.mem_map(first, -(-(region.end - first) // PAGE) * PAGE, permissions)
 
     def load(self) -> None:
         """Put the image's bytes where they belong."""
@@ -92,9 +93,11 @@ class _Machine(ABC):
 
     def run(self) -> base.Finished:
         """Run to the end and return the files."""
-        counter = BlockCounter(self.uc, self.elf, self.job.prefix) if self.job.profile else None
+        counter = None
+        if self.job.profile:
+            counter = BlockCounter(self.uc, self.elf, Landmarks.of(self.elf, self.job.prefix))
         try:
-            self.uc.emu_start(self.start(), _END, timeout=int(self.job.timeout_s * 1e6))
+            self.uc.emu_start(self.start(), END, timeout=int(self.job.timeout_s * 1e6))
         except unicorn.UcError as error:
             raise self.fault(str(error)) from error
         if self.why:
@@ -129,7 +132,7 @@ class _Machine(ABC):
         return base.fault(self.elf, f"the device faulted: {why}", self.pc)
 
 
-class _ArmMachine(_Machine):
+class ArmMachine(Machine):
     """A Cortex-M."""
 
     pc_register, sp_register = arm_const.UC_ARM_REG_PC, arm_const.UC_ARM_REG_SP
@@ -181,7 +184,7 @@ class _ArmMachine(_Machine):
             uc.hook_del(self.alignment_hook)
 
 
-class _RiscvMachine(_Machine):
+class RiscvMachine(Machine):
     """A 32-bit RISC-V core."""
 
     pc_register, sp_register = riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_SP

@@ -1,0 +1,69 @@
+"""Emulated boards that stay up and are spoken to over a serial line, as real ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from toolkit.device import elf
+from toolkit.device.build import Image
+from toolkit.device.profile import Profile
+from toolkit.device.targets import Target
+from toolkit.errors import ToolkitError
+
+
+class Board(Protocol):
+    """A board that runs. ``url`` is its serial line, for pyserial's ``serial_for_url``."""
+
+    url: str
+
+    def reset(self) -> None:
+        """Cut the power, whatever the board is doing, and switch it on again: RAM is lost, flash is not."""
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return what was counted since the last reset by the model's entry, ``run`` or ``predict``."""
+
+    def failure(self) -> ToolkitError | None:
+        """Return why the board no longer runs, or None while it does."""
+
+    def close(self) -> None:
+        """Switch off for good."""
+
+
+@contextmanager
+def running(
+    image: Image, target: Target, *, emulator: str | None = None, counting: bool = False
+) -> Iterator[Board]:
+    """Yield a board on which ``image``, built with ``serial=True``, runs.
+
+    Args:
+        image: of ``toolkit.device.build.build``.
+        target: what it was built for; one with ``[serial]``.
+        emulator: ``unicorn`` needs nothing installed; ``qemu``. The target's first one by default.
+        counting: count what each entry of the model executes; under Unicorn only, and slower.
+
+    Raises:
+        ToolkitError: the target has no serial port or no such emulator, or it is not installed.
+    """
+    name = emulator or target.default_emulator
+    if target.serial is None or name not in target.emulators or name not in ("unicorn", "qemu"):
+        raise ToolkitError(
+            f"{target.name} cannot be emulated with a serial line by {name!r}",
+            fix="use --target mps2-an386 with unicorn or qemu",
+        )
+    board: Board
+    if name == "qemu":
+        from toolkit.device.emulators.qemu_board import QemuBoard
+
+        if counting:
+            raise ToolkitError("QEMU's boards count nothing", fix="use the emulator unicorn")
+        board = QemuBoard(elf.read(image.path), target)
+    else:
+        from toolkit.device.emulators.unicorn_board import UnicornBoard
+
+        board = UnicornBoard(elf.read(image.path), target, image.prefix, counting)
+    try:
+        yield board
+    finally:
+        board.close()

@@ -1,0 +1,142 @@
+"""A board on Unicorn that stays up: a Cortex-M with a serial port, whose memory for slots outlives a reset."""
+
+from __future__ import annotations
+
+import threading
+
+import unicorn
+
+from toolkit.device.elf import Elf
+from toolkit.device.emulators import base
+from toolkit.device.emulators.block_counter import BlockCounter
+from toolkit.device.emulators.cmsdk import SerialPort
+from toolkit.device.emulators.unicorn_core import END, PAGE, ArmMachine
+from toolkit.device.profile import SERIAL_CALLER, Landmarks, Profile
+from toolkit.device.targets import Region, Target
+from toolkit.errors import DEVICE, ToolkitError
+
+_STOP_S = 10.0
+_AFTER_POWER_ON = b"\xa7\x1c\x55\xe3"  # RAM holds nothing to be relied on
+
+
+class UnicornBoard:
+    """One firmware running on an emulated board until it is closed. ``url`` is its serial line."""
+
+    def __init__(self, elf: Elf, target: Target, prefix: str, counting: bool) -> None:
+        self._elf, self._target, self._prefix, self._counting = elf, target, prefix, counting
+        self._slots_region = slots_region(elf)
+        self._slots = b"\xff" * self._slots_region.bytes
+        self._port = SerialPort()
+        self.url = self._port.url
+        self._start()
+
+    def reset(self) -> None:
+        """Cut the power, whatever the board is doing, and switch it on again: RAM is lost, flash is not."""
+        self._stop()
+        self._start()
+
+    def close(self) -> None:
+        """Switch off for good."""
+        self._stop()
+        self._port.close()
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return what was counted since the last reset, by the model's entry: ``run``, ``predict``."""
+        return {entry: counter.profile() for entry, counter in self._machine.counters.items()}
+
+    def failure(self) -> ToolkitError | None:
+        """Return why the board no longer runs, or None while it does."""
+        return self._failure
+
+    @property
+    def slots(self) -> bytes:
+        """What lies in the flash for slots."""
+        return self._machine.slots()
+
+    def set_slots(self, content: bytes) -> None:
+        """Reset with other content in the flash for slots, as after bits have changed.
+
+        Raises:
+            ToolkitError: it has another size.
+        """
+        if len(content) != self._slots_region.bytes:
+            raise ToolkitError(
+                f"{len(content):,} bytes are not the {self._slots_region.bytes:,} of this firmware's slots",
+                at=str(self._elf.path),
+                fix="give all of both slots",
+            )
+        self._stop()
+        self._slots = content
+        self._start()
+
+    def _start(self) -> None:
+        self._failure: ToolkitError | None = None
+        self._port.switch(True)
+        job = base.Job(self._elf.path, self._target, b"", False, 0, self._prefix)
+        self._machine = _Machine(job, self._port, self._slots_region, self._slots)
+        if self._counting:
+            self._machine.count(self._prefix)
+        self._thread = threading.Thread(target=self._run, name="emulated board", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._machine.go()
+        except ToolkitError as error:
+            self._failure = error
+
+    def _stop(self) -> None:
+        self._port.switch(False)
+        self._machine.uc.emu_stop()
+        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            raise ToolkitError("the emulated board does not stop", at=str(self._elf.path), exit_code=DEVICE)
+        self._slots = self._machine.slots()
+
+
+def slots_region(elf: Elf) -> Region:
+    """Return where a firmware keeps what it learnt; of no bytes when it learns nothing."""
+    start, end = elf.by_name.get("tk_slots_start"), elf.by_name.get("tk_slots_end")
+    return Region(start.address, end.address - start.address) if start and end else Region(0, 0)
+
+
+class _Machine(ArmMachine):
+    """A Cortex-M with a UART, a timer and flash of which the slots can be written."""
+
+    def __init__(self, job: base.Job, port: SerialPort, slots: Region, content: bytes) -> None:
+        self._port, self._slots_region, self._content = port, slots, content
+        self.counters: dict[str, BlockCounter] = {}
+        super().__init__(job)
+
+    def prepare(self) -> None:
+        super().prepare()
+        _, ram = self.job.target.regions()
+        self.uc.mem_write(ram.origin, _AFTER_POWER_ON * (ram.bytes // len(_AFTER_POWER_ON)))
+        if self._slots_region.bytes:
+            first = self._slots_region.origin // PAGE * PAGE
+            size = -(-(self._slots_region.end - first) // PAGE) * PAGE
+            self.uc.mem_protect(first, size, unicorn.UC_PROT_ALL)
+            self.uc.mem_write(self._slots_region.origin, self._content)
+        assert self.job.target.serial is not None
+        self._port.attach(self.uc, self.job.target.serial.address)
+
+    def count(self, prefix: str) -> None:
+        """Count what the model executes, each entry by itself."""
+        for entry in ("run", "predict"):
+            if f"{prefix}_{entry}" in self.elf.by_name:
+                marks = Landmarks.of(self.elf, prefix, entry, SERIAL_CALLER)
+                self.counters[entry] = BlockCounter(self.uc, self.elf, marks)
+
+    def slots(self) -> bytes:
+        """Return what lies in the flash for slots."""
+        region = self._slots_region
+        return bytes(self.uc.mem_read(region.origin, region.bytes)) if region.bytes else b""
+
+    def go(self) -> None:
+        """Run until switched off. Raises ``ToolkitError`` when the program faults."""
+        try:
+            self.uc.emu_start(self.start(), END)
+        except unicorn.UcError as error:
+            raise self.fault(str(error)) from error
+        if self.why:
+            raise self.fault(self.why)
