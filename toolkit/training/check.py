@@ -1,0 +1,60 @@
+"""A training step's program against the same rule run by eager torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.training.rules import Step
+
+STEPS = 2
+RATE = 0.05
+TOLERANCE = 1e-5
+
+
+def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) -> None:
+    """Run ``program`` and eager torch side by side for a few random samples.
+
+    Raises:
+        ToolkitError: a state moves otherwise than by eager autograd's gradients, or none moves at all.
+    """
+    module = program.module(check_guards=False)
+    constants = {
+        name: tensor for name, tensor in program.state_dict.items() if name not in step.states
+    } | {name: tensor for name, tensor in program.constants.items() if name not in step.states}
+    states = {name: tensor.clone() for name, tensor in step.states.items()}
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(STEPS):
+        x = torch.randn(sample.shape, generator=generator) if sample.is_floating_point() else sample
+        label = int(torch.randint(logits.shape[-1], (1,), generator=generator))
+        target = torch.zeros_like(logits)
+        target[..., label] = 1.0
+        rate = torch.tensor([RATE])
+        before = {name: tensor.clone() for name, tensor in states.items()}
+        expected = step.learn({**constants, **states}, x, target, rate)
+        states.update({name: tensor.detach() for name, tensor in expected[2].items()})
+        found = module(x, target, rate)
+        for name, one, other in zip(("logits", "loss"), found, expected, strict=False):
+            _compare(name, one, other.detach(), None)
+        for name in states:
+            _compare(name, module.get_buffer(name), states[name], before[name])
+    if all(torch.equal(states[name], tensor) for name, tensor in step.states.items()):
+        raise ToolkitError(
+            "the step changes nothing", fix="choose other layers, or another rule", exit_code=CHECK_FAILED
+        )
+
+
+def _compare(name: str, found: Tensor, expected: Tensor, before: Tensor | None) -> None:
+    """Demand that ``found`` is ``expected``, its change to within rounding and ``TOLERANCE`` of the largest change."""
+    size = float((expected if before is None else expected - before).abs().max())
+    rounding = 4 * torch.finfo(torch.float32).eps * float(expected.abs().max())
+    error = float((found - expected).abs().max())
+    if not error <= TOLERANCE * size + rounding:
+        raise ToolkitError(
+            f"the traced step is off by {error:.3g} where eager torch changes by {size:.3g}",
+            at=name,
+            fix="report it with the model: this operator's gradient is wrong in the exported program",
+            exit_code=CHECK_FAILED,
+        )

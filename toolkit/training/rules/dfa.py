@@ -1,0 +1,61 @@
+"""Direct feedback alignment: the output's error reaches each block through a fixed matrix (arXiv 2006.12878)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from toolkit.training.forward import Forward
+from toolkit.training.gradients import gradients, leaves
+from toolkit.training.losses import loss
+from toolkit.training.optimizers import first_states, update
+from toolkit.training.rules import Outputs
+from toolkit.training.settings import StepSettings
+
+
+class DirectFeedback:
+    """See ``toolkit.training.rules.Step``. The last block learns by its own gradient."""
+
+    def __init__(
+        self, forward: Forward, chosen: list[str], settings: StepSettings, feedback: dict[int, Tensor]
+    ) -> None:
+        self.forward, self.settings, self.feedback = forward, settings, feedback
+        self.by_block: dict[int, list[str]] = {}
+        for name in chosen:
+            self.by_block.setdefault(forward.block_of[name], []).append(name)
+        weights = {name: forward.weights[name] for name in chosen}
+        self.states = {**weights, **first_states(weights, settings)}
+
+    def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:
+        """See ``toolkit.training.rules.Step``."""
+        live = leaves(states, [name for names in self.by_block.values() for name in names])
+        outputs: list[Tensor] = []
+
+        def at_block(_: int, value: Tensor) -> Tensor:
+            outputs.append(value)
+            return value.detach()
+
+        logits = self.forward.run(sample, {**states, **live}, at_block)
+        seen = {"logits": logits.detach().requires_grad_()}
+        error = loss(seen["logits"], target, self.settings)
+        along = gradients(error, seen)["logits"]
+        found: dict[str, Tensor] = {}
+        for block, value in enumerate([*outputs, logits]):
+            by = {name: live[name] for name in self.by_block.get(block, [])}
+            back = along if block == len(outputs) else self._fed_back(block, along, value)
+            found.update(gradients(value, by, back))
+        return logits, error, update(states, found, rate, self.settings)
+
+    def _fed_back(self, block: int, along: Tensor, value: Tensor) -> Tensor:
+        return (along @ self.feedback[block]).view_as(value) if block in self.feedback else value
+
+
+def make(forward: Forward, chosen: list[str], settings: StepSettings, classes: int) -> DirectFeedback:
+    """See ``toolkit.training.rules.Rule``; the matrices come from the seed."""
+    widths = forward.widths()
+    generator = torch.Generator().manual_seed(settings.seed)
+    blocks = sorted({forward.block_of[name] for name in chosen} - {forward.blocks - 1})
+    feedback = {
+        block: torch.randn(classes, widths[block], generator=generator) / classes**0.5 for block in blocks
+    }
+    return DirectFeedback(forward, chosen, settings, feedback)

@@ -1,0 +1,40 @@
+"""What a training step depends on besides the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from quantize.method import between
+
+Optimizer = Literal["sgd", "momentum", "adam", "sign", "sign-momentum"]
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """The options of a training step on the device; the learning rate is an input of each step.
+
+    Args:
+        rule: one of ``toolkit.training.rules()``.
+        optimizer: what turns a gradient into a change of the weights. "sign" takes the gradient's sign alone,
+            "sign-momentum" that of its running mean (Bernstein et al. 2018, arXiv 1802.04434).
+        momentum: of "momentum", "sign-momentum" and "adam".
+        loss: of the logits against the target, which is one-hot for "cross-entropy".
+        label_smoothing: share of the target that is spread over all classes.
+        layers: names of the layers that may change, ``*`` and ``?`` as in file names; empty: all.
+        only: what of them may change.
+        channels: share of each layer's output channels that may change, the first ones.
+        epsilon: how far ``zeroth-order`` moves the weights to compare.
+        seed: of noise and of fixed or first matrices of a rule.
+    """
+
+    rule: str = "backprop"
+    optimizer: Optimizer = "sgd"
+    momentum: float = between(0.0, 0.9999, 0.9)
+    loss: Literal["cross-entropy", "mse"] = "cross-entropy"
+    label_smoothing: float = between(0.0, 0.999, 0.0)
+    layers: tuple[str, ...] = ()
+    only: Literal["weights and biases", "weights", "biases"] = "weights and biases"
+    channels: float = between(0.001, 1.0, 1.0)
+    epsilon: float = between(1e-6, 1.0, 1e-3)
+    seed: int = between(0, 2**31 - 1, 0)

@@ -1,0 +1,109 @@
+"""From a model and a rule to one training step as an exported program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import ExportedProgram
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from quantize.pt2e import quiet
+from toolkit.errors import ToolkitError
+from toolkit.training.check import check
+from toolkit.training.choose import chosen_weights
+from toolkit.training.forward import Forward
+from toolkit.training.rules import Step, find
+from toolkit.training.settings import StepSettings
+from toolkit.training.tidy import tidy
+
+# Inputs and outputs of every training step, in this order; see ``is_training_step``.
+INPUTS = ("sample", "target", "rate")
+OUTPUTS = ("logits", "loss")
+
+
+def training_step(
+    model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings | None = None
+) -> ExportedProgram:
+    """Return a program that learns from one sample each time it runs.
+
+    It takes a sample, a target of the logits' shape (one-hot for labels) and a learning rate (1,), gives the logits
+    before the change and the loss (1,), and keeps what it learns in buffers, which are all that a device must save.
+    At rate 0 it only answers (and counts samples, where the optimizer keeps means). Of a quantized program the forward
+    pass stays in integers; trained weights are kept in float32 and rounded at each step.
+
+    Args:
+        model: float32 in and out, one tensor each; an exported program may hold quantize and dequantize nodes.
+        sample: one input, first axis 1.
+        settings: the rule and its options.
+
+    Raises:
+        ToolkitError: no such rule or layer, nothing to change, a layer that the rule cannot train, or gradients that
+            are not those of eager torch.
+    """
+    settings = settings or StepSettings()
+    rule = find(settings.rule)
+    with quiet():
+        forward = Forward(model, sample)
+        logits = forward.run(sample, {})
+        if logits.dim() < 2 or logits.shape[0] != 1:
+            raise ToolkitError(
+                f"the model gives a tensor of shape {list(logits.shape)}; a training step wants logits (1, ..., classes)",
+                fix="wrap the model so that it returns them",
+            )
+        step = rule.make(forward, chosen_weights(forward, settings), settings, logits.shape[-1])
+        program = _program(step, forward, sample, torch.zeros_like(logits))
+        check(program, step, sample, logits)
+    return program
+
+
+def is_training_step(program: ExportedProgram) -> bool:
+    """True when ``program`` is one that ``training_step`` made."""
+    return tuple(program.graph_signature.user_inputs) == INPUTS and bool(
+        program.graph_signature.buffers_to_mutate
+    )
+
+
+def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> ExportedProgram:
+    constants = {name: tensor for name, tensor in forward.tensors.items() if name not in step.states}
+    tensors = {**step.states, **constants}
+    names, changed = list(tensors), []
+
+    def flat(values: list[Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> list[Tensor]:
+        logits, error, new = step.learn(dict(zip(names, values, strict=True)), sample, target, rate)
+        changed[:] = list(new)
+        return [logits.detach(), error.detach(), *(value.detach() for value in new.values())]
+
+    traced = make_fx(flat)(list(tensors.values()), sample, target, torch.zeros(1))
+    tidy(traced)
+    module = _StepModule(traced, tensors, changed)
+    return torch.export.export(module, (sample, target, torch.zeros(1))).run_decompositions({})
+
+
+class _StepModule(nn.Module):
+    """Runs a traced step on buffers."""
+
+    def __init__(self, traced: fx.GraphModule, tensors: dict[str, Tensor], changed: list[str]) -> None:
+        super().__init__()
+        self.traced, self.names, self.changed = traced, list(tensors), changed
+        for name, tensor in tensors.items():
+            owner, _, last = name.rpartition(".")
+            _submodule(self, owner).register_buffer(last, tensor.detach().clone())
+
+    def forward(self, sample: Tensor, target: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+        buffers = [self.get_buffer(name) for name in self.names]
+        logits, error, *new = self.traced(buffers, sample, target, rate)
+        for name, value in zip(self.changed, new, strict=True):
+            self.get_buffer(name).copy_(value)
+        return logits, error
+
+
+def _submodule(root: nn.Module, path: str) -> nn.Module:
+    """Return the module at ``path``, made of empty ones where there is none."""
+    module: Any = root
+    for part in path.split(".") if path else ():
+        if not hasattr(module, part):
+            module.add_module(part, nn.Module())
+        module = getattr(module, part)
+    return module  # type: ignore[no-any-return]
