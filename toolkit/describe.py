@@ -52,6 +52,7 @@ def describe_model(
         },
         "inputs": [describe_tensor(v, p) for v, p in zip(model.inputs, model.input_permutes, strict=True)],
         "outputs": [describe_tensor(v, p) for v, p in zip(model.outputs, model.output_permutes, strict=True)],
+        "learns": model.learns,
         "states": [{**describe_tensor(state.before, None), "name": state.name} for state in model.states],
         "layers": layers,
         "block": None

@@ -9,6 +9,9 @@ import numpy as np
 
 from toolkit import tensors
 from toolkit.errors import ToolkitError
+from toolkit.lower.learning import INPUTS
+
+LEARNING_RATE = 0.01  # of random steps
 
 
 def golden_samples(bundle: Path, manifest: dict[str, Any]) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -43,14 +46,26 @@ def _golden(bundle: Path, name: str) -> np.ndarray:
 
 
 def fresh_inputs(manifest: dict[str, Any], count: int, seed: int) -> list[np.ndarray]:
-    """Return random device inputs: all integers of the type for integer tensors, normal numbers for float ones."""
+    """Return random device inputs: all integers of the type for integer tensors, normal numbers for float ones.
+
+    A model that learns is given random labels and a small learning rate.
+    """
     rng = np.random.default_rng(seed)
     made = []
-    for tensor in manifest["inputs"]:
+    for tensor, meaning in zip(manifest["inputs"], _meanings(manifest), strict=True):
         shape = (count, *tensor["device_shape"][1:])
-        if tensor["dtype"] == "float32":
+        if meaning == "target":
+            labels = rng.integers(shape[-1], size=shape[:-1])
+            made.append(np.eye(shape[-1], dtype=np.float32)[labels])
+        elif meaning == "rate":
+            made.append(np.full(shape, LEARNING_RATE, np.float32))
+        elif tensor["dtype"] == "float32":
             made.append(rng.normal(size=shape).astype(np.float32))
         else:
             limits = np.iinfo(tensor["dtype"])
             made.append(rng.integers(limits.min, limits.max + 1, shape).astype(tensor["dtype"]))
     return made
+
+
+def _meanings(manifest: dict[str, Any]) -> tuple[str, ...]:
+    return INPUTS if manifest.get("learns") else ("",) * len(manifest["inputs"])

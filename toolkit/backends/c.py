@@ -12,6 +12,7 @@ from toolkit.backends.literals import CTYPES
 from toolkit.backends.loops import loop_over_strips
 from toolkit.backends.shared import LayerCall, Local, share
 from toolkit.kernels import implementation
+from toolkit.lower import learning
 from toolkit.lower.arena import ALIGNMENT, Arena, place
 from toolkit.lower.ir import Model, State, Step, Value
 from toolkit.ops import operators
@@ -223,17 +224,31 @@ void model_trace(unsigned layer, const void *data, unsigned bytes);
 
     def _entry(self, model: Model, prefix: str, layers: list[Layer]) -> str:
         """Return the functions by which a program runs ``model``."""
-        runs = "".join(
+        ways = {"run": model.steps}
+        if model.learns:
+            ways |= {"predict": learning.answering(model), "learn": learning.learning(model)}
+        ends = [("", header.inputs(model, prefix)), ("const ", header.outputs(model, prefix))]
+        if model is self.model:
+            ends.append(("", header.states(model, prefix)))
+        accessors = "".join(
+            f"{kind}{CTYPES[v.dtype]} *{name}(void) {{ return {self.pointer(v)}; }}\n"
+            for kind, named in ends
+            for name, v in named
+        )
+        return accessors + "".join(
+            f"\nvoid {prefix}_{way}(void) {{\n{self._started()}{self._calls(layers, steps)}}}\n"
+            for way, steps in ways.items()
+        )
+
+    def _calls(self, layers: list[Layer], steps: list[Step]) -> str:
+        """Return the calls of those layers that compute one of ``steps``."""
+        wanted = {id(step) for step in steps}
+        return "".join(
             f"    {layer.function}();\n    {self.prefix.upper()}_TRACE({n}, {self.pointer(layer.step.output)}, "
             f"{layer.step.output.nbytes});\n"
             for n, layer in enumerate(layers)
+            if id(layer.step) in wanted
         )
-        accessors = "".join(
-            f"{kind}{CTYPES[v.dtype]} *{name}(void) {{ return {self.pointer(v)}; }}\n"
-            for kind, ends in (("", header.inputs(model, prefix)), ("const ", header.outputs(model, prefix)))
-            for name, v in ends
-        )
-        return f"{accessors}\nvoid {prefix}_run(void) {{\n{self._started()}{runs}}}\n"
 
     def _reset(self) -> str:
         """Return the function that gives every state its first content."""

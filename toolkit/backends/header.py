@@ -22,7 +22,7 @@ extern "C" {{
 #endif
 
 #define {upper}_ARENA_BYTES {max(arena_bytes, 1)}
-{_entry(model, p, once)}{_reset(model, p)}{_block(model, p)}
+{_entry(model, p, once)}{_learning(model, p)}{_reset(model, p)}{_block(model, p)}
 #ifdef __cplusplus
 }}
 #endif
@@ -54,6 +54,18 @@ void {p}_run(void);
 """
 
 
+def _learning(model: Model, prefix: str) -> str:
+    """Return the declarations of the two halves of a training step."""
+    if not model.learns:
+        return ""
+    return f"""
+/* Only make the logits of the sample: target and rate are not read, and nothing is learnt. */
+void {prefix}_predict(void);
+/* Only learn: as {prefix}_run(), but the logits may not be made. */
+void {prefix}_learn(void);
+"""
+
+
 def _block(model: Model, prefix: str) -> str:
     if model.block is None:
         return ""
@@ -69,9 +81,14 @@ def _reset(model: Model, prefix: str) -> str:
     if not model.states:
         return ""
     kept = ", ".join(state.name for state in model.states)
+    uses = " ".join(f"use({name}(), {v.nbytes})" for name, v in states(model, prefix))
+    docs = "".join(f"{CTYPES[v.dtype]} *{name}(void);\n" for name, v in states(model, prefix))
     return (
         f"\n/* Kept from one run to the next: {kept}. */\n"
         f"#define {prefix.upper()}_STATE_BYTES {sum(s.before.nbytes for s in model.states)}\n"
+        f"#define {prefix.upper()}_STATES(use) {uses}\n"
+        f"/* Each where it lies, after {prefix}_reset() or a run: to save it, and to write it back. */\n"
+        f"{docs}"
         f"/* Forget it, as before the first run. */\n"
         f"void {prefix}_reset(void);\n"
     )
@@ -85,6 +102,11 @@ def inputs(model: Model, prefix: str) -> list[tuple[str, Value]]:
 def outputs(model: Model, prefix: str) -> list[tuple[str, Value]]:
     """Return each output with the name of its C function."""
     return _named(f"{prefix}_output", model.outputs)
+
+
+def states(model: Model, prefix: str) -> list[tuple[str, Value]]:
+    """Return each state with the name of its C function."""
+    return [(f"{prefix}_state_{i}", state.before) for i, state in enumerate(model.states)]
 
 
 def _named(stem: str, values: list[Value]) -> list[tuple[str, Value]]:

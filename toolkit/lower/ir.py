@@ -137,6 +137,7 @@ class Model:
     input_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
     output_permutes: list[tuple[int, ...] | None] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    learns: bool = False  # one run is a training step: lower.learning
     block: Model | None = None  # its form for several elements of a sequence at once: lower.block
 
     def timeline(self) -> Iterator[tuple[int, Step]]:

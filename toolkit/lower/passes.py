@@ -11,6 +11,7 @@ from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.late import dequantize_late
 from toolkit.lower.layout import as_images, channels_last, layout_at_boundary
+from toolkit.lower.learning import learns
 from toolkit.lower.masks import fuse_mask
 from toolkit.lower.per_token import fuse_per_token
 from toolkit.lower.permutes import remove_permutes
@@ -92,6 +93,7 @@ def lower(
     from toolkit.program.spellings import respelled
 
     model = read(respelled(expand(program)), name)
+    model.learns = learns(model)
     for run_pass in PASSES:
         if views or run_pass is not read_in_place:
             model = run_pass(model)

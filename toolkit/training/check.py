@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.lower.learning import OUTPUTS
 from toolkit.training.rules import Step
 
 STEPS = 2
@@ -20,10 +23,10 @@ def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) 
     Raises:
         ToolkitError: a state moves otherwise than by eager autograd's gradients, or none moves at all.
     """
-    module = program.module(check_guards=False)
-    constants = {
-        name: tensor for name, tensor in program.state_dict.items() if name not in step.states
-    } | {name: tensor for name, tensor in program.constants.items() if name not in step.states}
+    module = copy.deepcopy(program).module(check_guards=False)  # it changes its own buffers
+    constants = {name: tensor for name, tensor in program.state_dict.items() if name not in step.states} | {
+        name: tensor for name, tensor in program.constants.items() if name not in step.states
+    }
     states = {name: tensor.clone() for name, tensor in step.states.items()}
     generator = torch.Generator().manual_seed(0)
     for _ in range(STEPS):
@@ -36,7 +39,7 @@ def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) 
         expected = step.learn({**constants, **states}, x, target, rate)
         states.update({name: tensor.detach() for name, tensor in expected[2].items()})
         found = module(x, target, rate)
-        for name, one, other in zip(("logits", "loss"), found, expected, strict=False):
+        for name, one, other in zip(OUTPUTS, found, expected[:2], strict=True):
             _compare(name, one, other.detach(), None)
         for name in states:
             _compare(name, module.get_buffer(name), states[name], before[name])

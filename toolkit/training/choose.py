@@ -24,7 +24,9 @@ def chosen_weights(forward: Forward, settings: StepSettings) -> list[str]:
                 fix=f"layers are: {', '.join(dict.fromkeys(layers.values()))}",
             )
     patterns = settings.layers or ("*",)
-    last = {"weights and biases": ("weight", "bias"), "weights": ("weight",), "biases": ("bias",)}[settings.only]
+    last = {"weights and biases": ("weight", "bias"), "weights": ("weight",), "biases": ("bias",)}[
+        settings.only
+    ]
     found = [
         name
         for name, layer in layers.items()

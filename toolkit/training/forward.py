@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -28,8 +28,16 @@ _DEQUANTIZE = {
     _integers.dequantize_per_tensor.default: _integers.quantize_per_tensor.default,
     _integers.dequantize_per_channel.default: _integers.quantize_per_channel.default,
 }
-_KEEP_RANGE = {_aten.max_pool2d.default, _aten.reshape.default, _aten.view.default, _aten.flatten.using_ints,
-               _aten.permute.default, _aten.adaptive_avg_pool2d.default, _aten.avg_pool2d.default, _aten.mean.dim}
+_KEEP_RANGE = {
+    _aten.max_pool2d.default,
+    _aten.reshape.default,
+    _aten.view.default,
+    _aten.flatten.using_ints,
+    _aten.permute.default,
+    _aten.adaptive_avg_pool2d.default,
+    _aten.avg_pool2d.default,
+    _aten.mean.dim,
+}
 
 # Called with a block's index and output; returns what goes on into the next one.
 AtBlock = Callable[[int, Tensor], Tensor]
@@ -124,13 +132,12 @@ class Forward:
         """Return the layers at which blocks begin: nothing made before their input is read at them or later."""
         run_time = _run_time(self.graph.graph)
         place = {node: index for index, node in enumerate(run_time)}
-        reach, starts = 0, [self.layers[0]]
+        starts = [self.layers[0]]
         ends = [max((place[user] for user in node.users if user in place), default=0) for node in run_time]
-        for index, node in enumerate(run_time):
+        for node in run_time:
             if node in self.layers[1:]:
                 before = place[node.args[0]]  # type: ignore[index]
-                reach = max(ends[:before], default=0)
-                if reach <= before and ends[before] == index:
+                if max(ends[:before], default=0) <= before:
                     starts.append(node)
         return starts
 
@@ -171,8 +178,11 @@ class _Run(fx.Interpreter):
                 return n.target(value, *parameters)  # type: ignore[operator, no-any-return]
             return quantized(value, quantize, n.target, parameters, Bounds(), clips=False)
         before: Any = source.args[0]
-        clips = not _same_range(before, source)
-        return quantized(value, quantize, n.target, parameters, self.bounds.get(before, Bounds()), clips=clips)
+        # logits beyond their range still say in which direction they are wrong
+        clips = not _same_range(before, source) and all(user.op != "output" for user in n.users)
+        return quantized(
+            value, quantize, n.target, parameters, self.bounds.get(before, Bounds()), clips=clips
+        )
 
 
 def _constant_of(arg: Any) -> fx.Node | None:
@@ -205,12 +215,14 @@ def _rectified_before_rounding(node: fx.Node) -> Bounds | None:
         return None
     if node.target is _aten.relu.default:
         return Bounds(low=0.0)
-    low, high = (*node.args[1:], *(-1.0, 1.0)[len(node.args) - 1 :])
-    return Bounds(float(low), float(high))  # type: ignore[arg-type]
+    low, high = [*node.args[1:], *[-1.0, 1.0][len(node.args) - 1 :]]
+    return Bounds(float(cast("Any", low)), float(cast("Any", high)))
 
 
 def _same_range(node: Any, quantize: Any) -> bool:
     """True when ``node`` is made of a dequantized value with the same integers, without leaving their range."""
     while isinstance(node, fx.Node) and node.target in _KEEP_RANGE:
         node = node.args[0]
-    return isinstance(node, fx.Node) and node.target in _QUANTIZE.values() and node.args[1:] == quantize.args[1:]
+    return (
+        isinstance(node, fx.Node) and node.target in _QUANTIZE.values() and node.args[1:] == quantize.args[1:]
+    )

@@ -14,7 +14,7 @@ def leaves(states: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]
 
 
 def gradients(value: Tensor, by: dict[str, Tensor], along: Tensor | None = None) -> dict[str, Tensor]:
-    """Return the gradients of ``value`` by the tensors ``by``; of a tensor with several values that of ``value * along``."""
+    """Return the gradients by the tensors ``by`` of ``value``, or of the sum of ``value * along``."""
     if not by:
         return {}
     found = torch.autograd.grad(value, list(by.values()), grad_outputs=along)

@@ -8,7 +8,13 @@ from torch import Tensor
 from toolkit.training.settings import StepSettings
 
 # name -> how many tensors of a weight's shape it keeps
-KEPT = {"sgd": (), "momentum": ("momentum",), "adam": ("mean", "square"), "sign": (), "sign-momentum": ("momentum",)}
+KEPT = {
+    "sgd": (),
+    "momentum": ("momentum",),
+    "adam": ("mean", "square"),
+    "sign": (),
+    "sign-momentum": ("momentum",),
+}
 STEPS = "steps"  # Adam's count of steps: one for all weights
 _SQUARES = 0.999  # decay of Adam's second moment
 _TINY = 1e-8
@@ -38,21 +44,24 @@ def update(
         settings: which optimizer.
     """
     new: dict[str, Tensor] = {}
-    scale = rate
+    scale, correction = rate, rate
     if settings.optimizer == "adam":
-        if STEPS not in states:
-            raise KeyError(STEPS)
         count = new[STEPS] = states[STEPS] + 1.0
         first, second = (1.0 - torch.exp(count * _log(base)) for base in (settings.momentum, _SQUARES))
-        scale = rate * torch.sqrt(second) / first
+        scale, correction = rate / first, torch.rsqrt(second)
     for name, gradient in gradients.items():
-        direction = _direction(states, new, name, gradient, settings)
+        direction = _direction(states, new, name, gradient, correction, settings)
         new[name] = states[name] - scale * direction
     return new
 
 
 def _direction(
-    states: dict[str, Tensor], new: dict[str, Tensor], name: str, gradient: Tensor, settings: StepSettings
+    states: dict[str, Tensor],
+    new: dict[str, Tensor],
+    name: str,
+    gradient: Tensor,
+    correction: Tensor,
+    settings: StepSettings,
 ) -> Tensor:
     if settings.optimizer == "sgd":
         return gradient
@@ -68,7 +77,7 @@ def _direction(
     mean = states[f"mean.{name}"] * settings.momentum + gradient * (1.0 - settings.momentum)
     square = states[f"square.{name}"] * _SQUARES + gradient * gradient * (1.0 - _SQUARES)
     new[f"mean.{name}"], new[f"square.{name}"] = mean, square
-    return mean / (torch.sqrt(square) + _TINY)
+    return mean / (torch.sqrt(square) * correction + _TINY)
 
 
 def _log(base: float) -> float:

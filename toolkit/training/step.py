@@ -18,10 +18,6 @@ from toolkit.training.rules import Step, find
 from toolkit.training.settings import StepSettings
 from toolkit.training.tidy import tidy
 
-# Inputs and outputs of every training step, in this order; see ``is_training_step``.
-INPUTS = ("sample", "target", "rate")
-OUTPUTS = ("logits", "loss")
-
 
 def training_step(
     model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings | None = None
@@ -49,7 +45,7 @@ def training_step(
         logits = forward.run(sample, {})
         if logits.dim() < 2 or logits.shape[0] != 1:
             raise ToolkitError(
-                f"the model gives a tensor of shape {list(logits.shape)}; a training step wants logits (1, ..., classes)",
+                f"the model gives a tensor of shape {list(logits.shape)}, not logits (1, ..., classes)",
                 fix="wrap the model so that it returns them",
             )
         step = rule.make(forward, chosen_weights(forward, settings), settings, logits.shape[-1])
@@ -58,17 +54,11 @@ def training_step(
     return program
 
 
-def is_training_step(program: ExportedProgram) -> bool:
-    """True when ``program`` is one that ``training_step`` made."""
-    return tuple(program.graph_signature.user_inputs) == INPUTS and bool(
-        program.graph_signature.buffers_to_mutate
-    )
-
-
 def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> ExportedProgram:
     constants = {name: tensor for name, tensor in forward.tensors.items() if name not in step.states}
     tensors = {**step.states, **constants}
-    names, changed = list(tensors), []
+    names = list(tensors)
+    changed: list[str] = []
 
     def flat(values: list[Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> list[Tensor]:
         logits, error, new = step.learn(dict(zip(names, values, strict=True)), sample, target, rate)

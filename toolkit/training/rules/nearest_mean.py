@@ -26,7 +26,10 @@ class NearestMean:
         self.states = {MEANS: torch.zeros(classes, width), COUNTS: torch.zeros(1, classes)}
 
     def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:
-        """See ``toolkit.training.rules.Step``; logits are minus half the squared distances, but for the features' own square."""
+        """See ``toolkit.training.rules.Step``.
+
+        Logits are minus half the squared distances to the means, but for the features' own square, which all share.
+        """
         features = self.features(states, sample)
         means = states[MEANS]
         logits = features @ means.t() - torch.sum(means * means, 1).reshape(1, -1) * 0.5
