@@ -215,8 +215,9 @@ def _rectified_before_rounding(node: fx.Node) -> Bounds | None:
         return None
     if node.target is _aten.relu.default:
         return Bounds(low=0.0)
-    low, high = [*node.args[1:], *[-1.0, 1.0][len(node.args) - 1 :]]
-    return Bounds(float(cast("Any", low)), float(cast("Any", high)))
+    given = cast("list[float]", list(node.args[1:]))
+    low, high = given + [-1.0, 1.0][len(given) :]
+    return Bounds(float(low), float(high))
 
 
 def _same_range(node: Any, quantize: Any) -> bool:

@@ -56,6 +56,7 @@ def make(forward: Forward, chosen: list[str], settings: StepSettings, classes: i
     generator = torch.Generator().manual_seed(settings.seed)
     blocks = sorted({forward.block_of[name] for name in chosen} - {forward.blocks - 1})
     feedback = {
-        block: torch.randn(classes, widths[block], generator=generator) / widths[block] ** 0.5 for block in blocks
+        block: torch.randn(classes, widths[block], generator=generator) / widths[block] ** 0.5
+        for block in blocks
     }
     return DirectFeedback(forward, chosen, settings, feedback)
