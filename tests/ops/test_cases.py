@@ -127,7 +127,7 @@ INT8_ONLY = {
     "depthwise_conv2d_trained",
     "fully_connected_trained",
 }
-FLOAT_ONLY = {"token_scale"}  # operators that find how floats become integers
+FLOAT_ONLY = {"token_scale", "compare", "where"}  # operators that integers have no use for
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 
 
@@ -139,7 +139,7 @@ def test_cases_cover_the_types(name: str) -> None:
     wanted = {"int16"} if name.endswith("_s16") else {"int8", "float32"}
     if operators()[name].takes_int16:
         wanted = {"int8", "int16", "float32"}
-    if name in FLOAT_ONLY:
+    if name in FLOAT_ONLY or name.endswith("_gradient"):
         wanted = {"float32"}
     if name in INT8_ONLY:
         wanted = {"int8"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from toolkit.lower.ir import Model, Step, Value
-from toolkit.lower.permutes import drop_unread, is_output, permute_step, permuted, replace_value
+from toolkit.lower.permutes import drop_unread, is_output, moves, permute_step, permuted, replace_value
 from toolkit.ops import operators
 
 TO_LAST = (0, 2, 3, 1)  # NHWC axis i is NCHW axis TO_LAST[i]
@@ -60,6 +60,39 @@ def channels_last(model: Model) -> Model:
     return model
 
 
+def turn_states(model: Model) -> Model:
+    """Keep states channels last that meet, element by element, tensors which are: a layer's weights, and what an
+    optimizer keeps of their gradients. The permutes behind them then meet those of the layers, and cancel.
+    """
+    group = _by_element(model)
+    turned = {group[id(s.inputs[0])] for s in model.steps if s.op == "permute" and s.attrs["dims"] == TO_LAST}
+    turned |= {group[id(s.output)] for s in model.steps if s.op == "permute" and s.attrs["dims"] == TO_FIRST}
+    model.input_permutes = [None] * len(model.inputs)
+    for i in range(len(model.inputs) - len(model.states), len(model.inputs)):
+        value = model.inputs[i]
+        if len(value.shape) != 4 or moves(value, TO_LAST) == 0 or is_output(model, value):
+            continue
+        if group.get(id(value)) in turned:
+            model.inputs[i] = permuted(value, TO_LAST, value.name)
+            model.input_permutes[i] = TO_LAST
+            model.steps.insert(0, permute_step(model.inputs[i], TO_FIRST, value, value.name))
+    return model
+
+
+def _by_element(model: Model) -> dict[int, int]:
+    """Return a group for every value, by id: values whose elements an elementwise step brings together share one."""
+    group: dict[int, int] = {}
+    for step in model.steps:
+        members = [step.output]
+        if operators()[step.op].layout in ("any", "axes") and step.op != "permute":
+            members += [value for value in step.activations if value.shape == step.output.shape]
+        for value in (*step.activations, step.output):
+            group.setdefault(id(value), id(value))
+        joined = {group[id(value)] for value in members}
+        group.update((member, min(joined)) for member, own in group.items() if own in joined)
+    return group
+
+
 def _lift_above_reshapes(model: Model) -> None:
     """Permute a model's input before axes of size 1 come or go, so that the caller can do it."""
     for turn in [step for step in model.steps if step.op == "permute"]:
@@ -85,7 +118,7 @@ def _lift_above_reshapes(model: Model) -> None:
 def layout_at_boundary(model: Model) -> Model:
     """Let the model take and give channels-last tensors where its inputs and outputs would be permuted."""
     _lift_above_reshapes(model)
-    model.input_permutes = [None] * len(model.inputs)
+    model.input_permutes = model.input_permutes or [None] * len(model.inputs)
     model.output_permutes = [None] * len(model.outputs)
     for i, value in enumerate(model.inputs):
         readers = model.consumers(value)
@@ -98,7 +131,8 @@ def layout_at_boundary(model: Model) -> Model:
             model.outputs = [turned if v is reader.output else v for v in model.outputs]
             model.steps.remove(reader)
         model.inputs[i] = turned
-        model.input_permutes[i] = dims[0]
+        earlier = model.input_permutes[i] or tuple(range(len(dims[0])))
+        model.input_permutes[i] = tuple(earlier[d] for d in dims[0])
     for i, value in enumerate(model.outputs):
         producer, once = model.producer(value), sum(value is output for output in model.outputs) == 1
         if producer is not None and producer.op == "permute" and once and not model.consumers(value):

@@ -10,7 +10,7 @@ from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.late import dequantize_late
-from toolkit.lower.layout import as_images, channels_last, layout_at_boundary
+from toolkit.lower.layout import as_images, channels_last, layout_at_boundary, turn_states
 from toolkit.lower.learning import learns
 from toolkit.lower.masks import fuse_mask
 from toolkit.lower.per_token import fuse_per_token
@@ -64,6 +64,7 @@ PASSES: list[Callable[[Model], Model]] = [
     quantize_bias,
     as_images,
     channels_last,
+    turn_states,
     remove_permutes,
     layout_at_boundary,
     read_in_place,

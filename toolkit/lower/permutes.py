@@ -84,7 +84,7 @@ def _drop_identity(model: Model, step: Step) -> bool:
 
 def _as_reshape(model: Model, step: Step) -> bool:
     """A permute that only moves axes of size 1 is a reshape."""
-    if step.op != "permute" or _cost(step.inputs[0], step.attrs["dims"]) > 0:
+    if step.op != "permute" or moves(step.inputs[0], step.attrs["dims"]) > 0:
         return False
     step.op, step.attrs = "reshape", {}
     return True
@@ -125,7 +125,7 @@ def _sink(model: Model, step: Step) -> bool:
     plain = {id(value): value for value in step.activations if turns[id(value)] is None}
     saved = sum(turn.output.size for turn in turns.values() if turn is not None)
     asked = [value for value in plain.values() if _turned(model, value, inverse) is None]
-    if sum(_cost(value, inverse) for value in asked) * WORTH > saved:
+    if sum(moves(value, inverse) for value in asked) * WORTH > saved:
         return False
     for i, value in enumerate(step.inputs):
         turn = turns.get(id(value))
@@ -158,7 +158,7 @@ def _turned(model: Model, value: Value, dims: tuple[int, ...]) -> Step | None:
     return next((s for s in model.consumers(value) if s.op == "permute" and s.attrs["dims"] == dims), None)
 
 
-def _cost(value: Value, dims: tuple[int, ...]) -> int:
+def moves(value: Value, dims: tuple[int, ...]) -> int:
     """Return how many values a permute moves: none where only axes of size 1 change places."""
     moved = [d for d in dims if value.shape[d] != 1]
     return 0 if moved == sorted(moved) else value.size
@@ -175,7 +175,7 @@ def _sink_below_reshape(model: Model, step: Step) -> bool:
     source, out = turn.inputs[0], step.output
     sunk = sink(source.shape, turn.attrs["dims"], out.shape)
     reshaped = replace(out, name=f"{out.name}_turned", shape=sunk.shape, quant=source.quant)
-    if sunk.before is not None and not (_cost(reshaped, sunk.dims) and _undone(model, out, sunk.dims)):
+    if sunk.before is not None and not (moves(reshaped, sunk.dims) and _undone(model, out, sunk.dims)):
         return False
     made: list[Step] = []
     if sunk.before is not None:
@@ -196,7 +196,7 @@ def _undone(model: Model, value: Value, dims: tuple[int, ...]) -> bool:
     shape = tuple(value.shape[i] for i in np.argsort(dims))
     both = [tuple(dims[d] for d in s.attrs["dims"]) for s in readers if s.op == "permute"]
     turned = replace(value, shape=shape)
-    return bool(readers) and len(both) == len(readers) and not any(_cost(turned, order) for order in both)
+    return bool(readers) and len(both) == len(readers) and not any(moves(turned, order) for order in both)
 
 
 def _into_fully_connected(model: Model, step: Step) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from toolkit.errors import ToolkitError
-from toolkit.lower.constants import fold
+from toolkit.lower.constants import SHAPES, fold
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
 from toolkit.lower.scales import check_channels, check_integers, check_quantization
 from toolkit.ops import by_aten, operators
@@ -39,13 +39,14 @@ CONVERSIONS = {"aten.to.dtype", "aten._to_copy.default", "aten.type_as.default"}
 FLOAT64_BY_MISTAKE = {
     "quantized_decomposed.choose_qparams_per_token.default"
 }  # torch says so, and computes float32
+_OF_SHAPES_ALONE = tuple(f"aten.{kind}." for kind in SHAPES)
 DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
 
 
 def knows(target: str) -> bool:
     """True for a node's target that the reader may take, in some of its forms at least."""
     tables = (IDENTITIES, CONVERSIONS, BATCH_NORMS, SEVERAL_OUTPUTS, by_aten())
-    others = (*ASSERTS, "quantized_decomposed.", "<built-in function getitem>")
+    others = (*ASSERTS, *_OF_SHAPES_ALONE, "quantized_decomposed.", "<built-in function getitem>")
     return any(target in table for table in tables) or target.startswith(others)
 
 
@@ -213,12 +214,19 @@ class _ProgramReader:
                     shape = self.values[source].shape
                     self.values[node] = Value(node.name, shape, "int64", data=np.zeros(shape, np.int64))
                     return
+                operator = by_aten().get(str(source.target))
+                if operator is not None and operator.several_outputs:
+                    self._add(node, operator.read_part(source, index, self))
+                    return
+                if index != 0 and all(str(user.target).endswith("_backward.default") for user in node.users):
+                    return  # indices of maxima, which the gradient finds again
                 if index != 0 or source not in self.values:
                     raise self.unsupported(f"output {index} of {source}")
                 self.values[node] = self.values[source]
             elif (operator := by_aten().get(target)) is not None:
-                made = operator.read(node, self)
-                self._add(node, made if isinstance(made, list) else [made])
+                if not operator.several_outputs:
+                    made = operator.read(node, self)
+                    self._add(node, made if isinstance(made, list) else [made])
             else:
                 raise self.unsupported("")
         except (_Unsupported, AssertionError) as problem:

@@ -56,7 +56,7 @@ class AvgPool2d(Operator):
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         x = read_input(node, reader)
         if "adaptive" in str(node.target):
-            return Step(self.name, "", [x], Value("", ()), read_adaptive(node, reader, x))
+            return Step(self.name, "", [x], Value("", ()), read_adaptive(node.args[1], reader, x))
         args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
         attrs = read_window(args, len(x.shape) - 2)
         counts = attrs["pad"] != (0, 0) and args.get("count_include_pad", True)
@@ -73,7 +73,7 @@ class AvgPool2d(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         window, x = pool_window(step), inputs[0]
         inside = pool_patches(np.ones(x.shape, np.int64), window, 0).sum(2)
-        count = _divisor(step, window) or inside
+        count = divisor_of(step, window) or inside
         if x.dtype == np.float32:
             total = np.zeros(inside.shape, np.float32)
             for tap in np.moveaxis(pool_patches(x, window, 0), 2, 0):
@@ -88,7 +88,7 @@ class AvgPool2d(Operator):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         window = pool_window(step)
-        args = [emitter.pointer(step.inputs[0]), str(_divisor(step, window))]
+        args = [emitter.pointer(step.inputs[0]), str(divisor_of(step, window))]
         if step.output.dtype == "int8":
             args.append(str(zero_point_of(step.inputs[0])))
         args += [emitter.pointer(step.output), emitter.local("tk_window", "window", window.initialiser())]
@@ -106,7 +106,7 @@ class AvgPool2d(Operator):
                 yield Case(f"{case.id}-counted", counted, case.inputs)
 
 
-def _divisor(step: Step, window: Window) -> int:
+def divisor_of(step: Step, window: Window) -> int:
     """Return the divisor attribute, or the window's area where no window hangs over an edge, else 0."""
     divisor = int(step.attrs.get("divisor", 0))
     rows = (window.out_h - 1) * window.stride_h + window.kernel_h - window.pad_top

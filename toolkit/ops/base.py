@@ -110,6 +110,7 @@ class Operator(ABC):
     )
     takes_int16: ClassVar[bool] = False  # as it is, without an operator of its own for them
     sums_in_order: ClassVar[bool] = True  # in float32 the reference adds as the kernel does: equal to the bit
+    several_outputs: ClassVar[bool] = False  # each is read by `read_part` where the program takes it
     one_scale: ClassVar[bool] = False  # with "share": every input must come at the output's scale
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -118,6 +119,10 @@ class Operator(ABC):
         Of several steps, in order, the last gives the node's output.
         """
         raise NotImplementedError(f"{self.name} is made by a pass, not read")
+
+    def read_part(self, node: Any, index: int, reader: Reader) -> list[Step]:
+        """Turn output ``index`` of an FX node with ``several_outputs`` into steps; the last gives it."""
+        raise NotImplementedError(f"{self.name} has one output")
 
     @abstractmethod
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:

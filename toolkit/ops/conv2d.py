@@ -11,19 +11,23 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
-from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.conv_cases import at_run_time, conv_case
 from toolkit.ops.conv_transpose2d import OPERATOR as TRANSPOSED
+from toolkit.ops.int8_value import zero_point_of
+from toolkit.ops.ordered import convolved
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
     exact_matmul,
     float_bounds,
+    float_operands,
+    float_parameters,
     fold,
     input_zero_point,
     requant_fields,
     weight_type,
 )
-from toolkit.ops.window import overlap_bytes, patches, read_convolution, window_of
+from toolkit.ops.window import Window, overlap_bytes, patches, read_convolution, window_of
 
 
 class Conv2d(Operator):
@@ -38,7 +42,6 @@ class Conv2d(Operator):
         "aten.convolution.default",
     )
     quantization = "weighted"
-    sums_in_order = False
     layout = "channels_last"
     fuses_activation = True
 
@@ -62,17 +65,11 @@ class Conv2d(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         window = window_of(step)
-        weight = step.inputs[1]
-        assert weight.data is not None
-        x_quant = step.inputs[0].quant
-        fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
-        columns = patches(inputs[0], window, fill).reshape(window.out_h * window.out_w, -1)
-        if weight.quant is None:
-            out = columns.astype(np.float32) @ weight.data.reshape(window.out_c, -1).T
-            if len(step.inputs) > 2:
-                assert step.inputs[2].data is not None
-                out = out + step.inputs[2].data
-            return apply_bounds(out, step).reshape(step.output.shape)
+        if step.inputs[1].quant is None:
+            return float_reference(step, inputs, window, 1)
+        columns = patches(inputs[0], window, zero_point_of(step.inputs[0])).reshape(
+            window.out_h * window.out_w, -1
+        )
         folded = fold(step)
         acc = exact_matmul(columns, folded.weight.reshape(window.out_c, -1).T) + folded.bias
         return folded.finish(acc).reshape(step.output.shape)
@@ -81,14 +78,11 @@ class Conv2d(Operator):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         weight = step.inputs[1]
+        if weight.quant is None:
+            bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
+            return Call("tk_conv2d_f32", [x, *float_parameters(step, emitter), *bounds, y, window])
         assert weight.data is not None
         matrix = weight.data.reshape(weight.shape[0], -1)
-        if weight.quant is None:
-            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(weight.shape[0])
-            w = emitter.constant("weight", matrix.astype(np.float32))
-            bias = emitter.constant("bias", np.asarray(bias_data, np.float32))
-            low, high = (emitter.float_literal(bound) for bound in float_bounds(step))
-            return Call("tk_conv2d_f32", [x, w, bias, low, high, y, window])
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
@@ -109,6 +103,8 @@ class Conv2d(Operator):
         return columns * window.kernel_h * window.kernel_w * window.in_c
 
     def overlap(self, step: Step, index: int) -> int | None:
+        if index > 0:
+            return None  # weights are read again for every pixel
         size = 4 if step.inputs[1].quant is None else 1
         return overlap_bytes(window_of(step), size, size)
 
@@ -121,11 +117,20 @@ class Conv2d(Operator):
             yield conv_case("conv2d", kind, (11, 6, 1), 4, (5, 2), stride=(2, 1), pads=((2, 2), (0, 1)))
             yield conv_case("conv2d", kind, (9, 9, 2), 3, (3, 3), dilation=(2, 3), pads=((2, 2), (3, 3)))
             yield conv_case("conv2d", kind, (1, 1, 9), 1, (1, 1))
+            if kind == "float32":
+                yield at_run_time(conv_case("conv2d", kind, (6, 5, 7), 9, (3, 2), pads=((1, 0), (0, 1))))
             if kind != "float32":
                 yield conv_case("conv2d", kind, (7, 5, 12), 9, (1, 1), rounding="double")
         yield conv_case("conv2d", "int8", (4, 4, 40), 4, (3, 3), extreme=True)
         yield conv_case("conv2d", "int4", (4, 4, 40), 4, (3, 3), extreme=True)
         yield from ternary_cases.conv_cases()
+
+
+def float_reference(step: Step, inputs: list[np.ndarray], window: Window, groups: int) -> np.ndarray:
+    """Return the output of a float convolution whose weight is (O, KH, KW, I / groups)."""
+    x, weight, bias = float_operands(step, inputs)
+    out = convolved(x, weight.astype(np.float32), bias, window, groups)
+    return apply_bounds(out, step).reshape(step.output.shape)
 
 
 OPERATOR = Conv2d()

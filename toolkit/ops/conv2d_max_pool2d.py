@@ -25,7 +25,6 @@ class Conv2dMaxPool2d(Operator):
     """
 
     name = "conv2d_max_pool2d"
-    sums_in_order = False
     quantization = "weighted"
     layout = "channels_last"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -69,3 +70,13 @@ def conv_case(
     x = Value("x", x_shape, "int8", per_tensor(0.05, -7))
     step = Step(op, "conv", [x, w, b], y, attrs, rounding=rounding)
     return Case(case_id, step, [image])
+
+
+def at_run_time(case: Case) -> Case:
+    """Return a float case whose weight and bias are no constants, but computed or kept by the model."""
+    x, *parameters = case.step.inputs
+    given = [value.data for value in parameters if value.data is not None]
+    if case.step.op == "depthwise_conv2d":  # laid out as activations are
+        given[0] = np.ascontiguousarray(given[0].transpose(2, 0, 1)[..., None])
+    values = [Value(v.name, data.shape) for v, data in zip(parameters, given, strict=True)]
+    return Case(f"{case.id}-at-run-time", replace(case.step, inputs=[x, *values]), [*case.inputs, *given])

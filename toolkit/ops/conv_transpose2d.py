@@ -41,6 +41,8 @@ class ConvTranspose2d(Operator):
 
     def read(self, node: Any, reader: Reader) -> Step:
         values, attrs, groups = read_convolution(node, reader)
+        if any(value.data is None for value in values[1:]):
+            raise reader.unsupported("a weight that is not constant")
         values[1] = _output_first(values[1], groups)
         return Step(self.name, "", values, Value("", ()), attrs)
 

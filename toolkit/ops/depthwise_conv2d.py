@@ -9,27 +9,37 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
-from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.conv_cases import at_run_time, conv_case
+from toolkit.ops.ordered import convolved
 from toolkit.ops.pair_cases import ROUNDINGS, SAME
-from toolkit.ops.weighted import apply_bounds, float_bounds, fold, input_zero_point, requant_fields
+from toolkit.ops.weighted import (
+    apply_bounds,
+    float_bounds,
+    float_operands,
+    float_parameters,
+    fold,
+    input_zero_point,
+    requant_fields,
+)
 from toolkit.ops.window import overlap_bytes, patches, window_of
 
 
 class DepthwiseConv2d(Operator):
     """Each output channel sees one input channel; weights (KH, KW, C * multiplier) on the device.
 
-    Ternary weights are stored as int8 here: a depthwise layer has few, and they are read one by one.
+    Weights known at run time only are (C * multiplier, KH, KW, 1). Ternary weights are stored as int8 here: a depthwise
+    layer has few, and they are read one by one.
     """
 
     name = "depthwise_conv2d"  # read by conv2d, which sees the same aten operators
     quantization = "weighted"
-    sums_in_order = False
     layout = "channels_last"
     fuses_activation = True
 
     def to_channels_last(self, step: Step) -> None:
         weight = step.inputs[1]
-        assert weight.data is not None
+        if weight.data is None:
+            return  # turned at run time, as activations are: (C, 1, KH, KW) becomes (C, KH, KW, 1)
         data = np.ascontiguousarray(weight.data[:, 0].transpose(1, 2, 0))
         quant = weight.quant
         if quant is not None and quant.axis is not None:
@@ -39,17 +49,17 @@ class DepthwiseConv2d(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         window = window_of(step)
         weight = step.inputs[1]
+        if weight.quant is None:
+            x, kernels, bias = float_operands(step, inputs)
+            if weight.data is not None:
+                kernels = kernels.transpose(2, 0, 1)[..., None]
+            out = convolved(x, kernels.astype(np.float32), bias, window, window.in_c)
+            return apply_bounds(out, step).reshape(step.output.shape)
         assert weight.data is not None
         multiplier = window.out_c // window.in_c
         x_quant = step.inputs[0].quant
         fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
         columns = np.repeat(patches(inputs[0], window, fill), multiplier, axis=-1)
-        if weight.quant is None:
-            out = (columns.astype(np.float32) * weight.data).sum((2, 3), dtype=np.float32)
-            if len(step.inputs) > 2:
-                assert step.inputs[2].data is not None
-                out = out + step.inputs[2].data
-            return apply_bounds(out, step).reshape(step.output.shape)
         acc = (columns.astype(np.int64) * weight.data).sum((2, 3))
         folded = fold(step, channel_axis=2)
         return folded.finish(acc + folded.bias).reshape(step.output.shape)
@@ -58,13 +68,14 @@ class DepthwiseConv2d(Operator):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         weight = step.inputs[1]
-        assert weight.data is not None
         if weight.quant is None:
-            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(weight.shape[2])
-            w = emitter.constant("weight", weight.data.astype(np.float32))
-            bias = emitter.constant("bias", np.asarray(bias_data, np.float32))
-            low, high = (emitter.float_literal(bound) for bound in float_bounds(step))
-            return Call("tk_depthwise_conv2d_f32", [x, w, bias, low, high, y, window])
+            bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
+            strides = ["1", str(weight.shape[2])]  # from a channel to the next, and from a tap
+            if weight.data is None:
+                strides = [str(weight.shape[1] * weight.shape[2]), "1"]
+            parameters = float_parameters(step, emitter)
+            return Call("tk_depthwise_conv2d_f32", [x, *parameters, *bounds, y, window, *strides])
+        assert weight.data is not None
         folded = fold(step, channel_axis=2)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         w = emitter.constant("weight", weight.data)
@@ -75,7 +86,8 @@ class DepthwiseConv2d(Operator):
         )
 
     def macs(self, step: Step) -> int:
-        return step.output.size * step.inputs[1].shape[0] * step.inputs[1].shape[1]
+        window = window_of(step)
+        return step.output.size * window.kernel_h * window.kernel_w
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)
@@ -84,6 +96,8 @@ class DepthwiseConv2d(Operator):
         return window.kernel_h * window.kernel_w * window.in_c
 
     def overlap(self, step: Step, index: int) -> int | None:
+        if index > 0:
+            return None  # weights are read again for every pixel
         size = 4 if step.inputs[1].quant is None else 1
         return overlap_bytes(window_of(step), size, size)
 
@@ -100,6 +114,11 @@ class DepthwiseConv2d(Operator):
         yield conv_case(
             "depthwise_conv2d", "int8", (6, 5, 8), 8, (3, 3), pads=((1, 1), (1, 1)), rounding="double"
         )
+        for multiplier in (1, 2):
+            case = conv_case(
+                "depthwise_conv2d", "float32", (6, 7, 5), 5 * multiplier, (3, 2), pads=((1, 1), (0, 1))
+            )
+            yield at_run_time(case)
         for rounding in ROUNDINGS:
             for pads in (SAME, ((0, 1), (0, 1))):
                 shape = (9, 14, 8) if pads == SAME else (6, 7, 12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from toolkit.lower.ir import Step, Value, per_channel, per_tensor
 from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.conv_cases import at_run_time
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
     exact_matmul,
     float_bounds,
+    float_operands,
+    float_parameters,
     fold,
     requant_fields,
 )
@@ -29,30 +33,32 @@ class FullyConnected(Operator):
     quantization = "weighted"
     fuses_activation = True
 
-    def read(self, node: Any, reader: Reader) -> Step:
+    def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         args = list(node.args)
         if str(node.target) == "aten.addmm.default":
             if node.kwargs:
                 raise reader.unsupported("alpha and beta other than 1")
             bias, x, weight = (reader.value(arg) for arg in args)
-            if weight.data is None or weight.quant is not None:
-                raise reader.unsupported("a weight that is not a float constant")
-            weight = Value(weight.name, weight.shape[::-1], weight.dtype, None, weight.data.T.copy())
-            values = [x, weight, bias]
+            if weight.data is not None and weight.quant is not None:
+                raise reader.unsupported("a weight that is a constant of integers")
+            turned = Value(f"{weight.name}_turned", weight.shape[::-1], weight.dtype, weight.quant)
+            if weight.data is None:
+                turn = Step("permute", "", [weight], turned, {"dims": (1, 0)})
+                return [turn, Step(self.name, "", [x, turned, bias], Value("", ()))]
+            values = [x, replace(turned, name=weight.name, data=weight.data.T.copy()), bias]
         else:
             values = [reader.value(arg) for arg in args if arg is not None]
         return Step(self.name, "", values, Value("", ()))
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         weight = step.inputs[1]
-        assert weight.data is not None
         x = inputs[0].reshape(-1, weight.shape[1])
         if weight.quant is None:
-            out = np.zeros((len(x), len(weight.data)), np.float32)
-            if len(step.inputs) > 2:
-                assert step.inputs[2].data is not None
-                out += step.inputs[2].data
-            for k, column in enumerate(weight.data.T):  # every sum in order, as the kernel adds
+            _, matrix, bias = float_operands(step, inputs)
+            out = np.zeros((len(x), len(matrix)), np.float32)
+            if bias is not None:
+                out += bias
+            for k, column in enumerate(matrix.T):  # every sum in order, as the kernel adds
                 out += x[:, k, None] * column
             return apply_bounds(out, step).reshape(step.output.shape)
         folded = fold(step)
@@ -64,12 +70,8 @@ class FullyConnected(Operator):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(out)
         shape = [str(out.size // channels), str(depth), str(channels)]
         if weight.quant is None:
-            assert weight.data is not None
-            w = emitter.constant("weight", weight.data.astype(np.float32))
-            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(channels)
-            b = emitter.constant("bias", np.asarray(bias_data, np.float32))
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_fully_connected_f32", [x, w, b, *bounds, y, *shape])
+            return Call("tk_fully_connected_f32", [x, *float_parameters(step, emitter), *bounds, y, *shape])
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         matrix = folded.weight.reshape(channels, depth)
@@ -93,6 +95,7 @@ class FullyConnected(Operator):
         ]:
             for kind in ("int8", "int4", "ternary", "float32"):
                 yield fully_connected_case(rows, depth, channels, kind)
+            yield at_run_time(fully_connected_case(rows, depth, channels, "float32"))
         yield fully_connected_case(2, 70, 9, "int8", rounding="double")
         yield fully_connected_case(2, 70, 29, "int8", rounding="double")
         yield fully_connected_case(1, 256, 6, "int8", extreme=True)

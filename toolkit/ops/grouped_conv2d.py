@@ -8,12 +8,12 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.conv2d import Conv2d
-from toolkit.ops.conv_cases import conv_case
+from toolkit.ops.conv2d import Conv2d, float_reference
+from toolkit.ops.conv_cases import at_run_time, conv_case
 from toolkit.ops.weighted import (
-    apply_bounds,
     exact_matmul,
     float_bounds,
+    float_parameters,
     fold,
     input_zero_point,
     requant_fields,
@@ -32,18 +32,14 @@ class GroupedConv2d(Conv2d):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         window, groups, weight = window_of(step), step.attrs["groups"], step.inputs[1]
+        if weight.quant is None:
+            return float_reference(step, inputs, window, groups)
         assert weight.data is not None
         x_quant = step.inputs[0].quant
         fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
         columns = patches(inputs[0], window, fill).reshape(window.out_h * window.out_w, -1, window.in_c)
         parts = [part.reshape(len(part), -1) for part in np.split(columns, groups, -1)]
         matrices = np.split(weight.data.reshape(window.out_c, -1), groups)
-        if weight.quant is None:
-            out = np.concatenate(
-                [p.astype(np.float32) @ m.T for p, m in zip(parts, matrices, strict=True)], -1
-            )
-            bias = step.inputs[2].data if len(step.inputs) > 2 else np.float32(0)
-            return apply_bounds(out + bias, step).reshape(step.output.shape)
         folded = fold(step)
         acc = np.concatenate([exact_matmul(p, m.T) for p, m in zip(parts, matrices, strict=True)], -1)
         return folded.finish(acc + folded.bias).reshape(step.output.shape)
@@ -52,13 +48,11 @@ class GroupedConv2d(Conv2d):
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         weight, groups = step.inputs[1], str(step.attrs["groups"])
-        assert weight.data is not None
         if weight.quant is None:
-            bias_data = step.inputs[2].data if len(step.inputs) > 2 else np.zeros(weight.shape[0])
-            w = emitter.constant("weight", weight.data.astype(np.float32))
-            bias = emitter.constant("bias", np.asarray(bias_data, np.float32))
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_grouped_conv2d_f32", [x, w, bias, *bounds, y, window, groups])
+            parameters = float_parameters(step, emitter)
+            return Call("tk_grouped_conv2d_f32", [x, *parameters, *bounds, y, window, groups])
+        assert weight.data is not None
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         w, bias = (
@@ -79,6 +73,7 @@ class GroupedConv2d(Conv2d):
             yield conv_case(
                 self.name, kind, (9, 8, 8), 16, (3, 2), stride=(2, 1), pads=((0, 1), (1, 0)), groups=4
             )
+        yield at_run_time(conv_case(self.name, "float32", (6, 5, 8), 6, (2, 3), groups=2))
         yield conv_case(self.name, "int8", (5, 7, 6), 4, (3, 3), rounding="double", groups=2)
         yield conv_case(self.name, "int8", (4, 4, 40), 4, (3, 3), extreme=True, groups=2)
 

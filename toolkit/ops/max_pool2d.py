@@ -49,7 +49,7 @@ class MaxPool2d(Operator):
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         x = read_input(node, reader)
         if "adaptive" in str(node.target):
-            return Step(self.name, "", [x], Value("", ()), read_adaptive(node, reader, x))
+            return Step(self.name, "", [x], Value("", ()), read_adaptive(node.args[1], reader, x))
         args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
         axes = len(x.shape) - 2
         window, dilation = read_window(args, axes), per_axis(args.get("dilation", 1), axes, 1)

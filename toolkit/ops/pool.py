@@ -32,10 +32,10 @@ def read_window(args: dict[str, Any], axes: int) -> dict[str, Any]:
     return {"kernel": kernel, "stride": stride, "pad": per_axis(args.get("padding", 0), axes, 0)}
 
 
-def read_adaptive(node: Any, reader: Reader, x: Value) -> dict[str, Any]:
+def read_adaptive(size: Any, reader: Reader, x: Value) -> dict[str, Any]:
     """Return kernel, stride and pad of a pooling to a given size, if its windows are all of one size and distance."""
     shape = x.shape[2:]
-    given = node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
+    given = size if isinstance(size, (list, tuple)) else [size]
     wanted = list(given) * len(shape) if len(given) == 1 else list(given)
     sizes = [n if out is None else out for n, out in zip(shape, wanted, strict=True)]
     windows = [_adaptive_window(n, out) for n, out in zip(shape, sizes, strict=True)]
@@ -57,9 +57,14 @@ def _adaptive_window(size: int, count: int) -> tuple[int, int] | None:
 
 def pool_window(step: Step) -> Window:
     """Return the window of a pooling step in device layout. The output may have lost its axes of size 1."""
-    _, in_h, in_w, channels = step.inputs[0].shape
-    out_h, out_w = step.output.shape[1:3] if len(step.output.shape) == 4 else (1, 1)
-    (kernel_h, kernel_w), (stride_h, stride_w) = step.attrs["kernel"], step.attrs["stride"]
+    return pool_shapes(step.inputs[0].shape, step.output.shape, step.attrs)
+
+
+def pool_shapes(x: tuple[int, ...], y: tuple[int, ...], attrs: dict[str, Any]) -> Window:
+    """Return the window of a pooling from an input to an output of these shapes (1, H, W, C)."""
+    _, in_h, in_w, channels = x
+    out_h, out_w = y[1:3] if len(y) == 4 else (1, 1)
+    (kernel_h, kernel_w), (stride_h, stride_w) = attrs["kernel"], attrs["stride"]
     return Window(
         in_h,
         in_w,
@@ -73,7 +78,7 @@ def pool_window(step: Step) -> Window:
         stride_w,
         1,
         1,
-        *step.attrs["pad"],
+        *attrs["pad"],
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toolkit.errors import ToolkitError
-from toolkit.lower.ir import Step
+from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Emitter
 from toolkit.ops.half_away import away_multipliers
 from toolkit.ops.requantize import output_bounds, quantize_multipliers, requantize
@@ -159,6 +159,25 @@ def matrix_sizes(step: Step) -> list[str]:
     """Return the C literals of a fully connected step's rows, depth and channels."""
     channels, depth = step.inputs[1].shape
     return [str(step.output.size // channels), str(depth), str(channels)]
+
+
+def float_parameters(step: Step, emitter: Emitter) -> list[str]:
+    """Return the C expressions of a float layer's weight and bias: constants, or where they lie at run time."""
+    _, weight, *bias = step.inputs
+    biases = bias[0] if bias else Value("bias", (), data=np.zeros(step.output.shape[-1]))
+    return [
+        emitter.pointer(value)
+        if value.data is None
+        else emitter.constant(name, value.data.astype(np.float32))
+        for name, value in (("weight", weight), ("bias", biases))
+    ]
+
+
+def float_operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return a float layer's input, weight and bias, each its own data or the next of the step's activations."""
+    activations = iter(inputs)
+    x, weight, *bias = (next(activations) if v.data is None else v.data for v in step.inputs)
+    return x, weight, bias[0] if bias else None
 
 
 def float_bounds(step: Step) -> tuple[float, float]:

@@ -55,25 +55,29 @@ class Window:
 
 def window_of(step: Step) -> Window:
     """Return the geometry of a convolution step in device layout: weights (O, KH, KW, I) or (KH, KW, C)."""
-    _, in_h, in_w, in_c = step.inputs[0].shape
-    _, out_h, out_w, out_c = step.output.shape
-    kernel_h, kernel_w = _kernel(step)
-    (top, _), (left, _) = step.attrs["pads"]
-    stride_h, stride_w = step.attrs["stride"]
-    dilation_h, dilation_w = step.attrs["dilation"]
+    weight = step.inputs[1].shape
+    kernel = weight[:2] if len(weight) == 3 else weight[1:3]
+    return convolution_window(step.inputs[0].shape, step.output.shape, kernel, step.attrs)
+
+
+def convolution_window(
+    x: tuple[int, ...], y: tuple[int, ...], kernel: tuple[int, ...], attrs: dict[str, Any]
+) -> Window:
+    """Return the geometry of a convolution from an input to an output of these shapes (1, H, W, C)."""
+    _, in_h, in_w, in_c = x
+    _, out_h, out_w, out_c = y
+    kernel_h, kernel_w = kernel
+    (top, _), (left, _) = attrs["pads"]
+    stride_h, stride_w = attrs["stride"]
+    dilation_h, dilation_w = attrs["dilation"]
     sizes = (in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w)
     return Window(*sizes, stride_h, stride_w, dilation_h, dilation_w, top, left)
-
-
-def _kernel(step: Step) -> tuple[int, ...]:
-    shape = step.inputs[1].shape
-    return shape[:2] if len(shape) == 3 else shape[1:3]
 
 
 def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, Any], int]:
     """Return values, attributes and groups of any ``aten`` convolution node over one axis or two.
 
-    A weight over one axis gets a height of 1; see ``lower.layout.as_images`` for its activations.
+    A constant weight over one axis gets a height of 1; see ``lower.layout.as_images`` for what is known at run time.
     """
     names: tuple[str, ...] = ("input", "weight", "bias", "stride", "padding", "dilation")
     if "convolution" in str(node.target):
@@ -87,7 +91,7 @@ def read_convolution(node: Any, reader: Reader) -> tuple[list[Any], dict[str, An
         raise reader.unsupported(f"{axes}-d convolution of {len(values[0].shape)} axes")
     if values[0].shape[0] != 1:
         raise reader.unsupported("a batch size other than 1: export with one sample")
-    values[1] = _with_height(values[1])
+    values[1] = with_height(values[1])
     dilation, padding = per_axis(args.get("dilation", 1), axes, 1), args.get("padding", 0)
     if padding == "same":
         extents = [d * (k - 1) for k, d in zip(values[1].shape[2:], dilation, strict=True)]
@@ -104,7 +108,8 @@ def per_axis(value: Any, axes: int, other: int) -> tuple[int, int]:
     return (items[0] if axes == 2 else other, items[-1])
 
 
-def _with_height(weight: Value) -> Value:
+def with_height(weight: Value) -> Value:
+    """Return a constant weight over one axis as one over two; see ``read_convolution``."""
     if len(weight.shape) == 4 or weight.data is None:
         return weight
     shape = (*weight.shape[:2], 1, weight.shape[2])

@@ -110,6 +110,8 @@ def _alone(step: Step, number: int) -> Step:
 def _random(rng: np.random.Generator, value: Value) -> np.ndarray:
     if value.dtype == "float32":
         return rng.normal(size=value.shape).astype(np.float32)
+    if value.dtype == "bool":
+        return rng.random(value.shape) < 0.5
     limits = np.iinfo(value.dtype)
     return rng.integers(limits.min, limits.max, value.shape, endpoint=True).astype(value.dtype)
 

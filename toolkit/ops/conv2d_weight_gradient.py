@@ -1,0 +1,51 @@
+"""The gradient of a 2-d convolution by its weight, in float32, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Case, Emitter, Operator
+from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
+from toolkit.ops.ordered import weight_gradient
+from toolkit.ops.window import Window, convolution_window
+
+
+class Conv2dWeightGradient(Operator):
+    """The gradient by the weight (O, KH, KW, I / groups), from the input and the gradient by the output.
+
+    Attributes as of ``conv2d``, and ``groups``. Sums are taken over the output's pixels, row by row.
+    """
+
+    name = "conv2d_weight_gradient"  # read by conv2d_input_gradient, as torch asks for all gradients at once
+    layout = "channels_last"
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        out = weight_gradient(inputs[0], inputs[-1], _window(step), step.attrs["groups"])
+        return out.reshape(step.output.shape)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        window, groups = _window(step), step.attrs["groups"]
+        pointers = [emitter.pointer(value) for value in (*step.inputs, step.output)]
+        args = [*pointers, emitter.local("tk_window", "window", window.initialiser())]
+        if groups == window.in_c:
+            return Call("tk_depthwise_weight_gradient_f32", args)
+        return Call("tk_conv2d_weight_gradient_f32", [*args, str(groups)])
+
+    def macs(self, step: Step) -> int:
+        _, height, width, _ = step.inputs[1].shape
+        return height * width * step.output.size
+
+    def cases(self) -> Iterable[Case]:
+        for convolution in CONVOLUTIONS:
+            yield convolution_case(convolution, self.name)
+
+
+def _window(step: Step) -> Window:
+    x, gradient = step.inputs
+    return convolution_window(x.shape, gradient.shape, step.output.shape[1:3], step.attrs)
+
+
+OPERATOR = Conv2dWeightGradient()
