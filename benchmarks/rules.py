@@ -58,13 +58,13 @@ def measure(
     import torch
 
     from toolkit import data, models
-    from toolkit.learn import TrainSettings
+    from toolkit.learn import TrainSettings, network
 
     dataset = data.load(dataset_name)
     runs = []
     for seed in range(seeds):
         torch.manual_seed(seed)
-        model = models.build(family, preset)
+        model = models.build(**{"family": family, "preset": preset, **network(rule)})
         runs.append(run(rule, model, dataset, TrainSettings(seed=seed, **train_settings)))
     scores = [round(float(each["accuracy"]), 4) for each in runs]
     return {
@@ -90,7 +90,10 @@ def measure(
 def main(
     rules: tuple[str, ...], family: str, preset: str, dataset: str, seeds: int, as_json: bool, **train: Any
 ) -> None:
-    """Train one network by RULES (all, unless named), from the same first weights for the same number of epochs."""
+    """Train one network by RULES (all, unless named), from the same first weights for the same number of epochs.
+
+    A rule that trains networks of its own kind only gets one of that kind.
+    """
     import torch
 
     from toolkit import learn

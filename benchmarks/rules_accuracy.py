@@ -17,8 +17,6 @@ from rules import run
 if TYPE_CHECKING:
     from torch import nn
 
-    from toolkit.data import Dataset
-
 RESULTS = Path(__file__).parent / "results" / "rules_accuracy"
 
 
@@ -35,6 +33,7 @@ class Row:
         network: settings that replace the preset's.
         options: the rule's own settings.
         backprop: fields of ``TrainSettings`` tuned for backpropagation; epochs stay the same.
+        backprop_family: where the rule's family is of no use to backpropagation, the one with the same layers that is.
     """
 
     rule: str
@@ -45,6 +44,7 @@ class Row:
     network: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     backprop: dict[str, Any] = field(default_factory=dict)
+    backprop_family: str = ""
 
 
 _MLP = {"hidden": [1000, 1000]}
@@ -58,6 +58,18 @@ ROWS = {
     "mono-forward-mnist": Row(
         "mono-forward", "mlp", "mnist", {"epochs": 10, "batch_size": 128, "learning_rate": 1e-3},
         preset="mnist", network=_MLP,
+    ),
+    "collaborative-ff-mnist": Row(
+        "collaborative-ff", "ff_mlp", "mnist",
+        {"epochs": 8, "batch_size": 128, "learning_rate": 1.5e-2, "weight_decay": 1e-2, "shift_pixels": 1,
+         "precision": "bfloat16"},
+        preset="mnist", backprop={"learning_rate": 3e-3}, backprop_family="mlp",
+        network={"hidden": [500, 500]},
+    ),
+    "noprop-mnist": Row(
+        "noprop", "noprop_cnn", "mnist",
+        {"epochs": 4, "batch_size": 128, "learning_rate": 8e-3, "shift_pixels": 1, "precision": "bfloat16"},
+        preset="mnist", network={"steps": 3},
     ),
     "auglocal-mnist": Row(
         "auglocal", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
@@ -90,19 +102,19 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
     found = {}
     for rule, chosen, options in ((row.rule, settings, row.options), ("backprop", plain, {})):
         checkpoint = folder / f"{name}-{rule}-{seed}.pt"
-        found[rule] = run(
-            rule, _fresh(row, dataset, seed), dataset, chosen, options, checkpoint, _tell(name, rule)
-        )
+        model = _fresh(row, seed, by_backprop=rule == "backprop")
+        found[rule] = run(rule, model, dataset, chosen, options, checkpoint, _tell(name, rule))
     return {"rule": found[row.rule], "backprop": found["backprop"]}
 
 
-def _fresh(row: Row, dataset: Dataset, seed: int) -> nn.Module:
+def _fresh(row: Row, seed: int, *, by_backprop: bool) -> nn.Module:
     import torch
 
     from toolkit import models
 
     torch.manual_seed(seed)
-    return models.build(row.family, row.preset or None, **row.network)
+    family = (by_backprop and row.backprop_family) or row.family
+    return models.build(family, row.preset or None, **row.network)
 
 
 def _tell(name: str, rule: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 from toolkit import models
 from toolkit.data import Dataset, load
 from toolkit.errors import ToolkitError
-from toolkit.learn import Epoch, TrainSettings, find, rules
+from toolkit.learn import Epoch, TrainSettings, find, network, rules
 from toolkit.learn.blocks import blocks
 from toolkit.learn.loop import train
 
@@ -32,18 +32,23 @@ class Case:
     pretrained: bool = (
         False  # it starts from a network trained on upright digits, and the digits lie on their side
     )
+    network: dict[str, Any] = field(default_factory=lambda: {"hidden": (64, 32)})
 
 
 MOVES = replace(SETTINGS, batch_size=64)  # for steps along noise
 CASES = {
     "auglocal": Case(0.90),
     "backprop": Case(0.92),
+    "collaborative-ff": Case(0.88),
+    "counter-current": Case(0.88),
     "deeply-supervised": Case(0.92),
     "dfa": Case(0.88),
     "gradient-noise": Case(0.75),
     "lls": Case(0.75),
     "momentum-aux": Case(0.85),
     "mono-forward": Case(0.90),
+    "noprop": Case(0.93, network={}),
+    "phyff": Case(0.80),
     "sparse-mezo": Case(0.13, MOVES, {"moved": 0.5}, pretrained=True),
     "tract": Case(0.93),
     "zeroth-order": Case(0.2, MOVES, {"queries": 2}, pretrained=True),
@@ -62,9 +67,10 @@ def lying(digits: Dataset) -> Dataset:
     return replace(digits, x_train=turned[0], x_test=turned[1])
 
 
-def fresh() -> nn.Module:
+def fresh(rule: str = "backprop") -> nn.Module:
+    """Return a network for a rule, of the family that it insists on or an MLP."""
     torch.manual_seed(0)
-    return models.build("mlp", "digits", hidden=(64, 32))
+    return models.build(**{"family": "mlp", "preset": "digits", **CASES[rule].network, **network(rule)})
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,7 @@ def test_every_rule_has_a_case() -> None:
 @pytest.mark.parametrize("rule", CASES)
 def test_it_learns(rule: str, digits: Dataset, lying: Dataset, upright: nn.Module) -> None:
     case = CASES[rule]
-    model = copy.deepcopy(upright) if case.pretrained else fresh()
+    model = copy.deepcopy(upright) if case.pretrained else fresh(rule)
     options = find(rule).Options(**case.options or {})
     data = lying if case.pretrained else digits
     result = train(model, data, settings=case.settings, rule=rule, options=options)
@@ -103,10 +109,10 @@ def test_it_goes_on_where_it_was(rule: str, tmp_path: Path) -> None:
         if epoch.epoch == 2:
             raise Killed
 
-    whole, resumed = fresh(), fresh()
+    whole, resumed = fresh(rule), fresh(rule)
     train(whole, few, settings=settings, rule=rule)
     with pytest.raises(Killed):
-        train(fresh(), few, settings=settings, rule=rule, checkpoint=tmp_path / "run", progress=dies)
+        train(fresh(rule), few, settings=settings, rule=rule, checkpoint=tmp_path / "run", progress=dies)
     train(resumed, few, settings=settings, rule=rule, checkpoint=tmp_path / "run")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
@@ -155,12 +161,16 @@ def test_the_two_estimates_of_a_slope_agree() -> None:
     )  # all weights move alike, by the slope
 
 
-@pytest.mark.parametrize(
-    "rule", ["auglocal", "deeply-supervised", "dfa", "lls", "momentum-aux", "mono-forward"]
-)
+OF_LABELS = [
+    "auglocal", "collaborative-ff", "counter-current", "deeply-supervised", "dfa", "lls", "momentum-aux",
+    "mono-forward", "noprop", "phyff",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", OF_LABELS)
 def test_rules_of_labels_refuse_other_losses(rule: str, digits: Dataset) -> None:
     with pytest.raises(ToolkitError, match="learns from labels"):
-        train(fresh(), digits, settings=replace(SETTINGS, loss="mse"), rule=rule)
+        train(fresh(rule), digits, settings=replace(SETTINGS, loss="mse"), rule=rule)
 
 
 @pytest.mark.parametrize(

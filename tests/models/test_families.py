@@ -28,8 +28,8 @@ def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
 
 def test_the_families_are_the_modules():
     assert list(models.families()) == [
-        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "gcn", "mlp", "mobilenet_v1", "resnet8",
-        "text_encoder",
+        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn", "mlp", "mobilenet_v1",
+        "noprop_cnn", "resnet8", "text_encoder",
     ]  # fmt: skip
     assert all(20 < len(about) <= 120 for about in models.families().values())
 
@@ -71,7 +71,7 @@ def test_the_seed_decides_the_weights(family, preset):
 def test_only_plain_layers_with_names_of_their_own(family, preset):
     allowed = (
         nn.Conv2d, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Linear,
-        nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d,
+        nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d, nn.RMSNorm,
     )  # fmt: skip
     model = models.build(family, preset)
     leaves = [module for module in model.modules() if not list(module.children())]
@@ -98,6 +98,9 @@ def test_the_first_preset_is_the_default():
         ("ds_cnn", {"blocks": 1, "channels": 8}, (1, 49, 10), 12),
         ("fc_autoencoder", {"input_shape": (100,), "hidden": (9,)}, (100,), 100),
         ("gcn", {"input_shape": (30, 8), "classes": 3}, (30, 8), 3),
+        ("ff_mlp", {"hidden": [16, 8, 4], "classes": 3, "goodness": "direction"}, (1, 8, 8), 3),
+        ("noprop_cnn", {"steps": 1, "classes": 4}, (1, 8, 8), 4),
+        ("noprop_cnn", {"steps": 3, "shared": True, "path": "flow"}, (1, 8, 8), 10),
     ],
 )
 def test_overrides(family, settings, x, y):
@@ -125,6 +128,10 @@ def test_presets_are_the_readers_own_copy():
         (("cnn",), {"input_shape": (28, 28)}, "cannot build cnn", ""),
         (("cnn",), {"classes": -1}, "cannot build cnn", ""),
         (("mlp",), {"hidden": "wide"}, "cannot build mlp", ""),
+        (("ff_mlp",), {"hidden": []}, "hidden layers, and there are none", ""),
+        (("ff_mlp",), {"goodness": "wide"}, "no goodness is called 'wide'", ""),
+        (("noprop_cnn",), {"steps": 0}, "0 steps do not lead to a class", ""),
+        (("noprop_cnn",), {"path": "straight"}, "no path is called 'straight'", ""),
         (("mobilenet_v1",), {"width": 0.01}, "width 0.01 leaves no channels", ""),
     ],
 )

@@ -11,7 +11,7 @@ from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.rule import Rule
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
 
-__all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "find", "rules"]
+__all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "find", "network", "rules"]
 
 
 @cache
@@ -32,3 +32,12 @@ def find(slug: str) -> Rule:
     if slug not in rules():
         raise ToolkitError(f"no training rule is called {slug!r}", fix=suggestion(slug, sorted(rules())))
     return rules()[slug]
+
+
+def network(slug: str) -> dict[str, Any]:
+    """Return the settings of ``toolkit.models.build`` that the rule ``slug`` insists on; none for most.
+
+    Raises:
+        ToolkitError: there is no such rule.
+    """
+    return dict(getattr(find(slug), "NETWORK", {}))

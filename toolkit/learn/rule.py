@@ -59,7 +59,10 @@ class Learner(Protocol):
 
 
 class Rule(Protocol):
-    """A module of ``toolkit.learn``."""
+    """A module of ``toolkit.learn``.
+
+    One that trains networks of a kind of its own says which in ``NETWORK``, settings of ``toolkit.models.build``.
+    """
 
     METHOD: Method
     # A frozen dataclass, all fields with defaults: its fields are further settings of ``[train]`` in toolkit.toml.
