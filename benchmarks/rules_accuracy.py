@@ -127,14 +127,20 @@ def _tell(name: str, rule: str) -> Any:
     return tell
 
 
+def recipe(name: str) -> dict[str, Any]:
+    """Return what the row says, without what it leaves open, as it is read from JSON."""
+    said = {key: value for key, value in asdict(ROWS[name]).items() if value}
+    return dict(json.loads(json.dumps(said)))
+
+
 def update(name: str, seed: int, found: dict[str, Any]) -> None:
     """Put a seed's figures into the row's file; a recipe that has changed makes the others' obsolete."""
-    path, recipe = RESULTS / f"{name}.json", json.loads(json.dumps(asdict(ROWS[name])))
+    path, used = RESULTS / f"{name}.json", recipe(name)
     document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    seeds = document["seeds"] if document.get("recipe") == recipe else {}
+    seeds = document["seeds"] if document.get("recipe") == used else {}
     seeds = dict(sorted({**seeds, str(seed): found}.items()))
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps({"schema": 1, "recipe": recipe, "seeds": seeds}, indent=1)
+    text = json.dumps({"schema": 1, "recipe": used, "seeds": seeds}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 

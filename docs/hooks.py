@@ -117,7 +117,7 @@ def rules_accuracy_table() -> str:
                 mean = sum(seed[who][key] for seed in seeds) / len(seeds)
                 cells.append(show.format(mean).replace("%", " %"))
         network = f"`{recipe['family']}`, {recipe['dataset']}"
-        if recipe["backprop_family"]:
+        if "backprop_family" in recipe:
             network += f" (backpropagation: `{recipe['backprop_family']}`)"
         shown.append((f"`{path.stem}`", network, recipe["train"]["epochs"], len(seeds), *cells))
     headings = ("row", "network", "epochs", "seeds", "accuracy", "by backprop", "peak of a step, B", "by backprop",

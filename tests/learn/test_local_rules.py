@@ -251,6 +251,12 @@ def test_no_gradient_crosses_a_layer_in_counter_current_learning(family: str, di
     assert changed == last
 
 
+def test_counter_current_learning_wants_one_label_per_sample(digits: Dataset) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 10, 3))
+    with pytest.raises(ToolkitError, match="one label per sample"):
+        learner("counter-current", model, digits)
+
+
 def test_counter_current_learning_trains_a_cnn(digits: Dataset) -> None:
     result = train(
         built("cnn"), digits, settings=replace(SETTINGS, learning_rate=5e-3), rule="counter-current"

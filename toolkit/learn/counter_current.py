@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from quantize.method import Method
+from toolkit.errors import ToolkitError
 from toolkit.learn.adamw import AdamW
 from toolkit.learn.blocks import blocks
 from toolkit.learn.local import chain, needs_labels
@@ -49,6 +50,12 @@ class CounterCurrent:
         self.setup = setup
         self.blocks = blocks(model)
         outputs = chain(self.blocks, torch.from_numpy(dataset.x_train[:2]))
+        if outputs[-1].dim() != 2:
+            raise ToolkitError(
+                f"counter-current learns from one label per sample, not from outputs of {tuple(outputs[-1].shape[1:])}",
+                at=type(model).__name__,
+                fix='use rule = "backprop"',
+            )
         shapes = [tuple(output.shape[1:]) for output in outputs]
         self.labels = torch.eye(shapes[-1][-1])
         # feedback[i] makes signals for block i out of those for the block after it
