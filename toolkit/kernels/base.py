@@ -51,6 +51,10 @@ class Kernel(ABC):
         """As ``Operator.overlap``; the operator's own unless the kernel writes in another order."""
         return operators()[step.op].overlap(step, index)
 
+    def in_place(self, step: Step, index: int) -> bool:
+        """As ``Operator.in_place``."""
+        return self.overlap(step, index) == 0
+
     def cases(self) -> Iterable[Case]:
         """Yield test cases besides the operator's own, which all run too."""
         return ()

@@ -95,7 +95,7 @@ def _owners(model: Model) -> dict[int, tuple[Value, int]]:
     """Return, by id, the values that lie in another one's memory: that one, and the byte offset in it."""
     states = [*model.states, *(model.block.states if model.block else ())]
     steps = [step for _, step in model.timeline()]
-    owners = {id(state.after): (state.before, 0) for state in states}
+    owners = {id(value): (state.before, 0) for state in states for value in (*state.between, state.after)}
 
     def owner(value: Value) -> tuple[Value, int]:
         return owners.get(id(value), (value, 0))

@@ -112,13 +112,15 @@ class State:
     """A tensor that a model keeps from one run to the next.
 
     ``before`` is what a run reads, ``after`` what it leaves for the next one; ``initial`` is what the first one reads.
-    Once the passes are through, all three have one shape, type and scale.
+    Once the passes are through, all three have one shape, type and scale, and ``between`` are what the tensor's memory
+    holds in turn while a run makes the new content of the old one in place.
     """
 
     name: str  # the buffer's in the user's model
     before: Value
     after: Value
     initial: np.ndarray
+    between: list[Value] = field(default_factory=list)
 
 
 @dataclass

@@ -114,15 +114,16 @@ def _sink(model: Model, step: Step) -> bool:
     operator = operators().get(step.op)
     if operator is None or operator.layout not in ("any", "axes"):
         return False
-    turns = {id(value): _turn_behind(model, value) for value in step.activations}
+    moved = [value for value in step.activations if value.size > 1 or len(value.shape) == len(step.output.shape)]
+    turns = {id(value): _turn_behind(model, value) for value in moved}
     orders = {turn.attrs["dims"] for turn in turns.values() if turn is not None}
     if len(orders) != 1:
         return False
     (dims,) = orders
     inverse = tuple(int(i) for i in np.argsort(dims))  # new axis i of the turned step is old axis inverse[i]
-    if any(len(value.shape) != len(dims) for value in (*step.activations, step.output)):
+    if any(len(value.shape) != len(dims) for value in (*moved, step.output)):
         return False
-    plain = {id(value): value for value in step.activations if turns[id(value)] is None}
+    plain = {id(value): value for value in moved if turns[id(value)] is None}
     saved = sum(turn.output.size for turn in turns.values() if turn is not None)
     asked = [value for value in plain.values() if _turned(model, value, inverse) is None]
     if sum(moves(value, inverse) for value in asked) * WORTH > saved:

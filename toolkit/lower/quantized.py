@@ -75,6 +75,7 @@ def _integer_step(
             source is not None or value.data is not None or value.dtype == "int32"
             for source, value in zip(sources, step.inputs, strict=True)
         )
+    ready = ready and (operator.quantization != "none" or operator.integer_output)
     sixteen = any(source is not None and source.dtype == "int16" for source in sources)
     ready = ready and (not sixteen or has_int16(step.op))
     quantizers = model.consumers(step.output)

@@ -8,9 +8,12 @@ import numpy as np
 
 from toolkit.kernels import Kernel, kernels
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
+from toolkit.lower.permutes import permuted
 from toolkit.lower.rescale import rescale_between_quantizations
 from toolkit.ops import operators
 from toolkit.ops.base import Operator
+
+Views = dict[int, Value]  # what lies in another value's memory, by id, and that value
 
 
 def settle_states(model: Model) -> Model:
@@ -37,24 +40,28 @@ def settle_states(model: Model) -> Model:
         model.input_permutes[-count:],
         model.output_permutes[-count:],
     )
-    _keep_old_content(model)
+    views = _views(model)
+    _keep_old_content(model, views)
     for state in model.states:
-        if not _may_lie_in(model, state):
+        chain = _chain(model, state, views)
+        if chain:
+            state.between = chain[:-1]
+        else:
             memory = replace(state.before, name=f"{state.name}_next")
             _copy(model, state.name, state.after, memory)
             state.after = memory
     return model
 
 
-def _keep_old_content(model: Model) -> None:
+def _keep_old_content(model: Model, views: Views) -> None:
     """Copy what goes on to be read as it was before the run: given out, or left in another state."""
     olds = [state.before for state in model.states]
     for i, value in enumerate(model.outputs):
-        if _root(model, value) in olds:
+        if _root(views, value) in olds:
             model.outputs[i] = replace(value, name=f"{value.name}_given")
             _copy(model, value.name, value, model.outputs[i])
     for state in model.states:
-        if _root(model, state.after) in olds:
+        if _root(views, state.after) in olds:
             kept = replace(state.after, name=f"{state.name}_kept")
             _copy(model, state.name, state.after, kept)
             state.after = kept
@@ -82,12 +89,14 @@ def _reorder(model: Model, state: State, read: tuple[int, ...] | None, left: tup
     read, left = read or axes, left or axes
     if read != left:
         dims = tuple(int(np.argsort(left)[axis]) for axis in read)
-        turned = replace(state.after, name=f"{state.name}_turned", shape=state.before.shape)
+        turned = permuted(state.after, dims, f"{state.name}_turned")
         _append(model, state, Step("permute", state.name, [state.after], turned, {"dims": dims}))
 
 
 def _requantize(model: Model, state: State) -> None:
     before, after = state.before, state.after
+    if after.quant is None and after.dtype == before.dtype:
+        after.quant = before.quant  # integers that a step made of reals, and only the next run reads
     if _same(before.quant, after.quant):
         return
     if after.quant is not None:
@@ -102,29 +111,66 @@ def _same(one: Quantization | None, other: Quantization | None) -> bool:
     return other is None if one is None else one.same_as(other)
 
 
-def _may_lie_in(model: Model, state: State) -> bool:
-    """True when the step that makes the new content may write it over the old one."""
-    after = state.after
+def _chain(model: Model, state: State, views: Views) -> list[Value]:
+    """Return what may lie in the state's memory one after the other, the new content last; nothing if that may not.
+
+    Each is made by the last step that reads the one before it, in place. The new content may also be written over what
+    nothing reads any more.
+    """
+    after, before = state.after, state.before
     maker = model.producer(after)
-    if maker is None or operators()[maker.op].code_free:
-        return False
-    if sum(other.after is after for other in model.states) > 1 or after.dtype != state.before.dtype:
-        return False
+    if maker is None or operators()[maker.op].code_free or after.dtype != before.dtype:
+        return []
+    others = [other.after for other in model.states if other is not state]
+    if any(other is after for other in others):
+        return []
+    taken = [_root(views, value) for value in (*model.outputs, *others)]
+    chain = [before]
+    while chain[-1] is not after:
+        following = _made_in_place(model, chain[-1], views)
+        if following is None or following.dtype != before.dtype or following.size != before.size:
+            break
+        if following is not after and any(following is value for value in taken):
+            break
+        chain.append(following)
+    if chain[-1] is after:
+        return chain[1:]
     place = model.steps.index(maker)
-    old = state.before
-    readers = [
-        i for i, step in enumerate(model.steps) if any(_root(model, v) is old for v in step.activations)
+    while chain and any(i >= place for i in _readers(model, chain[-1], views)):
+        chain.pop()
+    return [*chain[1:], after] if chain else []
+
+
+def _made_in_place(model: Model, value: Value, views: Views) -> Value | None:
+    """Return what the last reader of ``value`` makes, if it may write it over ``value``."""
+    readers = _readers(model, value, views)
+    if not readers:
+        return None
+    step = model.steps[readers[-1]]
+    own = [read for read in step.activations if _root(views, read) is value]
+    return step.output if len(own) == 1 and _in_place(step, own[0]) else None
+
+
+def _readers(model: Model, value: Value, views: Views) -> list[int]:
+    """Return the places of the steps that read ``value``, or a view of it, in order."""
+    return [
+        i
+        for i, step in enumerate(model.steps)
+        if not operators()[step.op].code_free and any(_root(views, v) is value for v in step.activations)
     ]
-    if any(i > place for i in readers):
-        return False
-    return place not in readers or _in_place(maker, old)
 
 
-def _root(model: Model, value: Value) -> Value:
+def _views(model: Model) -> Views:
+    views: Views = {}
+    for step in model.steps:
+        if operators()[step.op].code_free:
+            views[id(step.output)] = _root(views, step.inputs[0])
+    return views
+
+
+def _root(views: Views, value: Value) -> Value:
     """Return the value in whose memory ``value`` lies: itself unless it is a view."""
-    while (maker := model.producer(value)) is not None and operators()[maker.op].code_free:
-        value = maker.inputs[0]
-    return value
+    return views.get(id(value), value)
 
 
 def _in_place(step: Step, value: Value) -> bool:
@@ -132,7 +178,7 @@ def _in_place(step: Step, value: Value) -> bool:
     able: list[Kernel | Operator] = [operators()[step.op]]
     able += [kernel for kernel in kernels().values() if kernel.op == step.op and kernel.takes(step)]
     places = [i for i, own in enumerate(step.inputs) if own is value]
-    return len(places) == 1 and all(maker.overlap(step, places[0]) == 0 for maker in able)
+    return len(places) == 1 and all(maker.in_place(step, places[0]) for maker in able)
 
 
 def _copy(model: Model, name: str, source: Value, target: Value) -> None:

@@ -157,6 +157,10 @@ class Operator(ABC):
         """
         return None
 
+    def in_place(self, step: Step, index: int) -> bool:
+        """True when the output may be written exactly over activation input ``index``."""
+        return self.overlap(step, index) == 0
+
     def cases(self) -> Iterable[Case]:
         """Yield test cases: ordinary, odd shapes, extremes of value."""
         return ()

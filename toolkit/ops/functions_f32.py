@@ -109,7 +109,8 @@ def round_even(x: np.ndarray) -> np.ndarray:
     return np.rint(x)
 
 
-def _sine(x: np.ndarray, quarter: int) -> np.ndarray:
+def sine(x: np.ndarray, quarter: int) -> np.ndarray:
+    """sin(x + quarter * pi / 2), |x| up to some thousands."""
     turns = round_even(x * _F(0.636619772))
     r = ((x - turns * _F(1.5703125)) - turns * _F(0.000483751297)) - turns * _F(7.54978942e-08)
     n = turns.astype(np.int32) + quarter
@@ -214,8 +215,8 @@ FUNCTIONS: dict[str, Function] = {
     "exponential": lambda x, base: exp_any(x * _F(math.log(base))),
     "abs": np.abs,
     "neg": np.negative,
-    "sin": lambda x: _sine(x, 0),
-    "cos": lambda x: _sine(x, 1),
+    "sin": lambda x: sine(x, 0),
+    "cos": lambda x: sine(x, 1),
     "sign": np.sign,
     "floor": np.floor,
     "ceil": np.ceil,

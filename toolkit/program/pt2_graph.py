@@ -21,7 +21,7 @@ from toolkit.program.pt2_tensors import Kept, clean_meta
 
 MAX_NODES = 20_000
 
-_NAMESPACES = ("aten", "quantized_decomposed")
+_NAMESPACES = ("aten", "quantized_decomposed", "toolkit")
 _TARGET = re.compile(r"torch\.ops\.(\w+)\.(\w+)\.(\w+)", re.ASCII)
 # aten, but they reach beyond their tensors: files, the terminal, foreign storage
 _EFFECTS = {"from_file", "_print", "set", "set_", "set_data", "record_stream", "resize", "resize_"}
