@@ -15,6 +15,7 @@ from toolkit.lower import reference
 from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
+from toolkit.lower.learning import answering
 from toolkit.lower.passes import lower
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
@@ -188,6 +189,34 @@ def test_steps_along_noise_learn(images: np.ndarray) -> None:
     memory, image = reference.Memory(model), _images_on_device(model, images[:1])
     losses = [reference.run(model, [image], memory)[0].item() for _ in range(60)]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+class Answering(nn.Module):
+    """A step that answers with weights which it moves."""
+
+    weight: Tensor
+    steps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.eye(4))
+        self.register_buffer("steps", torch.zeros(1, dtype=torch.int32))
+
+    def forward(self, sample: Tensor, target: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+        moved = perturb(self.weight, self.steps, rate, SEED, 0)
+        logits = sample @ moved
+        self.weight.copy_(perturb(moved, self.steps, -2.0 * rate, SEED, 0))
+        self.steps.add_(1)
+        return logits, ((logits - target) ** 2).mean().reshape(1)
+
+
+def test_an_answer_alone_leaves_the_weights_as_they_are() -> None:
+    example = (torch.zeros(1, 4), torch.zeros(1, 4), torch.zeros(1))
+    model = lower(torch.export.export(Answering(), example).run_decompositions({}))
+    assert model.learns
+    layout = place(choose_kernels(model, "portable"))
+    written = {layout.offset(step.output) for step in answering(model)}
+    assert written.isdisjoint(layout.offset(state.before) for state in model.states)
 
 
 @pytest.mark.parametrize("make", [ZerothOrder, Normal, Integers])

@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit.kernels import Kernel, kernels
 from toolkit.lower.ir import Model, Quantization, State, Step, Value
+from toolkit.lower.learning import answering
 from toolkit.lower.permutes import permuted
 from toolkit.lower.rescale import rescale_between_quantizations
 from toolkit.ops import operators
@@ -115,14 +116,15 @@ def _chain(model: Model, state: State, views: Views) -> list[Value]:
     """Return what may lie in the state's memory one after the other, the new content last; nothing if that may not.
 
     Each is made by the last step that reads the one before it, in place. The new content may also be written over what
-    nothing reads any more.
+    nothing reads any more. What logits are made of stays apart: a model that learns may answer without learning.
     """
     after, before = state.after, state.before
     maker = model.producer(after)
     if maker is None or operators()[maker.op].code_free or after.dtype != before.dtype:
         return []
+    answer = {id(step.output) for step in answering(model)} if model.learns else set()
     others = [other.after for other in model.states if other is not state]
-    if any(other is after for other in others):
+    if id(after) in answer or any(other is after for other in others):
         return []
     taken = [_root(views, value) for value in (*model.outputs, *others)]
     chain = [before]
@@ -130,7 +132,7 @@ def _chain(model: Model, state: State, views: Views) -> list[Value]:
         following = _made_in_place(model, chain[-1], views)
         if following is None or following.dtype != before.dtype or following.size != before.size:
             break
-        if following is not after and any(following is value for value in taken):
+        if following is not after and (id(following) in answer or any(following is value for value in taken)):
             break
         chain.append(following)
     if chain[-1] is after:
