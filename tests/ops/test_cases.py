@@ -127,7 +127,13 @@ INT8_ONLY = {
     "depthwise_conv2d_trained",
     "fully_connected_trained",
 }
-FLOAT_ONLY = {"token_scale", "compare", "where", "perturb", "stochastic_round"}  # integers have no use for them
+FLOAT_ONLY = {
+    "token_scale",
+    "compare",
+    "where",
+    "perturb",
+    "stochastic_round",
+}  # integers have no use for them
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 
 

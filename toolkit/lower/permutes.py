@@ -114,7 +114,9 @@ def _sink(model: Model, step: Step) -> bool:
     operator = operators().get(step.op)
     if operator is None or operator.layout not in ("any", "axes"):
         return False
-    moved = [value for value in step.activations if value.size > 1 or len(value.shape) == len(step.output.shape)]
+    moved = [
+        value for value in step.activations if value.size > 1 or len(value.shape) == len(step.output.shape)
+    ]
     turns = {id(value): _turn_behind(model, value) for value in moved}
     orders = {turn.attrs["dims"] for turn in turns.values() if turn is not None}
     if len(orders) != 1:
