@@ -26,6 +26,7 @@ from toolkit.lower.read import read
 from toolkit.lower.rescale import rescale_after_sharing, rescale_between_quantizations
 from toolkit.lower.rounding import set_rounding
 from toolkit.lower.scales import check_scales
+from toolkit.lower.schedule import update_early
 from toolkit.lower.states import settle_states
 from toolkit.ops import operators
 
@@ -70,6 +71,7 @@ PASSES: list[Callable[[Model], Model]] = [
     read_in_place,
     remove_dead,
     dequantize_late,
+    update_early,
     settle_states,
     int16_operators,
     name_values,
