@@ -30,6 +30,7 @@ COMMANDS = [
     "doctor",
     "fuzz",
     "make",
+    "train-step",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")
 LIMIT_MS = 300
@@ -52,7 +53,7 @@ def test_every_file_in_the_folder_is_a_command() -> None:
     import toolkit.cli
 
     folder = Path(toolkit.cli.__file__).parent
-    files = {file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")}
+    files = {file.stem.replace("_", "-") for file in folder.glob("*.py") if not file.stem.startswith("_")}
     assert files == set(COMMANDS)
 
 

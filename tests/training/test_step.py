@@ -15,10 +15,10 @@ from tests.training.nets import SAMPLE, Residual, cnn, int8_cnn, mlp
 from toolkit.errors import ToolkitError
 from toolkit.program import pt2
 from toolkit.program.quantize import folded
-from toolkit.training import StepSettings, training_step
 from toolkit.training.forward import Forward
 from toolkit.training.rules import rules
-from toolkit.training.settings import Optimizer
+from toolkit.training.settings import Optimizer, StepSettings
+from toolkit.training.step import training_step
 
 RATE = torch.tensor([0.05])
 

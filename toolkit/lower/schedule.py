@@ -1,6 +1,6 @@
 """The order of a training step's steps: what frees memory, above all an update of weights, runs as soon as it can.
 
-Autograd updates all weights at the end, when every gradient is there; on a device a gradient is used up as soon as it is
+Autograd updates all weights at the end, when every gradient is there; on a device a gradient is used up when it is
 made (PockEngine, Zhu et al. 2023, arXiv 2310.17752).
 """
 

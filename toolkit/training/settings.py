@@ -8,6 +8,8 @@ from typing import Literal
 from quantize.method import between
 
 Optimizer = Literal["sgd", "momentum", "adam", "sign", "sign-momentum"]
+Loss = Literal["cross-entropy", "mse"]
+Only = Literal["weights and biases", "weights", "biases"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,6 @@ class StepSettings:
         label_smoothing: share of the target that is spread over all classes.
         layers: names of the layers that may change, ``*`` and ``?`` as in file names; empty: all.
         only: what of them may change.
-        channels: share of each layer's output channels that may change, the first ones.
         epsilon: how far ``zeroth-order`` moves the weights to compare.
         seed: of noise and of fixed or first matrices of a rule.
     """
@@ -31,10 +32,9 @@ class StepSettings:
     rule: str = "backprop"
     optimizer: Optimizer = "sgd"
     momentum: float = between(0.0, 0.9999, 0.9)
-    loss: Literal["cross-entropy", "mse"] = "cross-entropy"
+    loss: Loss = "cross-entropy"
     label_smoothing: float = between(0.0, 0.999, 0.0)
     layers: tuple[str, ...] = ()
-    only: Literal["weights and biases", "weights", "biases"] = "weights and biases"
-    channels: float = between(0.001, 1.0, 1.0)
+    only: Only = "weights and biases"
     epsilon: float = between(1e-6, 1.0, 1e-3)
     seed: int = between(0, 2**31 - 1, 0)

@@ -1,0 +1,80 @@
+"""``toolkit train-step``: one step of learning as a program, for devices that learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from toolkit.cli._group import command
+from toolkit.cli._options import PATH, common, option
+from toolkit.cli._session import Session
+from toolkit.training.settings import Loss, Only, Optimizer, StepSettings
+
+_DEFAULT = StepSettings()
+
+
+@command("Model", 5)
+@click.argument("model", type=PATH)
+@option("-o", "--output", type=PATH, required=True, metavar="FILE", help="The step's .pt2 file.")
+@option("--rule", default=_DEFAULT.rule, show_default=True, help="How it learns; a wrong name lists them.")
+@option(
+    "--optimizer", type=click.Choice(get_args(Optimizer)), default=_DEFAULT.optimizer, show_default=True,
+    help="What turns gradients into changes.",
+)  # fmt: skip
+@option("--momentum", type=click.FloatRange(0, 0.9999), default=_DEFAULT.momentum, show_default=True,
+        help="Of the optimizers that keep a mean.")  # fmt: skip
+@option(
+    "--loss",
+    type=click.Choice(get_args(Loss)),
+    default=_DEFAULT.loss,
+    show_default=True,
+    help="What it makes small.",
+)
+@option("--label-smoothing", type=click.FloatRange(0, 0.999), default=_DEFAULT.label_smoothing, show_default=True,
+        help="Share of the target that is spread over all classes.")  # fmt: skip
+@option("--layer", multiple=True, metavar="NAME",
+        help="Layer that may change, * and ? allowed; may be repeated.  [default: all]")  # fmt: skip
+@option("--only", type=click.Choice(get_args(Only)), default=_DEFAULT.only, show_default=True,
+        help="What of the layers may change.")  # fmt: skip
+@option("--seed", type=click.IntRange(0, 2**31 - 1), default=_DEFAULT.seed, show_default=True,
+        help="Of what a rule draws.")  # fmt: skip
+@common
+@click.pass_obj
+def train_step(
+    session: Session,
+    model: Path,
+    output: Path,
+    rule: str,
+    optimizer: Optimizer,
+    momentum: float,
+    loss: Loss,
+    label_smoothing: float,
+    layer: tuple[str, ...],
+    only: Only,
+    seed: int,
+) -> None:
+    """Make a program that learns from one sample each time it runs.
+
+    MODEL is a .pt2, .tflite or .onnx file, float or quantized. Export what comes out like any model: its C has
+    model_predict() and model_learn(), and all that it learns lies in its states.
+    """
+    from dataclasses import asdict
+
+    from toolkit.program import pt2
+    from toolkit.program.source import load
+    from toolkit.training.source import sample_of
+    from toolkit.training.step import training_step
+
+    settings = StepSettings(rule, optimizer, momentum, loss, label_smoothing, layer, only, seed=seed)
+    source = load(model, keep_float=True)
+    session.status("tracing the step and checking its gradients")
+    step = training_step(source.program, sample_of(source.program, model), settings)
+    pt2.save(step, output, {**source.info, "training": {**asdict(settings), "layers": list(layer)}})
+    changed = list(step.graph_signature.buffers_to_mutate.values())
+    kept = sum(step.state_dict[name].nbytes for name in changed)
+    session.result({"program": str(output), "rule": rule, "states": changed, "state_bytes": kept})
+    if not session.json:
+        click.echo(f"{output}: {rule}, {len(changed)} states of {kept:,} B in all")
+    session.next(f"toolkit export {output} --target cortex-m4 -o DIR")
