@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 from torch import Tensor
 
@@ -82,4 +84,4 @@ def _direction(
 
 def _log(base: float) -> float:
     """Return the natural logarithm; of momentum 0 one so low that its powers are 0."""
-    return float(torch.tensor(max(base, 1e-30), dtype=torch.float64).log())
+    return log(max(base, 1e-30))
