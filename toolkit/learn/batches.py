@@ -19,6 +19,12 @@ def batches(x: Tensor, y: Tensor, settings: TrainSettings) -> Iterator[tuple[Ten
         yield augment(x[indices], settings), y[indices]
 
 
+def steps_per_epoch(samples: int, settings: TrainSettings) -> int:
+    """Return how many batches ``batches`` yields of so many samples."""
+    steps, left = divmod(samples, settings.batch_size)
+    return steps + (left > 1 or (left == 1 and steps == 0))
+
+
 def augment(images: Tensor, settings: TrainSettings) -> Tensor:
     """Return ``images`` (NCHW) shifted and flipped as the settings ask; anything else as it is."""
     if images.dim() != 4:

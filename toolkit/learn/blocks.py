@@ -12,8 +12,8 @@ def blocks(model: nn.Module) -> list[nn.Module]:
     """Return modules whose chain computes what ``model`` does, on the model's own weights.
 
     A block begins at each layer with weights that only the chain's last value reaches, so it takes one tensor and
-    returns one; activations, pools and normalizations belong to the layer before them, and a residual block is one
-    block. The last block ends in the model's outputs.
+    returns one; activations, pools and normalizations belong to the layer before them, a dropout to the one after it,
+    and a residual block is one block. What does not learn begins none. The last block ends in the model's outputs.
 
     Raises:
         ToolkitError: the model's code cannot be traced, or it does not take and return one tensor.
@@ -47,12 +47,14 @@ def _spans(model: nn.Module, nodes: list[Node]) -> list[tuple[int, int]]:
     """Return each block's first and last node, placeholder and output left out."""
     position = {node: index for index, node in enumerate(nodes)}
     starts: list[int] = []
-    reach = 0  # how far values made before a node are still read
+    reach, dropped = 0, False  # how far values made before a node are still read; whether that was a dropout
     for index, node in enumerate(nodes[1:-1], start=1):
         before = nodes[index - 1]
-        alone = reach <= index  # nothing older than ``before`` is read at this node or later
-        if _has_weights(model, node) and (not starts or (alone and node.args[0] is before)):
-            starts.append(index)
+        # whether nothing older than ``before`` is read at this node or later
+        alone = reach <= index and bool(node.args) and node.args[0] is before
+        if _has_weights(model, node) and (not starts or alone):
+            starts.append(index - 1 if dropped else index)
+        dropped = alone and _is(model, node, nn.Dropout)
         reach = max([reach, *(position[user] for user in before.users if user is not node)])
     if not starts:
         raise ToolkitError("the model has no weights to train", at=type(model).__name__)
@@ -61,10 +63,14 @@ def _spans(model: nn.Module, nodes: list[Node]) -> list[tuple[int, int]]:
 
 
 def _has_weights(model: nn.Module, node: Node) -> bool:
-    if node.op != "call_module":
+    """Return whether ``node`` is a layer with weights that learn."""
+    if not _is(model, node, nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding):
         return False
-    layer = model.get_submodule(str(node.target))
-    return isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Embedding)
+    return any(parameter.requires_grad for parameter in model.get_submodule(str(node.target)).parameters())
+
+
+def _is(model: nn.Module, node: Node, *kinds: type[nn.Module]) -> bool:
+    return node.op == "call_module" and isinstance(model.get_submodule(str(node.target)), kinds)
 
 
 def _part(model: nn.Module, nodes: list[Node], first: int, last: int) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.learn import find
-from toolkit.learn.batches import batches
+from toolkit.learn.batches import batches, steps_per_epoch
 from toolkit.learn.checkpoint import fingerprint, restore, save
 from toolkit.learn.evaluate import loss_and_hits
 from toolkit.learn.loss import Objective
@@ -102,7 +102,7 @@ def _epoch(
 ) -> float:
     """Train epoch number ``done`` (from 0) and return its mean loss."""
     model.train()
-    steps = -(-len(x) // settings.batch_size)
+    steps = steps_per_epoch(len(x), settings)
     all_steps = steps * settings.epochs
     total, samples = 0.0, 0
     for step, (inputs, targets) in enumerate(batches(x, y, settings), start=done * steps):
