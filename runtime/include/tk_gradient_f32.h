@@ -6,18 +6,6 @@
 
 /* Which outputs a tap of a window reaches, and where it lies: what the gradients of convolutions share. */
 
-/* The outputs begin .. end - 1, whose tap lies inside the input. */
-typedef struct {
-    int32_t begin, end;
-} tk_reach;
-
-/* Of `count` outputs along one axis; the tap of output n lies at first + n * stride, the input has `size` places. */
-TK_INLINE tk_reach tk_reach_of(int32_t first, int32_t stride, int32_t size, int32_t count) {
-    tk_reach reach = {first < 0 ? (stride - 1 - first) / stride : 0, 0};
-    if (first < size) reach.end = tk_min(count, (size - 1 - first) / stride + 1);
-    return reach;
-}
-
 /* The output along one axis whose tap, `back` places before the input's, lies on place `at`, or -1. */
 TK_INLINE int32_t tk_output_over(int32_t at, int32_t back, int32_t stride, int32_t count) {
     const int32_t distance = at + back;

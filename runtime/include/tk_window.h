@@ -20,6 +20,19 @@ TK_INLINE int tk_is_pointwise(const tk_window *w) {
            w->pad_left == 0 && w->in_h == w->out_h && w->in_w == w->out_w;
 }
 
+/* Places begin .. end - 1 of several. */
+typedef struct {
+    int32_t begin, end;
+} tk_reach;
+
+/* Which of `count` places lie inside an axis of `size`: place n lies at first + n * stride. Of a window's taps, stride is
+ * their dilation; of the outputs that one tap reaches, the window's stride. */
+TK_INLINE tk_reach tk_reach_of(int32_t first, int32_t stride, int32_t size, int32_t count) {
+    tk_reach reach = {first < 0 ? (stride - 1 - first) / stride : 0, 0};
+    if (first < size) reach.end = tk_min(count, (size - 1 - first) / stride + 1);
+    return reach;
+}
+
 /* The taps of one kernel row, left to right: `before` of them lie left of the input, then `inside` in it, beginning at
  * `from`, the rest right of it. A row above or below the input has all its taps before. */
 typedef struct {

@@ -134,6 +134,7 @@ FLOAT_ONLY = {
     "perturb",
     "stochastic_round",
 }  # integers have no use for them
+CONDITIONS = {"logical"}
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 
 
@@ -149,6 +150,8 @@ def test_cases_cover_the_types(name: str) -> None:
         wanted = {"float32"}
     if name in INT8_ONLY:
         wanted = {"int8"}
+    if name in CONDITIONS:
+        wanted = {"bool"}
     if name in WHOLE_NUMBERS:
         wanted = {"int32"}
     assert wanted <= dtypes

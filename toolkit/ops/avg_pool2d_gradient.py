@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,8 +49,8 @@ class AvgPool2dGradient(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         w, (gradient,) = _window(step), inputs
-        inside = pool_patches(np.ones((1, w.in_h, w.in_w, 1), np.int64), w, 0).sum((2, 3))
-        count = divisor_of(step, w) or inside[..., None]
+        inside = pool_patches(np.ones(step.output.shape, np.int64), w, 0).sum(2)
+        count = divisor_of(step, w) or inside
         shares = gradient[0] / np.asarray(count, np.float32)
         out = np.zeros((w.in_h, w.in_w, w.in_c), np.float32)
         for y, x in np.ndindex(w.out_h, w.out_w):
@@ -68,8 +69,8 @@ class AvgPool2dGradient(Operator):
             case = pool_case(pool, self.name)
             yield case
             if pool.pad != (0, 0):
-                case.step.attrs["divisor"] = pool.kernel[0] * pool.kernel[1]
-                yield Case(f"{case.id}-counted", case.step, case.inputs)
+                attrs = {**case.step.attrs, "divisor": pool.kernel[0] * pool.kernel[1]}
+                yield Case(f"{case.id}-counted", replace(case.step, attrs=attrs), case.inputs)
 
 
 def _window(step: Step) -> Window:

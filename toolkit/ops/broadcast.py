@@ -19,17 +19,10 @@ KERNEL_AXES = 4
 def read_operands(node: Any, reader: Reader) -> tuple[list[Value], list[Step]]:
     """Return both operands with the output's rank, and the reshapes that give activations leading axes."""
     rank = len(node.meta["val"].shape)
-    operands, steps = [], []
+    operands: list[Value] = []
+    steps: list[Step] = []
     for arg in node.args[:2]:
-        value = _operand(arg, reader)
-        if value.data is not None:
-            value = with_rank(value, rank)
-        elif len(value.shape) < rank:
-            shape = (1,) * (rank - len(value.shape)) + value.shape
-            raised = Value(f"{value.name}_{rank}d", shape, value.dtype, value.quant)
-            steps.append(Step("reshape", "", [value], raised))
-            value = raised
-        operands.append(value)
+        operands.append(raised(_operand(arg, reader), rank, steps))
     if all(value.data is not None for value in operands):
         raise reader.unsupported("two constants")
     return operands, steps
@@ -41,6 +34,18 @@ def _operand(arg: Any, reader: Reader) -> Value:
     if value.data is not None and value.quant is None and value.dtype.startswith(("int", "uint", "bool")):
         return Value(value.name, value.shape, data=value.data.astype(np.float32))
     return real_input(arg, reader)
+
+
+def raised(value: Value, rank: int, steps: list[Step]) -> Value:
+    """Give an operand leading axes of size 1; an activation by a reshape that is added to ``steps``."""
+    if value.data is not None:
+        return with_rank(value, rank)
+    if len(value.shape) == rank:
+        return value
+    shape = (1,) * (rank - len(value.shape)) + value.shape
+    view = Value(f"{value.name}_{rank}d", shape, value.dtype, value.quant)
+    steps.append(Step("reshape", "", [value], view))
+    return view
 
 
 def with_rank(value: Value, rank: int) -> Value:
@@ -79,7 +84,9 @@ def operand_data(operands: Iterable[Value], inputs: list[np.ndarray]) -> list[np
 
 def operand_pointer(value: Value, emitter: Emitter, suffix: str) -> str:
     """Return the C expression for an operand's address; a constant is defined as it is, not repeated."""
-    return emitter.pointer(value) if value.data is None else emitter.constant(suffix, value.data)
+    if value.data is None:
+        return emitter.pointer(value)
+    return emitter.constant(suffix, value.data.astype(np.uint8) if value.dtype == "bool" else value.data)
 
 
 def merged_axes(shape: tuple[int, ...], operands: Iterable[Value]) -> list[tuple[int, ...]]:

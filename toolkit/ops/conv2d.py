@@ -80,7 +80,7 @@ class Conv2d(Operator):
         weight = step.inputs[1]
         if weight.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_conv2d_f32", [x, *float_parameters(step, emitter), *bounds, y, window])
+            return Call("tk_conv2d_f32", [x, *float_parameters(step, emitter), *bounds, y, window, "1"])
         assert weight.data is not None
         matrix = weight.data.reshape(weight.shape[0], -1)
         folded = fold(step)

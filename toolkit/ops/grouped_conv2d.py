@@ -51,7 +51,7 @@ class GroupedConv2d(Conv2d):
         if weight.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
             parameters = float_parameters(step, emitter)
-            return Call("tk_grouped_conv2d_f32", [x, *parameters, *bounds, y, window, groups])
+            return Call("tk_conv2d_f32", [x, *parameters, *bounds, y, window, groups])
         assert weight.data is not None
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))

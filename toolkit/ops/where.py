@@ -16,7 +16,7 @@ from toolkit.ops.broadcast import (
     in_place,
     operand_data,
     operand_pointer,
-    with_rank,
+    raised,
 )
 from toolkit.ops.gradient_cases import normal
 from toolkit.ops.reading import node_shape
@@ -44,7 +44,7 @@ class Where(Operator):
         if condition.dtype != "bool" or str(node.meta["val"].dtype) != "torch.float32":
             raise reader.unsupported(f"{condition.dtype} to {node.meta['val'].dtype}")
         steps: list[Step] = []
-        operands = [_raised(value, len(shape), steps) for value in (condition, *rest)]
+        operands = [raised(value, len(shape), steps) for value in (condition, *map(_real, rest))]
         if operands[0].shape != shape and operands[0].data is not None:
             whole = np.ascontiguousarray(np.broadcast_to(operands[0].data, shape))
             operands[0] = replace(operands[0], shape=shape, data=whole)
@@ -78,16 +78,11 @@ class Where(Operator):
             yield Case(case_id(a_shape, b_shape), step, [normal(condition) > 0, normal(a), normal(b)])
 
 
-def _raised(value: Value, rank: int, steps: list[Step]) -> Value:
-    """Return an operand with the output's rank; ``steps`` gets the reshape that gives an activation leading axes."""
-    if value.data is not None:
-        dtype = "uint8" if value.dtype == "bool" else "float32"
-        return with_rank(replace(value, dtype=dtype, data=value.data.astype(dtype)), rank)
-    if len(value.shape) == rank:
-        return value
-    raised = Value(f"{value.name}_{rank}d", (1,) * (rank - len(value.shape)) + value.shape, value.dtype)
-    steps.append(Step("reshape", "", [value], raised))
-    return raised
+def _real(value: Value) -> Value:
+    """Return a value with a constant's whole numbers as real ones, as torch has it."""
+    return (
+        value if value.data is None else replace(value, dtype="float32", data=value.data.astype(np.float32))
+    )
 
 
 OPERATOR = Where()

@@ -66,7 +66,31 @@ def _log_sum_exp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return total if keepdim else total.squeeze(dim)
 
 
+def _slice_backward(gradient: Tensor, sizes: list[int], dim: int, start: int, end: int, step: int) -> Tensor:
+    if step != 1:
+        return NotImplemented
+    size = sizes[dim]
+    begin, end, _ = slice(start, end).indices(size)
+    return _zeros_around(gradient, dim, begin, size - max(begin, end))
+
+
+def _select_backward(gradient: Tensor, sizes: list[int], dim: int, index: int) -> Tensor:
+    axis = dim % len(sizes)
+    before = index % sizes[axis]
+    return _zeros_around(gradient.unsqueeze(axis), axis, before, sizes[axis] - before - 1)
+
+
+def _zeros_around(x: Tensor, dim: int, before: int, after: int) -> Tensor:
+    """Return ``x`` with zeros before and after it along ``dim``."""
+    pads = [0, 0] * x.dim()
+    last = 2 * (x.dim() - 1 - dim % x.dim())  # pads are listed from the last axis on
+    pads[last : last + 2] = [before, after]
+    return torch.constant_pad_nd(x, pads)
+
+
 _OURS: dict[Any, Callable[..., Any]] = {
+    _aten.slice_backward.default: _slice_backward,
+    _aten.select_backward.default: _select_backward,
     _aten.argmin.default: lambda x, *args, **kwargs: torch.argmax(-x, *args, **kwargs),
     _aten.logsumexp.default: _log_sum_exp,
     _aten.linalg_vector_norm.default: _vector_norm,
