@@ -68,8 +68,8 @@ ROWS = {
     ),
     "noprop-mnist": Row(
         "noprop", "noprop_cnn", "mnist",
-        {"epochs": 4, "batch_size": 128, "learning_rate": 8e-3, "shift_pixels": 1, "precision": "bfloat16"},
-        preset="mnist", network={"steps": 3},
+        {"epochs": 8, "batch_size": 128, "learning_rate": 8e-3, "shift_pixels": 1, "precision": "bfloat16"},
+        preset="mnist", network={"shared": True}, options={"block_loss": "cross-entropy"},
     ),
     "auglocal-mnist": Row(
         "auglocal", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
