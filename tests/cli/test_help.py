@@ -25,6 +25,7 @@ COMMANDS = [
     "verify",
     "bench",
     "report",
+    "finetune",
     "targets",
     "methods",
     "doctor",

@@ -97,6 +97,21 @@ def test_python_api(examples: Path) -> None:
     assert min(accuracies) > 96
 
 
+def test_finetune_on_device(examples: Path) -> None:
+    folder = examples / "finetune_on_device"
+    taught, compared = _run_readme(folder)
+    promised = _blocks(folder / "README.md", "text")[0]
+    assert _without_numbers(taught) == _without_numbers(promised)
+    here, before, after, kept = (float(number) for number in re.findall(r"([\d.]+)% right", taught))
+    assert here > 90
+    assert after == kept > before + 15
+    assert re.findall(r"^(nearest-mean|sparse-backprop) ", compared, flags=re.M) == [
+        "nearest-mean",
+        "sparse-backprop",
+    ]
+    assert (folder / "build" / "finetune" / "finetune.html").is_file()
+
+
 def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 

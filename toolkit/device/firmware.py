@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit import paths
 from toolkit.device import linker
-from toolkit.device.targets import Target
+from toolkit.device.targets import Serial, Target
 from toolkit.errors import ToolkitError
 
 
@@ -24,6 +24,17 @@ def files(target: Target) -> dict[str, str]:
     }
 
 
+def serial_of(target: Target) -> Serial:
+    """Return a target's serial port. Raises ``ToolkitError`` when it has none."""
+    if target.serial is None:
+        raise ToolkitError(
+            f"{target.name} has no serial port",
+            at=str(target.folder / "target.toml"),
+            fix="add [serial], or choose a target that has it: mps2-an386",
+        )
+    return target.serial
+
+
 def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict[str, str]:
     """Return the texts of a program that serves a model over a serial line, by file name.
 
@@ -35,12 +46,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     Raises:
         ToolkitError: the target has no serial port, or too little flash for what the model learns.
     """
-    if target.serial is None:
-        raise ToolkitError(
-            f"{target.name} has no serial port",
-            at=str(target.folder / "target.toml"),
-            fix="add [serial], or choose a target that has it: mps2-an386",
-        )
+    port = serial_of(target)
     state_bytes = sum(state["bytes"] for state in manifest.get("states") or [])
     slots = linker.slots_bytes(state_bytes) if state_bytes else 0
     if target.flash is not None and slots >= target.flash.bytes:
@@ -48,7 +54,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
             f"two slots for what the model learns take {slots:,} bytes, more than the flash of {target.name}",
             fix="let fewer layers learn",
         )
-    driver = f"serial_{target.serial.driver}.c"
+    driver = f"serial_{port.driver}.c"
     named = {
         "main.c": "main_serial.c",
         "serial.c": driver,
@@ -68,7 +74,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
 
 def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) -> str:
     """Return the header that tells ``main_serial.c`` which model it serves."""
-    assert target.serial is not None
+    port = serial_of(target)
     inputs, outputs = manifest["inputs"], manifest["outputs"]
     prefix, learns = manifest["prefix"], bool(manifest.get("learns"))
     result = outputs[0]
@@ -84,7 +90,7 @@ def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) ->
         "TK_OUTPUT_REAL(value)": real,
         "TK_PREDICT": f"{prefix}_predict" if learns else f"{prefix}_run",
         "TK_FLASH_PAGE_BYTES": linker.FLASH_PAGE_BYTES,
-        "TK_SERIAL_ADDRESS": f"{target.serial.address:#010x}u",
+        "TK_SERIAL_ADDRESS": f"{port.address:#010x}u",
     }
     if learns:
         defines |= {

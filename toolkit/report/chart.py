@@ -9,7 +9,14 @@ from markupsafe import Markup, escape
 Series = list[tuple[str, list[float]]]
 
 
-def line_chart(title: str, series: Series, *, unit: str = "", low: float | None = None) -> Markup:
+def line_chart(
+    title: str,
+    series: Series,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    ends: tuple[str, str] | None = None,
+) -> Markup:
     """Return a chart of one or more series over epochs 1, 2, ….
 
     Args:
@@ -17,6 +24,7 @@ def line_chart(title: str, series: Series, *, unit: str = "", low: float | None 
         series: label and values; lines differ in dash as well as in colour.
         unit: "%" shows fractions as percent.
         low: bottom of the value axis; the smallest value by default.
+        ends: what stands under the first and the last point, where they are no epochs.
     """
     values = [value for _, points in series for value in points]
     if not values:
@@ -47,7 +55,7 @@ def line_chart(title: str, series: Series, *, unit: str = "", low: float | None 
         ).format(index, label, _last(points, factor, unit))
         for index, (label, points) in enumerate(series)
     )
-    epochs = max(len(points) for _, points in series)
+    first, last = ends or ("epoch 1", str(max(len(points) for _, points in series)))
     spoken = "; ".join(
         f"{label} from {points[0] * factor:.3g} to {points[-1] * factor:.3g}{unit}"
         for label, points in series
@@ -58,14 +66,15 @@ def line_chart(title: str, series: Series, *, unit: str = "", low: float | None 
         '<div class="axis" aria-hidden="true">{axis}</div>'
         '<svg class="canvas" role="img" aria-label="{spoken}">{grid}'
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{lines}</svg></svg>'
-        '<div class="under" aria-hidden="true"><span>epoch 1</span><span>{epochs}</span></div></div></figure>'
+        '<div class="under" aria-hidden="true"><span>{first}</span><span>{last}</span></div></div></figure>'
     ).format(
         title=title,
         keys=keys,
         axis=axis,
         grid=grid,
         lines=lines,
-        epochs=epochs,
+        first=first,
+        last=last,
         spoken=escape(f"{title}: {spoken}"),
     )
 

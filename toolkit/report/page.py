@@ -27,7 +27,7 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(line_chart=line_chart, memory_map=memory_map, lifetime=lifetime, share=_share)
-    environment.globals.update(bytes=_bytes, percent=_percent, number=_number, ratio=_ratio)
+    environment.globals.update(bytes=_bytes, percent=percent, number=_number, ratio=_ratio)
     style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))  # ours, so it needs no escaping
     return environment.get_template("page.html.j2").render(facts=facts, style=style)
 
@@ -64,7 +64,7 @@ def _ratio(part: int | None, whole: int) -> str:
     return f"{part / whole:.2f}" if part and whole else ""
 
 
-def _percent(fraction: float, decimals: int = 1) -> str:
+def percent(fraction: float, decimals: int = 1) -> str:
     """Return a share of one as percent, never rounding what is not all to 100."""
     shown = round(100 * fraction, decimals)
     if shown >= 100 and fraction < 1:

@@ -1,0 +1,177 @@
+"""A board that learns what has changed, as a person sees it and to the bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import Cli
+from toolkit import finetune as library
+from toolkit.device import targets
+from toolkit.device.build import build
+from toolkit.device.emulated_board import running
+from toolkit.device.emulators.unicorn_board import UnicornBoard
+from toolkit.device.serial_link import SerialLink
+from toolkit.device.serial_model import SerialModel
+from toolkit.errors import CHECK_FAILED, ToolkitError
+from toolkit.finetune import methods, page, prepare
+from toolkit.finetune.run import Comparison
+from toolkit.lower import reference
+from toolkit.lower.passes import lower
+
+METHODS = ("sparse-backprop", "nearest-mean")
+STEPS, TESTS, EPOCHS = 150, 100, 15
+
+
+@pytest.fixture(scope="module")
+def world() -> library.World:
+    return library.load("digits", steps=STEPS, tests=TESTS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("finetune")
+
+
+@pytest.fixture(scope="module")
+def found(world: library.World, folder: Path) -> Comparison:
+    chosen = [library.method(name) for name in METHODS]
+    return library.finetune(world, chosen, folder, epochs=EPOCHS)
+
+
+def test_boards_learn_and_remember(found: Comparison) -> None:
+    assert found.here > 0.9
+    assert [outcome.method for outcome in found.outcomes] == list(METHODS)
+    for outcome in found.outcomes:
+        assert outcome.before < 0.6  # the world has changed
+        assert outcome.after > outcome.before + 0.1
+        assert outcome.after_reset == outcome.after
+        assert len(outcome.during) == -(-STEPS // outcome.window)
+        assert np.mean(outcome.during[-3:]) > outcome.before
+
+
+def test_costs_are_counted(found: Comparison) -> None:
+    for outcome in found.outcomes:
+        assert outcome.step.instructions > outcome.answer.instructions > 2_000
+        assert outcome.step.cycles is not None
+        assert outcome.step.cycles > outcome.step.instructions
+        assert outcome.step.energy_uj == pytest.approx(outcome.step.cycles / 168 * 40 * 3.3 / 1000, rel=1e-6)
+        memory = outcome.memory
+        assert memory.state_bytes <= memory.arena_bytes < memory.ram_bytes < 8_000
+        assert 0 < memory.stack_bytes < 1_500
+        assert memory.slots_bytes >= 2 * memory.state_bytes
+    assert "stm32f4-discovery" in found.energy_source
+    assert found.outcomes[0].memory.state_bytes == 4 * (32 * 10 + 10)
+
+
+def test_page_and_json_hold_all_methods(found: Comparison) -> None:
+    text = page.render(found, "<digits>")
+    assert "&lt;digits&gt;" in text
+    assert text.count("<polyline") == len(METHODS)
+    for outcome in found.outcomes:
+        assert outcome.method in text
+        assert f"{outcome.step.instructions:,.0f}" in text
+        assert f"{outcome.memory.ram_bytes:,} B" in text
+    document = json.loads(json.dumps(found.to_json()))
+    assert [method["after"] for method in document["methods"]] == [o.after for o in found.outcomes]
+
+
+@pytest.mark.parametrize("name", ["backprop", "mono-forward", *METHODS])
+def test_a_board_learns_what_the_reference_learns(name: str, world: library.World, tmp_path: Path) -> None:
+    count = 12
+    with torch.random.fork_rng(devices=[]):
+        model = prepare.trained(dataclasses.replace(world), epochs=1, seed=3)
+    method = library.method(name)
+    program = prepare.step_program(model, dataclasses.replace(method, rehearsal=0.0), world.dataset)
+    bundle = prepare.export(program, "mps2-an386", tmp_path / "bundle", "digits")
+    samples, labels = world.x_new[:count], world.y_new[:count]
+    rates = np.full((count, 1), method.rate, np.float32)
+    inputs = [samples, np.eye(10, dtype=np.float32)[labels][:, None], rates[:, None]]
+    lowered = lower(program)
+    shaped = [
+        array.reshape(count, *value.shape[1:] if value.shape[0] == 1 else value.shape)
+        for array, value in zip(inputs, lowered.inputs, strict=True)
+    ]
+    logits, losses = reference.run_batch(lowered, shaped)
+    image = build(bundle, serial=True)
+    with running(image, targets.load("mps2-an386")) as board, SerialLink(board.url) as link:
+        there = SerialModel(link, sample_bytes=256, classes=10)
+        for index, (sample, label) in enumerate(zip(samples, labels, strict=True)):
+            there.load_sample(sample.tobytes(), int(label))
+            there.train(method.rate)
+            assert there.outputs() == logits[index].tobytes() + losses[index].tobytes(), index
+
+
+def test_a_board_that_forgets_is_an_error(
+    world: library.World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_all(board: UnicornBoard) -> None:
+        board.set_slots(b"\xff" * len(board.slots))
+
+    monkeypatch.setattr(UnicornBoard, "reset", lose_all)
+    short = dataclasses.replace(world, x_new=world.x_new[:3], y_new=world.y_new[:3], x_test=world.x_test[:2],
+                                y_test=world.y_test[:2])  # fmt: skip
+    with pytest.raises(ToolkitError, match="has not what it had learnt") as caught:
+        library.finetune(short, [library.method("nearest-mean")], tmp_path, epochs=1)
+    assert caught.value.exit_code == CHECK_FAILED
+
+
+def test_rehearsal_gives_the_first_states(world: library.World) -> None:
+    model = prepare.trained(world, epochs=1, seed=0)
+    program = prepare.step_program(model, library.method("nearest-mean"), world.dataset)
+    module = program.module(check_guards=False)
+    counts = module.get_buffer("counts").ravel()
+    assert counts.tolist() == np.bincount(world.dataset.y_train, minlength=10).tolist()
+
+
+def test_the_world_changes_and_comes_again() -> None:
+    world = library.load("digits", steps=2_000, tests=360)
+    assert world.x_new.shape == (2_000, 1, 8, 8)
+    assert (world.x_new[1_437:] == world.x_new[: 2_000 - 1_437]).all()
+    assert 0 <= world.x_new.min() < world.x_new.max() <= 1
+    again = library.load("digits", steps=2_000, tests=360)
+    assert (again.x_new == world.x_new).all()
+    assert np.bincount(world.y_new).min() > 150
+    assert np.abs(world.x_test - world.dataset.x_test[:360]).mean() > 0.1
+
+
+def test_what_is_not_there_is_said() -> None:
+    with pytest.raises(ToolkitError, match="no method is called 'backprob'") as caught:
+        library.method("backprob")
+    assert "backprop" in caught.value.fix
+    with pytest.raises(ToolkitError, match="no world is called"):
+        library.load("mars", steps=1, tests=1)
+    for steps, tests in ((0, 1), (1, 0), (1, 361)):
+        with pytest.raises(ToolkitError):
+            library.load("digits", steps=steps, tests=tests)
+
+
+def test_every_rule_is_a_method() -> None:
+    from toolkit.training.rules import rules
+
+    assert {library.method(name).rule for name in methods.available()} == set(rules())
+    assert set(library.side_by_side()) <= set(methods.available()) - {"backprop"}
+
+
+def test_command(cli: Cli, tmp_path: Path) -> None:
+    done = cli("finetune", "-m", "nearest-mean", "-n", 24, "--tests", 20, "-o", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    (method,) = done.document["methods"]
+    assert method["steps"] == 24
+    assert method["after_reset"] == method["after"]
+    written = json.loads((tmp_path / "out" / "finetune.json").read_text("utf-8"))
+    assert written["methods"] == [method]
+    assert "nearest-mean" in (tmp_path / "out" / "finetune.html").read_text("utf-8")
+    wrong = cli("finetune", "-m", "nearest-meen", "-o", tmp_path / "none")
+    assert wrong.code == 2
+    assert "did you mean nearest-mean?" in wrong.err
+    refused = cli(
+        "finetune", "-t", "microbit", "-m", "nearest-mean", "-n", 1, "--tests", 1, "-o", tmp_path / "x"
+    )
+    assert refused.code == 2
+    assert "no serial port" in refused.err
