@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rules import run
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from toolkit.data import Dataset
 
 RESULTS = Path(__file__).parent / "results" / "rules_accuracy"
 
@@ -33,6 +34,7 @@ class Row:
         network: settings that replace the preset's.
         options: the rule's own settings.
         backprop: fields of ``TrainSettings`` tuned for backpropagation; epochs stay the same.
+        task: what is asked of the dataset, where it is not its labels.
         backprop_family: where the rule's family is of no use to backpropagation, the one with the same layers that is.
     """
 
@@ -44,6 +46,7 @@ class Row:
     network: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     backprop: dict[str, Any] = field(default_factory=dict)
+    task: str = ""
     backprop_family: str = ""
 
 
@@ -56,7 +59,9 @@ _CIFAR = {
 # fmt: off
 ROWS = {
     "mono-forward-mnist": Row(
-        "mono-forward", "mlp", "mnist", {"epochs": 10, "batch_size": 128, "learning_rate": 1e-3},
+        "mono-forward", "mlp", "mnist",
+        {"epochs": 10, "batch_size": 256, "learning_rate": 2e-3, "schedule": "one-cycle", "warmup": 0.3,
+         "weight_decay": 5e-2},
         preset="mnist", network=_MLP,
     ),
     "collaborative-ff-mnist": Row(
@@ -75,7 +80,10 @@ ROWS = {
         "auglocal", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
     ),
     "momentum-aux-mnist": Row(
-        "momentum-aux", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
+        "momentum-aux", "cnn", "mnist",
+        {"epochs": 8, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.3,
+         "shift_pixels": 1},
+        preset="mnist",
     ),
     "momentum-aux-cifar10": Row(
         "momentum-aux", "cnn", "cifar10",
@@ -84,7 +92,15 @@ ROWS = {
         preset="mnist", network=_CIFAR,
     ),
     "dfa-mnist": Row(
-        "dfa", "cnn", "mnist", {"epochs": 5, "batch_size": 64, "learning_rate": 3e-3}, preset="mnist",
+        "dfa", "cnn", "mnist",
+        {"epochs": 12, "batch_size": 64, "learning_rate": 5e-3, "schedule": "one-cycle", "warmup": 0.3},
+        preset="mnist",
+    ),
+    "forward-gnn-cora": Row(
+        "forward-gnn", "gcn", "cora",
+        {"epochs": 200, "batch_size": 1, "learning_rate": 3e-2, "weight_decay": 0.5},
+        preset="cora", network={"hidden": 64}, task="whole-graph",
+        backprop={"learning_rate": 1e-2, "weight_decay": 5e-2},
     ),
 }
 # fmt: on
@@ -94,27 +110,30 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
     """Train the row ``name`` by its rule and by backpropagation, and return the seed's figures as JSON-ready data."""
     from toolkit import data
     from toolkit.learn import TrainSettings
+    from toolkit.measure.rules import run
 
     row = ROWS[name]
-    dataset = data.load(row.dataset)
+    dataset = data.load(row.dataset, task=row.task)
     settings = TrainSettings(**row.train, seed=seed)
     plain = TrainSettings(**{**row.train, **row.backprop, "epochs": row.train["epochs"]}, seed=seed)
     found = {}
     for rule, chosen, options in ((row.rule, settings, row.options), ("backprop", plain, {})):
         checkpoint = folder / f"{name}-{rule}-{seed}.pt"
-        model = _fresh(row, seed, by_backprop=rule == "backprop")
+        model = _fresh(row, dataset, seed, by_backprop=rule == "backprop")
         found[rule] = run(rule, model, dataset, chosen, options, checkpoint, _tell(name, rule))
     return {"rule": found[row.rule], "backprop": found["backprop"]}
 
 
-def _fresh(row: Row, seed: int, *, by_backprop: bool) -> nn.Module:
+def _fresh(row: Row, dataset: Dataset, seed: int, *, by_backprop: bool) -> nn.Module:
     import torch
 
     from toolkit import models
+    from toolkit.data.dataset import GraphDataset
 
     torch.manual_seed(seed)
     family = (by_backprop and row.backprop_family) or row.family
-    return models.build(family, row.preset or None, **row.network)
+    graph = {"edges": dataset.edges} if isinstance(dataset, GraphDataset) else {}
+    return models.build(family, row.preset or None, **row.network, **graph)
 
 
 def _tell(name: str, rule: str) -> Any:

@@ -32,6 +32,7 @@ COMMANDS = [
     "fuzz",
     "make",
     "train-step",
+    "bench-rules",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")
 LIMIT_MS = 300

@@ -69,11 +69,14 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that ``args`` name.
+        """Find the command that ``args`` name, in one word or two: ``bench rules`` is ``bench_rules.py``.
 
         Raises:
             UnknownCommand: there is none; the error lists near names.
         """
+        two = "-".join(args[:2])
+        if len(args) > 1 and two in self.list_commands(ctx):
+            args = [two, *args[2:]]
         name = args[0]
         if name.startswith("-") or self.get_command(ctx, name):
             return super().resolve_command(ctx, args)
