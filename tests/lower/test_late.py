@@ -10,12 +10,15 @@ import torch
 import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
 from torch import Tensor, nn
 
+from tests.training.nets import SAMPLE, int8_cnn
 from toolkit.lower import passes, reference
 from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.late import dequantize_late, peak_bytes
 from toolkit.lower.passes import lower
+from toolkit.training.settings import StepSettings
+from toolkit.training.step import training_step
 
 q = torch.ops.quantized_decomposed
 
@@ -78,6 +81,36 @@ def test_the_same_is_computed(lowered: tuple[Model, Model]) -> None:
     assert np.array_equal(memories[0].arrays[0], memories[1].arrays[0])
     assert memories[0].arrays[0].any()
     assert early.inputs[0].shape == late.inputs[0].shape
+
+
+def test_weights_of_a_training_step_are_quantized_where_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = training_step(int8_cnn(), torch.zeros(SAMPLE), StepSettings())
+    late = lower(program)
+    integers = {id(s.output) for s in late.steps if s.op == "quantize" and s.output.dtype == "int8"}
+    lasting = [
+        step
+        for time, step in enumerate(late.steps)
+        for value in step.inputs
+        if id(value) in integers and late.producer(value) not in late.steps[max(0, time - 5) : time]
+    ]
+    assert integers
+    assert lasting == []
+    monkeypatch.setattr(passes, "PASSES", [run for run in passes.PASSES if run is not dequantize_late])
+    early = lower(program)
+    assert _arena(late) < 0.8 * _arena(early)
+    rng = np.random.default_rng(0)
+    sample = rng.integers(-128, 128, late.inputs[0].shape).astype(np.int8)
+    inputs: list[np.ndarray] = [sample, np.eye(5, dtype=np.float32)[:1], np.full(1, 0.1, np.float32)]
+    memories = [reference.Memory(model) for model in (early, late)]
+    for _ in range(2):
+        outputs = [
+            reference.run(model, inputs, memory)
+            for model, memory in zip((early, late), memories, strict=True)
+        ]
+        assert all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(memories[0].arrays, memories[1].arrays, strict=True))
 
 
 class Residual(nn.Module):

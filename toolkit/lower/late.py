@@ -6,26 +6,30 @@ from dataclasses import replace
 
 from toolkit.lower.ir import Model, Step, Value
 from toolkit.lower.quantized import remove_dead
+from toolkit.lower.schedule import update_early
 from toolkit.ops import operators
 
-MOVES = ("reshape", "permute")  # that go along with the floats they move
+MOVES = ("reshape", "permute")  # that go along with the values they move
 
 
 def dequantize_late(model: Model) -> Model:
     """Dequantize in front of each float step that reads the result, once more where it is read far apart.
 
-    What a training step keeps of its forward part for its gradients is then int8: a quarter of the memory. Programs
-    whose values alive at one time do not become smaller by it stay as they are.
+    What a training step keeps of its forward part for its gradients is then int8: a quarter of the memory. A state's
+    integers are made late and again, too, as long as it has its old content. Programs whose values alive at one time do
+    not become smaller by it stay as they are.
     """
     late = _moved(model)
-    return late if peak_bytes(late) < peak_bytes(model) else model
+    return late if _scheduled_peak(late) < _scheduled_peak(model) else model
+
+
+def _scheduled_peak(model: Model) -> int:
+    """Return the peak once updates run early: until then all gradients are alive in the end, and hide the rest."""
+    return peak_bytes(update_early(replace(model)))
 
 
 def _moved(model: Model) -> Model:
-    makers: dict[int, Step] = {}  # of floats that may be made again, by id
-    for step in model.steps:
-        if step.op == "dequantize" or (step.op in MOVES and id(step.inputs[0]) in makers):
-            makers[id(step.output)] = step
+    makers = _made_again(model)
     steps: list[Step] = []
     made: dict[int, tuple[Value, int]] = {}  # a float's newest copy, and the last step that read it
 
@@ -50,8 +54,38 @@ def _moved(model: Model) -> Model:
     return remove_dead(replace(model, steps=steps, outputs=outputs))
 
 
+def _derived(steps: list[Step], value: Value) -> list[Step]:
+    """Return the steps that read ``value``, or what was quantized, dequantized and moved of it, in order."""
+    same, found = {id(value)}, []
+    for step in steps:
+        if any(id(read) in same for read in step.inputs):
+            found.append(step)
+            if step.op in ("quantize", "dequantize", *MOVES):
+                same.add(id(step.output))
+    return found
+
+
+def _made_again(model: Model) -> dict[int, Step]:
+    """Return the steps that may run late and again, by their output's id."""
+    makers: dict[int, Step] = {}
+    count = len(model.states)
+    kept = {}  # states whose old content is there as long as anything made of it is read
+    ends = model.inputs[len(model.inputs) - count :], model.outputs[len(model.outputs) - count :]
+    for old, new in zip(*ends, strict=True):
+        maker, readers = model.producer(new), _derived(model.steps, old)
+        if maker is not None and readers and model.steps.index(readers[-1]) <= model.steps.index(maker):
+            kept[id(old)] = old
+    for step in model.steps:
+        source = id(step.inputs[0]) if step.inputs else 0
+        of_state = step.op == "quantize" and source in kept
+        if step.op == "dequantize" or of_state or (step.op in MOVES and source in makers):
+            makers[id(step.output)] = step
+    return makers
+
+
 def peak_bytes(model: Model) -> int:
-    """Return the most bytes of values that are alive at one time, views counted once: no arena is smaller."""
+    """Return the most bytes of values that are alive at one time; views count once, states' new content does not."""
+    kept = {id(value) for value in model.outputs[len(model.outputs) - len(model.states) :]}
     owner: dict[int, Value] = {}
     span: dict[int, tuple[int, int, int]] = {id(value): (0, 0, value.nbytes) for value in model.inputs}
 
@@ -66,7 +100,7 @@ def peak_bytes(model: Model) -> int:
             read(value, time)
         if operators()[step.op].code_free and step.op != "join":
             owner[id(step.output)] = owner.get(id(step.inputs[0]), step.inputs[0])
-        else:
+        elif id(step.output) not in kept:
             span[id(step.output)] = (time, time, step.output.nbytes)
     for value in model.outputs:
         read(value, len(model.steps) + 1)
