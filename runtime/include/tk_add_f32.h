@@ -2,7 +2,7 @@
 #ifndef TK_ADD_F32_H
 #define TK_ADD_F32_H
 
-#include "tk.h"
+#include "tk_bounds_f32.h"
 
 /* output[row][i] = clamp(a[row][i] + b[i], low, high), `size` values in each of `rows`.
  * `output` may be `a` or, with one row, `b`. */
@@ -10,8 +10,7 @@ TK_KERNEL void tk_add_f32(const float *a, const float *b, float low, float high,
                           int32_t size) {
     for (int32_t row = 0; row < rows; ++row) {
         for (int32_t i = 0; i < size; ++i) {
-            const float sum = a[i] + b[i];
-            output[i] = sum < low ? low : sum > high ? high : sum;
+            output[i] = tk_bounded_f32(a[i] + b[i], low, high);
         }
         a += size;
         output += size;

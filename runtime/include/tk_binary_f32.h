@@ -2,13 +2,10 @@
 #ifndef TK_BINARY_F32_H
 #define TK_BINARY_F32_H
 
+#include "tk_bounds_f32.h"
 #include "tk_broadcast.h"
 
 /* Two operands, however they repeat; results are kept within low..high. `output` may be an operand that does not repeat. */
-
-TK_INLINE float tk_bounded_f32(float value, float low, float high) {
-    return value < low ? low : value > high ? high : value;
-}
 
 TK_KERNEL void tk_add_broadcast_f32(const float *a, const float *b, float low, float high, float *output,
                                     const tk_broadcast *s) {

@@ -2,6 +2,7 @@
 #ifndef TK_CONV2D_F32_H
 #define TK_CONV2D_F32_H
 
+#include "tk_bounds_f32.h"
 #include "tk_window.h"
 
 enum { TK_CONV2D_TILE = 4 }; /* output channels that share the loads of the input */
@@ -30,7 +31,7 @@ TK_INLINE void tk_conv2d_tile_f32(const float *input, const float *weight, const
         }
     }
     TK_UNROLLED
-    for (int32_t k = 0; k < count; ++k) output[k] = sum[k] < low ? low : sum[k] > high ? high : sum[k];
+    for (int32_t k = 0; k < count; ++k) output[k] = tk_bounded_f32(sum[k], low, high);
 }
 
 /* 2-d convolution in float32, in `groups` of channels: weight (out_c, kernel_h, kernel_w, in_c / groups), bias (out_c),

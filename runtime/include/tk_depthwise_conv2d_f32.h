@@ -2,6 +2,7 @@
 #ifndef TK_DEPTHWISE_CONV2D_F32_H
 #define TK_DEPTHWISE_CONV2D_F32_H
 
+#include "tk_bounds_f32.h"
 #include "tk_window.h"
 
 enum { TK_DEPTHWISE_CHANNELS = 4 }; /* whose sums lie in registers */
@@ -30,7 +31,7 @@ TK_INLINE void tk_depthwise_tile_f32(const float *input, const float *weight, co
     }
     TK_UNROLLED
     for (int32_t k = 0; k < count; ++k) {
-        output[first + k] = sum[k] < low ? low : sum[k] > high ? high : sum[k];
+        output[first + k] = tk_bounded_f32(sum[k], low, high);
     }
 }
 

@@ -2,7 +2,7 @@
 #ifndef TK_FULLY_CONNECTED_F32_H
 #define TK_FULLY_CONNECTED_F32_H
 
-#include "tk.h"
+#include "tk_bounds_f32.h"
 
 /* output[row][o] = clamp(bias[o] + sum_k input[row][k] * weight[o][k], low, high) in float32.
  * input (rows, depth), weight (channels, depth), bias (channels), output (rows, channels). */
@@ -22,12 +22,12 @@ TK_KERNEL void tk_fully_connected_f32(const float *TK_RESTRICT input, const floa
                 acc[2] += x * w[k + 2 * depth];
                 acc[3] += x * w[k + 3 * depth];
             }
-            for (int32_t i = 0; i < 4; ++i) *output++ = acc[i] < low ? low : acc[i] > high ? high : acc[i];
+            for (int32_t i = 0; i < 4; ++i) *output++ = tk_bounded_f32(acc[i], low, high);
         }
         for (; o < channels; ++o, w += depth) {
             float acc = bias[o];
             for (int32_t k = 0; k < depth; ++k) acc += input[k] * w[k];
-            *output++ = acc < low ? low : acc > high ? high : acc;
+            *output++ = tk_bounded_f32(acc, low, high);
         }
         input += depth;
     }

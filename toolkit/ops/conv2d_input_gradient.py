@@ -13,7 +13,7 @@ from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
 from toolkit.ops.ordered import input_gradient
 from toolkit.ops.weighted import float_operands
-from toolkit.ops.window import Window, convolution_window, per_axis, with_height
+from toolkit.ops.window import Window, bytes_below, convolution_window, per_axis, with_height
 
 ARGUMENTS = (
     "grad_output", "input", "weight", "bias_sizes", "stride", "padding", "dilation", "transposed", "output_padding",
@@ -82,6 +82,16 @@ class Conv2dInputGradient(Operator):
     def macs(self, step: Step) -> int:
         return step.inputs[0].size * int(np.prod(step.inputs[1].shape[1:]))
 
+    def overlap(self, step: Step, index: int) -> int | None:
+        if index > 0:
+            return None  # weights are read again for every pixel
+        w = _window(step)
+        row, column = np.divmod(np.arange(w.in_h * w.in_w), w.in_w)
+        top = _first_output(row, w.pad_top - (w.kernel_h - 1) * w.dilation_h, w.stride_h, w.out_h)
+        left = _first_output(column, w.pad_left - (w.kernel_w - 1) * w.dilation_w, w.stride_w, w.out_w)
+        first = (top * w.out_w + left) * w.out_c * 4
+        return bytes_below(first, (np.arange(len(first)) + 1) * w.in_c * 4, unit=1)
+
     def cases(self) -> Iterable[Case]:
         for convolution in CONVOLUTIONS:
             case = convolution_case(convolution, self.name)
@@ -90,6 +100,11 @@ class Conv2dInputGradient(Operator):
         constant = replace(case.step.inputs[1], data=weight)
         step = replace(case.step, inputs=[case.step.inputs[0], constant])
         yield Case(f"{case.id}-constant", step, [gradient])
+
+
+def _first_output(place: np.ndarray, back: int, stride: int, count: int) -> np.ndarray:
+    """Return the first output along one axis whose window may reach a place."""
+    return np.clip(-(-(place + back) // stride), 0, count - 1)
 
 
 def _window(step: Step) -> Window:

@@ -32,7 +32,7 @@ class ReluGradient(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         gradient, x = inputs
         low, high = (np.float32(bound) for bound in step.attrs["bounds"])
-        return np.where((x > low) & (x < high), gradient, np.float32(0))
+        return np.where((x > low) & ((x < high) | np.isinf(high)), gradient, np.float32(0))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         gradient, x, y = (emitter.pointer(value) for value in (*step.inputs, step.output))

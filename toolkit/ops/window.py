@@ -148,9 +148,17 @@ def overlap_bytes(w: Window, itemsize_in: int, itemsize_out: int, unit: int = 2)
     top = np.clip(y * w.stride_h - w.pad_top, 0, w.in_h - 1)
     left = np.clip(x * w.stride_w - w.pad_left, 0, w.in_w - 1)
     first = (top * w.in_w + left) * w.in_c * itemsize_in
+    written = (np.arange(len(first)) + 1) * w.out_c * itemsize_out
+    return bytes_below(first, written, unit)
+
+
+def bytes_below(first: np.ndarray, written: np.ndarray, unit: int) -> int:
+    """Return how far below its input an output must start: see ``overlap_bytes``.
+
+    For each of its pixels ``first`` is the first byte that is read for it, ``written`` how many are written after it.
+    """
     still_needed = np.minimum.accumulate(first[::-1])[::-1]  # by this pixel or a later one
     pixels = np.arange(len(first))
     unit_start = pixels // unit * unit  # conservative: pairs may also start at any row
     needed = np.minimum(still_needed[unit_start], still_needed[np.maximum(pixels - unit + 1, 0)])
-    written = (pixels + 1) * w.out_c * itemsize_out
     return int(max(0, (written - needed).max()))
