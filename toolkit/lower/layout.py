@@ -64,6 +64,8 @@ def turn_states(model: Model) -> Model:
     """Keep states channels last that meet, element by element, tensors which are: a layer's weights, and what an
     optimizer keeps of their gradients. The permutes behind them then meet those of the layers, and cancel.
     """
+    if not model.states:
+        return model
     group = _by_element(model)
     turned = {group[id(s.inputs[0])] for s in model.steps if s.op == "permute" and s.attrs["dims"] == TO_LAST}
     turned |= {group[id(s.output)] for s in model.steps if s.op == "permute" and s.attrs["dims"] == TO_FIRST}
