@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from toolkit.device.serial_model import SerialModel
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.finetune import methods, page, prepare
 from toolkit.finetune.run import Comparison
+from toolkit.finetune.spectra import spectra
+from toolkit.learn.evaluate import accuracy
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 
@@ -138,6 +141,35 @@ def test_the_world_changes_and_comes_again() -> None:
     assert (again.x_new == world.x_new).all()
     assert np.bincount(world.y_new).min() > 150
     assert np.abs(world.x_test - world.dataset.x_test[:360]).mean() > 0.1
+
+
+def test_a_speaker_never_heard_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(os.environ.get("TOOLKIT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    if not (folder / "fsdd").is_dir():
+        pytest.skip(f"no fsdd in {folder}: set TOOLKIT_DATA to a filled cache")
+    monkeypatch.setenv("TOOLKIT_DATA", str(folder))
+    world = library.load("fsdd", steps=300, tests=200)
+    assert world.dataset.x_train.shape == (2_250, 1, 16, 16)
+    assert world.x_new.shape == (300, 1, 16, 16)
+    assert 0 <= world.x_new.min() < world.x_new.max() <= 1
+    known = {sample.tobytes() for sample in world.dataset.x_train}
+    assert not known & {sample.tobytes() for sample in (*world.x_new, *world.x_test)}
+    assert not {sample.tobytes() for sample in world.x_new} & {sample.tobytes() for sample in world.x_test}
+    model = prepare.trained(world, epochs=10, seed=0)
+    here = accuracy(model, world.dataset.x_test, world.dataset.y_test)
+    there = accuracy(model, world.x_test, world.y_test)
+    assert here > 0.9
+    assert there < here - 0.2
+
+
+def test_loudness_is_where_it_sounds() -> None:
+    seconds = np.arange(8_000) / 8_000
+    low, high = (np.sin(2 * np.pi * hertz * seconds) for hertz in (300, 3_000))
+    tone = np.where(seconds < 0.5, low, high).astype(np.float32)
+    picture = spectra(tone[None, None], 8_000)[0, 0]
+    assert picture[2].argmax() < picture[13].argmax()
+    assert picture[[2, 13]].max(1).min() > 0.8
+    assert not spectra(np.zeros((1, 1, 8_000), np.float32), 8_000).any()
 
 
 def test_what_is_not_there_is_said() -> None:

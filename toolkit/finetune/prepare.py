@@ -27,7 +27,7 @@ def trained(world: World, *, epochs: int, seed: int) -> nn.Module:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = models.build(*world.model)
+        model = models.build(*world.model, input_shape=world.dataset.input_shape)
     loop.train(model, world.dataset, settings=TrainSettings(epochs=epochs, learning_rate=1e-2, seed=seed))
     return model.eval()
 
