@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tests.conftest import Cli
 from toolkit import finetune as library
+from toolkit import tensors
 from toolkit.device import targets
-from toolkit.device.build import build
+from toolkit.device.build import build, read_manifest
 from toolkit.device.emulated_board import running
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.serial_link import SerialLink
@@ -84,28 +84,36 @@ def test_page_and_json_hold_all_methods(found: Comparison) -> None:
     assert [method["after"] for method in document["methods"]] == [o.after for o in found.outcomes]
 
 
-@pytest.mark.parametrize("name", ["backprop", "mono-forward", *METHODS])
-def test_a_board_learns_what_the_reference_learns(name: str, world: library.World, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "int8"),
+    [("backprop", False), ("backprop", True), ("mono-forward", False), ("mono-forward", True),
+     ("sparse-backprop", False), ("nearest-mean", False)],
+)  # fmt: skip
+def test_a_board_learns_what_the_reference_learns(
+    name: str, int8: bool, world: library.World, tmp_path: Path
+) -> None:
     count = 12
-    with torch.random.fork_rng(devices=[]):
-        model = prepare.trained(dataclasses.replace(world), epochs=1, seed=3)
-    method = library.method(name)
-    program = prepare.step_program(model, dataclasses.replace(method, rehearsal=0.0), world.dataset)
+    model = prepare.trained(world, epochs=1, seed=3)
+    method = dataclasses.replace(library.method(name), rehearsal=0.0)
+    program = prepare.step_program(model, method, world.dataset, int8=int8)
     bundle = prepare.export(program, "mps2-an386", tmp_path / "bundle", "digits")
-    samples, labels = world.x_new[:count], world.y_new[:count]
+    sample = read_manifest(bundle)["inputs"][0]
+    assert sample["dtype"] == ("int8" if int8 else "float32")
+    samples = tensors.to_device(sample, world.x_new[:count])
+    labels = world.y_new[:count]
+    one_hot = np.eye(10, dtype=np.float32)[labels]
     rates = np.full((count, 1), method.rate, np.float32)
-    inputs = [samples, np.eye(10, dtype=np.float32)[labels][:, None], rates[:, None]]
     lowered = lower(program)
     shaped = [
         array.reshape(count, *value.shape[1:] if value.shape[0] == 1 else value.shape)
-        for array, value in zip(inputs, lowered.inputs, strict=True)
+        for array, value in zip((samples, one_hot, rates), lowered.inputs, strict=True)
     ]
     logits, losses = reference.run_batch(lowered, shaped)
     image = build(bundle, serial=True)
     with running(image, targets.load("mps2-an386")) as board, SerialLink(board.url) as link:
-        there = SerialModel(link, sample_bytes=256, classes=10)
-        for index, (sample, label) in enumerate(zip(samples, labels, strict=True)):
-            there.load_sample(sample.tobytes(), int(label))
+        there = SerialModel(link, sample_bytes=sample["bytes"], classes=10)
+        for index, (x, label) in enumerate(zip(samples, labels, strict=True)):
+            there.load_sample(x.tobytes(), int(label))
             there.train(method.rate)
             assert there.outputs() == logits[index].tobytes() + losses[index].tobytes(), index
 

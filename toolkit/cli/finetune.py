@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         help="How many samples it is tested with before, after, and after a reset.")  # fmt: skip
 @option("--rate", type=click.FloatRange(0, 1e6, min_open=True),
         help="Learning rate of all methods; each its own by default.")  # fmt: skip
+@option("--int8", is_flag=True,
+        help="Quantize the model first: its answers are integers' work, what it learns stays float32.")  # fmt: skip
 @option("--seed", type=click.IntRange(0), default=0, show_default=True,
         help="Of first weights and of the order of samples.")  # fmt: skip
 @option("-t", "--target", default="mps2-an386", show_default=True, metavar="NAME",
@@ -44,6 +46,7 @@ def finetune(
     steps: int,
     tests: int,
     rate: float | None,
+    int8: bool,
     seed: int,
     target: str,
     output: Path,
@@ -75,6 +78,7 @@ def finetune(
         target=target,
         emulator=emulator,
         toolchain=toolchain,
+        int8=int8,
         seed=seed,
         timeout_s=timeout,
         progress=session.say,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.export import ExportedProgram
 
+_CALIBRATION = 512  # samples that show the ranges of activations
+
 
 def trained(world: World, *, epochs: int, seed: int) -> nn.Module:
     """Return the world's model, trained on the dataset as it was."""
@@ -40,20 +42,22 @@ def step_program(
     Args:
         model: trained.
         method: which rule and settings.
-        dataset: to rehearse with.
+        dataset: to rehearse with, and to find the ranges of activations.
+        int8: quantize the forward pass.
 
     Raises:
         ToolkitError: the rule is not there, or cannot train the model.
     """
     import torch
 
+    from toolkit.program.quantize import quantize_ptq
     from toolkit.training.settings import StepSettings
     from toolkit.training.step import training_step
 
     layers = tuple(_last_layer(model) if layer == LAST_LAYER else layer for layer in method.layers)
-    program = training_step(
-        model, torch.from_numpy(dataset.x_train[:1]), StepSettings(rule=method.rule, layers=layers)
-    )
+    source = quantize_ptq(model, dataset.x_train[:_CALIBRATION]) if int8 else model
+    settings = StepSettings(rule=method.rule, layers=layers)
+    program = training_step(source, torch.from_numpy(dataset.x_train[:1]), settings)
     if method.rehearsal:
         _rehearse(program, dataset, method.rehearsal)
     return program

@@ -62,6 +62,7 @@ def finetune(
     target: str = "mps2-an386",
     emulator: str | None = None,
     toolchain: str | None = None,
+    int8: bool = False,
     epochs: int = 40,
     seed: int = 0,
     timeout_s: float = 60.0,
@@ -76,6 +77,7 @@ def finetune(
         target: a board with a serial line and an emulator.
         emulator: ``unicorn`` or ``qemu``; counts come from Unicorn in any case.
         toolchain: a compiler that the target lists.
+        int8: quantize the trained model; what is learnt stays float32.
         epochs: of training here.
         seed: of the first weights and the order here.
         timeout_s: limit for each answer of the board.
@@ -99,7 +101,7 @@ def finetune(
     for method in methods:
         progress(f"{method.name}: compiling its training step for {target}")
         with threads(1):
-            program = prepare.step_program(model, method, world.dataset)
+            program = prepare.step_program(model, method, world.dataset, int8=int8)
         bundle = prepare.export(program, target, folder / method.name, world.dataset.name)
         image = build(bundle, serial=True, toolchain=toolchain)
         toolchain_name = image.toolchain
