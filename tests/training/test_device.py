@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from torch import nn
+from torch.export import ExportedProgram
 
 from tests.training.nets import SAMPLE, cnn, int8_cnn
 from toolkit.bundle import export
@@ -24,11 +27,12 @@ from toolkit.training.step import training_step
 if TYPE_CHECKING:
     from tests.conftest import Cli
 
-STEPS = {
+STEPS: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]] = {
     "float-backprop-adam": (cnn, StepSettings(optimizer="adam")),
     "float-mono-forward": (cnn, StepSettings(rule="mono-forward")),
     "float-dfa-sign": (cnn, StepSettings(rule="dfa", optimizer="sign")),
     "int8-backprop-momentum": (int8_cnn, StepSettings(optimizer="momentum")),
+    "float-zeroth-order": (cnn, StepSettings(rule="zeroth-order")),
     "int8-nearest-mean": (int8_cnn, StepSettings(rule="nearest-mean")),
 }
 

@@ -38,6 +38,8 @@ _DEFAULT = StepSettings()
         help="Layer that may change, * and ? allowed; may be repeated.  [default: all]")  # fmt: skip
 @option("--only", type=click.Choice(get_args(Only)), default=_DEFAULT.only, show_default=True,
         help="What of the layers may change.")  # fmt: skip
+@option("--epsilon", type=click.FloatRange(1e-6, 1), default=_DEFAULT.epsilon, show_default=True,
+        help="How far zeroth-order moves the weights to compare.")  # fmt: skip
 @option("--seed", type=click.IntRange(0, 2**31 - 1), default=_DEFAULT.seed, show_default=True,
         help="Of what a rule draws.")  # fmt: skip
 @common
@@ -53,6 +55,7 @@ def train_step(
     label_smoothing: float,
     layer: tuple[str, ...],
     only: Only,
+    epsilon: float,
     seed: int,
 ) -> None:
     """Make a program that learns from one sample each time it runs.
@@ -67,7 +70,7 @@ def train_step(
     from toolkit.training.source import sample_of
     from toolkit.training.step import training_step
 
-    settings = StepSettings(rule, optimizer, momentum, loss, label_smoothing, layer, only, seed=seed)
+    settings = StepSettings(rule, optimizer, momentum, loss, label_smoothing, layer, only, epsilon, seed)
     source = load(model, keep_float=True)
     session.status("tracing the step and checking its gradients")
     step = training_step(source.program, sample_of(source.program, model), settings)
