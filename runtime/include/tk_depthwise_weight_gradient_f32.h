@@ -8,7 +8,8 @@ enum { TK_DEPTHWISE_FILTERS = 4 }; /* output channels whose sums lie in register
 
 /* Tap (i, j) of `count` output channels from `first` on. */
 TK_INLINE void tk_depthwise_taps_f32(const float *input, const float *gradient, int32_t i, int32_t j,
-                                     int32_t first, const tk_window *w, float *output, int32_t count) {
+                                     int32_t first, const tk_window *w, const float *weight,
+                                     const float *rate, float *output, int32_t count) {
     const int32_t multiplier = w->out_c / w->in_c, taps = w->kernel_h * w->kernel_w;
     const int32_t top = i * w->dilation_h - w->pad_top, left = j * w->dilation_w - w->pad_left;
     const tk_reach rows = tk_reach_of(top, w->stride_h, w->in_h, w->out_h);
@@ -28,20 +29,27 @@ TK_INLINE void tk_depthwise_taps_f32(const float *input, const float *gradient, 
         }
     }
     TK_UNROLLED
-    for (int32_t k = 0; k < count; ++k) output[(first + k) * taps + i * w->kernel_w + j] = sum[k];
+    for (int32_t k = 0; k < count; ++k) {
+        const int32_t at = (first + k) * taps + i * w->kernel_w + j;
+        output[at] = tk_stepped(weight, rate, at, sum[k]);
+    }
 }
 
 /* The gradient by the weight (out_c, kernel_h, kernel_w) of a depthwise convolution, from its input and `gradient` by its
- * output. Sums are taken over the output's pixels, row by row. */
-TK_KERNEL void tk_depthwise_weight_gradient_f32(const float *input, const float *gradient, float *output,
+ * output. Sums are taken over the output's pixels, row by row. With a `rate` the output is the weight after a step down the
+ * gradient, and may lie where `weight` does; else both are NULL. */
+TK_KERNEL void tk_depthwise_weight_gradient_f32(const float *input, const float *gradient,
+                                                const float *weight, const float *rate, float *output,
                                                 const tk_window *w) {
     for (int32_t i = 0; i < w->kernel_h; ++i) {
         for (int32_t j = 0; j < w->kernel_w; ++j) {
             int32_t o = 0;
             for (; o + TK_DEPTHWISE_FILTERS <= w->out_c; o += TK_DEPTHWISE_FILTERS) {
-                tk_depthwise_taps_f32(input, gradient, i, j, o, w, output, TK_DEPTHWISE_FILTERS);
+                tk_depthwise_taps_f32(input, gradient, i, j, o, w, weight, rate, output,
+                                      TK_DEPTHWISE_FILTERS);
             }
-            for (; o < w->out_c; ++o) tk_depthwise_taps_f32(input, gradient, i, j, o, w, output, 1);
+            for (; o < w->out_c; ++o)
+                tk_depthwise_taps_f32(input, gradient, i, j, o, w, weight, rate, output, 1);
         }
     }
 }

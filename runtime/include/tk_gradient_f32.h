@@ -6,6 +6,11 @@
 
 /* Which outputs a tap of a window reaches, and where it lies: what the gradients of convolutions share. */
 
+/* Weight number `at` after a step down its gradient; without a rate the gradient itself. */
+TK_INLINE float tk_stepped(const float *weight, const float *rate, int32_t at, float gradient) {
+    return rate != 0 ? weight[at] - *rate * gradient : gradient;
+}
+
 /* The output along one axis whose tap, `back` places before the input's, lies on place `at`, or -1. */
 TK_INLINE int32_t tk_output_over(int32_t at, int32_t back, int32_t stride, int32_t count) {
     const int32_t distance = at + back;

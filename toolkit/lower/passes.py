@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from toolkit.lower.attention import fuse_scale, read_in_place
+from toolkit.lower.descend import step_down
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
@@ -71,6 +72,7 @@ PASSES: list[Callable[[Model], Model]] = [
     read_in_place,
     remove_dead,
     dequantize_late,
+    step_down,
     update_early,
     settle_states,
     int16_operators,

@@ -44,7 +44,7 @@ class BatchMatmul(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         a, b = matmul_operands(step, inputs)
         if step.output.quant is None:
-            out = _product_f32(a, b) * np.float32(step.attrs.get("alpha", 1.0))
+            out = product_f32(a, b) * np.float32(step.attrs.get("alpha", 1.0))
             return apply_bounds(out, step).reshape(step.output.shape)
         x, y = (
             d.astype(np.int64) - zero_point_of(value) for d, value in zip((a, b), step.inputs, strict=True)
@@ -123,7 +123,7 @@ def matmul_operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, n
     """Return both operands as dense arrays (batch, rows, depth) and (batch, depth, columns)."""
     given, found = iter(inputs), []
     batch, rows, depth, columns = (step.attrs[n] for n in ("batch", "rows", "depth", "columns"))
-    for key, value, matrix in zip("ab", step.inputs, ((rows, depth), (depth, columns)), strict=True):
+    for key, value, matrix in zip("ab", step.inputs, ((rows, depth), (depth, columns)), strict=False):
         data = np.ascontiguousarray(next(given) if value.data is None else value.data).ravel()
         offset, strides = step.attrs[key]
         sizes = [s * data.itemsize for s in strides]
@@ -132,7 +132,7 @@ def matmul_operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, n
     return found[0], found[1]
 
 
-def _product_f32(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def product_f32(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the product with every sum in order, as the kernel adds."""
     out = np.zeros((a.shape[0], a.shape[1], b.shape[2]), np.float32)
     for k in range(a.shape[2]):

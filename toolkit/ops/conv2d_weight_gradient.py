@@ -10,26 +10,35 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
 from toolkit.ops.ordered import weight_gradient
+from toolkit.ops.stepped import WEIGHT, stepped, stepping
 from toolkit.ops.window import Window, convolution_window
 
 
 class Conv2dWeightGradient(Operator):
     """The gradient by the weight (O, KH, KW, I / groups), from the input and the gradient by the output.
 
-    Attributes as of ``conv2d``, and ``groups``. Sums are taken over the output's pixels, row by row.
+    Attributes as of ``conv2d``, ``groups``, and ``filter``, that shape where it is not the step's output's. Sums are
+    taken over the output's pixels, row by row. With two inputs more, the weight and a rate of one value, the output is
+    ``weight - rate * gradient``; see ``lower.descend``.
     """
 
     name = "conv2d_weight_gradient"  # read by conv2d_input_gradient, as torch asks for all gradients at once
     layout = "channels_last"
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        out = weight_gradient(inputs[0], inputs[-1], _window(step), step.attrs["groups"])
-        return out.reshape(step.output.shape)
+        out = weight_gradient(inputs[0], inputs[1], _window(step), step.attrs["groups"])
+        return stepped(out, step, inputs)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         window, groups = _window(step), step.attrs["groups"]
-        pointers = [emitter.pointer(value) for value in (*step.inputs, step.output)]
-        args = [*pointers, emitter.local("tk_window", "window", window.initialiser())]
+        weights = [emitter.pointer(value) for value in step.inputs[2:]] or ["0", "0"]
+        pointers = [emitter.pointer(value) for value in step.inputs[:2]]
+        args = [
+            *pointers,
+            *weights,
+            emitter.pointer(step.output),
+            emitter.local("tk_window", "window", window.initialiser()),
+        ]
         if groups == window.in_c:
             return Call("tk_depthwise_weight_gradient_f32", args)
         return Call("tk_conv2d_weight_gradient_f32", [*args, str(groups)])
@@ -38,14 +47,19 @@ class Conv2dWeightGradient(Operator):
         _, height, width, _ = step.inputs[1].shape
         return height * width * step.output.size
 
+    def overlap(self, step: Step, index: int) -> int | None:
+        return 0 if index == WEIGHT else None
+
     def cases(self) -> Iterable[Case]:
         for convolution in CONVOLUTIONS:
             yield convolution_case(convolution, self.name)
+            yield stepping(convolution_case(convolution, self.name))
 
 
 def _window(step: Step) -> Window:
-    x, gradient = step.inputs
-    return convolution_window(x.shape, gradient.shape, step.output.shape[1:3], step.attrs)
+    x, gradient = step.inputs[:2]
+    kernel = step.attrs.get("filter", step.output.shape)[1:3]
+    return convolution_window(x.shape, gradient.shape, kernel, step.attrs)
 
 
 OPERATOR = Conv2dWeightGradient()

@@ -1,7 +1,7 @@
 """Zeroth order: the slope of the loss along one direction, from two answers (Malladi et al. 2023, arXiv 2305.17333).
 
-The direction is made again from a counter each time it is needed, and the weights are moved where they lie: a step takes
-the memory of an answer.
+The direction is made again from a counter each time it is needed, and the weights are moved where they lie: a step
+takes the memory of an answer.
 """
 
 from __future__ import annotations
