@@ -65,7 +65,12 @@ def network(net: str) -> Any:
     else:
         shape = (1, 28, 28)
         model = nn.Sequential(
-            nn.Conv2d(1, 6, 5, 3), nn.ReLU(), nn.Conv2d(6, 12, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(108, 10)
+            nn.Conv2d(1, 6, 5, 3),
+            nn.ReLU(),
+            nn.Conv2d(6, 12, 3, 2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(108, 10),
         )
     data = np.random.default_rng(0).normal(size=(8, *shape)).astype(np.float32)
     for layer in model.modules():
@@ -88,7 +93,10 @@ def measure(net: str, what: str, program: Any, sample: Any, folder: Path, toolch
     pt2.save(program, folder / "answer.pt2", {})
     manifest = bundle.export(folder / "step.pt2", TARGET, folder / "step", golden_count=1)
     bundle.export(folder / "answer.pt2", TARGET, folder / "answer", golden_count=1)
-    learnt, answered = bench(folder / "step", toolchain=toolchain), bench(folder / "answer", toolchain=toolchain)
+    learnt, answered = (
+        bench(folder / "step", toolchain=toolchain),
+        bench(folder / "answer", toolchain=toolchain),
+    )
     assert learnt.memory is not None
     assert learnt.instructions is not None
     assert answered.instructions is not None
@@ -125,7 +133,9 @@ def main(net: tuple[str, ...], row: tuple[str, ...], toolchain: str | None, as_j
     if as_json:
         print(json.dumps([asdict(cost) for cost in costs], indent=1))
         return
-    print("| net | what learns | values | flash | arena | RAM | instructions | to answer | RAM / full | instructions / full |")
+    print(
+        "| net | what learns | values | flash | arena | RAM | instructions | to answer | RAM / full | instructions / full |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for cost in costs:
         full = next((c for c in costs if c.net == cost.net and c.what == "full backpropagation"), cost)

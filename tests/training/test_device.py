@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from tests.training.nets import SAMPLE, cnn, int8_cnn
+from tests.training.test_step import batches
 from toolkit.bundle import export
-from toolkit.lower import learning
+from toolkit.lower import learning, reference
 from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
@@ -35,6 +37,12 @@ STEPS: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]]
     "float-zeroth-order": (cnn, StepSettings(rule="zeroth-order")),
     "int8-nearest-mean": (int8_cnn, StepSettings(rule="nearest-mean")),
 }
+# gradients through layers that do not change
+FROZEN: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]] = {
+    "float-first-layer": (cnn, StepSettings(layers=("0",))),
+    "int8-first-layer": (int8_cnn, StepSettings(layers=("0",))),
+    "int8-biases": (int8_cnn, StepSettings(only="biases")),
+}
 
 
 @pytest.mark.parametrize("case", STEPS)
@@ -48,6 +56,34 @@ def test_a_board_learns_what_the_reference_learns(tmp_path: Path, case: str) -> 
     assert result.ok, result
     assert result.exact
     assert "cortex-m4" in str(result)
+
+
+@pytest.mark.parametrize("case", [*STEPS, *FROZEN])
+def test_the_reference_learns_what_torch_learns(case: str) -> None:
+    """Ten steps: the same logits and losses, which show all that was learnt before."""
+    model, settings = {**STEPS, **FROZEN}[case]
+    program = training_step(model(), torch.zeros(SAMPLE), settings)
+    lowered = lower(program)
+    module, memory = program.module(check_guards=False), reference.Memory(lowered)
+    rate = torch.tensor([1.0 if settings.rule == "nearest-mean" else 0.01])
+    for x, target in batches(10):
+        logits, loss = module(x, target, rate)
+        found = reference.run(lowered, [_device(lowered, x), target.numpy(), rate.numpy()], memory)
+        scale = lowered.outputs[0].quant
+        reals = found[0] if scale is None else (found[0] - scale.zero_point[0]) * scale.scale[0]
+        step = (
+            1.01 * float(scale.scale[0]) if scale is not None else 0.0
+        )  # sums of torch's in float32 round otherwise
+        np.testing.assert_allclose(reals, logits.numpy(), rtol=1e-4, atol=1e-4 + step)
+        np.testing.assert_allclose(found[1], loss.numpy(), rtol=1e-3, atol=1e-4 + 2 * step)
+
+
+def _device(model: Model, x: Tensor) -> np.ndarray:
+    quant = model.inputs[0].quant
+    if quant is None:
+        return x.numpy()
+    integers = np.rint(x.numpy() / quant.scale[0]) + quant.zero_point[0]
+    return np.clip(integers, -128, 127).astype(np.int8)
 
 
 def test_train_step_says_what_it_made(cli: Cli, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
 from toolkit.ops.ordered import input_gradient
+from toolkit.ops.reading import reals
 from toolkit.ops.weighted import float_operands
 from toolkit.ops.window import Window, bytes_below, convolution_window, per_axis, with_height
 
@@ -34,7 +35,7 @@ class Conv2dInputGradient(Operator):
 
     def read_part(self, node: Any, index: int, reader: Reader) -> list[Step]:
         args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
-        gradient, x, weight = (reader.value(args[name]) for name in ARGUMENTS[:3])
+        gradient, x, weight = (reals(reader.value(args[name])) for name in ARGUMENTS[:3])
         axes = len(weight.shape) - 2
         if args["transposed"]:
             raise reader.unsupported("of a transposed convolution")

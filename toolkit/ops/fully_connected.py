@@ -39,9 +39,10 @@ class FullyConnected(Operator):
             if node.kwargs:
                 raise reader.unsupported("alpha and beta other than 1")
             bias, x, weight = (reader.value(arg) for arg in args)
-            if weight.data is not None and weight.quant is not None:
-                raise reader.unsupported("a weight that is a constant of integers")
-            turned = Value(f"{weight.name}_turned", weight.shape[::-1], weight.dtype, weight.quant)
+            quant = weight.quant
+            if quant is not None and quant.axis is not None:
+                quant = replace(quant, axis=1 - quant.axis)
+            turned = Value(f"{weight.name}_turned", weight.shape[::-1], weight.dtype, quant)
             if weight.data is None:
                 turn = Step("permute", "", [weight], turned, {"dims": (1, 0)})
                 return [turn, Step(self.name, "", [x, turned, bias], Value("", ()))]
