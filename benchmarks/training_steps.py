@@ -1,8 +1,8 @@
 """What one training step costs on an emulated Cortex-M4: memory from the ELF and the stack, instructions counted.
 
-MobileNetV1 0.25 for 96 x 96 pictures of two classes, and a convolutional net of three layers for digits of 28 x 28, both
-quantized to int8, with random weights: instructions and memory do not depend on what the weights are. A sample at a time,
-plain gradient descent. Rows of one net are compared with full backpropagation of that net.
+MobileNetV1 0.25 for 96 x 96 pictures of two classes, and a convolutional net of three layers for digits of 28 x 28,
+both quantized to int8, with random weights: instructions and memory do not depend on what the weights are. A sample at
+a time, plain gradient descent. Rows of one net are compared with full backpropagation of that net.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def main(net: tuple[str, ...], row: tuple[str, ...], toolchain: str | None, as_j
         print(json.dumps([asdict(cost) for cost in costs], indent=1))
         return
     print(
-        "| net | what learns | values | flash | arena | RAM | instructions | to answer | RAM / full | instructions / full |"
+        "| net | what learns | values | flash | arena | RAM | instructions | answer | RAM / full | instr. / full |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for cost in costs:
