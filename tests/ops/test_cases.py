@@ -132,6 +132,7 @@ FLOAT_ONLY = {
     "compare",
     "where",
     "perturb",
+    "matmul_step",
     "stochastic_round",
 }  # integers have no use for them
 CONDITIONS = {"logical"}
