@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,15 +62,13 @@ class LocalLearner:
 
 def chain(parts: Sequence[nn.Module], sample: Tensor) -> list[Tensor]:
     """Return what each of the blocks makes of ``sample``, without training anything."""
-    modules = [module for part in parts for module in part.modules()]
-    training = [module.training for module in modules]
     values, outputs = sample, []
     with torch.no_grad():
         for part in parts:
-            values = part.eval()(values)
+            values = copy.deepcopy(part).eval()(
+                values
+            )  # a copy: rounding layers would take the sample's range
             outputs.append(values)
-    for module, before in zip(modules, training, strict=True):
-        module.training = before
     return outputs
 
 

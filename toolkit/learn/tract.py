@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from quantize.method import Method, between
 from toolkit.errors import ToolkitError
@@ -44,6 +45,12 @@ class TrAct(Backprop):
         super().__init__(model, setup)
         layers = (module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d))
         first = next(layers, None)
+        if first is not None and parametrize.is_parametrized(first):
+            raise ToolkitError(
+                f"{METHOD.slug} trains a first layer's own weights, not what they are rounded to",
+                at=type(model).__name__,
+                fix='set keep_first = true, or use rule = "backprop"',
+            )
         plain = not isinstance(first, nn.Conv2d) or (first.groups == 1 and not isinstance(first.padding, str))
         if first is None or not plain:
             raise ToolkitError(

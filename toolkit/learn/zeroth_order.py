@@ -14,6 +14,7 @@ from toolkit.errors import ToolkitError
 from toolkit.learn import philox
 from toolkit.learn.blocks import blocks
 from toolkit.learn.rule import Setup
+from toolkit.program.fake_quantized import FakeQuantized
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
@@ -71,6 +72,12 @@ class ZerothOrder:
     """
 
     def __init__(self, model: nn.Module, setup: Setup) -> None:
+        if isinstance(model, FakeQuantized):
+            raise ToolkitError(
+                f"{METHOD.slug} and its kin keep a model in evaluation mode, in which int8 rounding finds no ranges",
+                at="[train] rule",
+                fix='quantize by method = "int8-ptq", or train with another rule',
+            )
         self.model, self.setup = model, setup
         self.steps = 0
         chain = blocks(model) if setup.options.block_wise or setup.options.backprop_blocks else [model]

@@ -35,6 +35,8 @@ def quantize_by(
     *,
     options: Any = None,
     settings: TrainSettings | None = None,
+    rule: str = "backprop",
+    rule_options: Any = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
     stream: bool = False,
@@ -47,6 +49,8 @@ def quantize_by(
         dataset: what to calibrate with and to train on.
         options: the method's ``Options``; its defaults when left out.
         settings: of training, but for what ``options`` says.
+        rule: how a method that trains does, one of ``toolkit.learn.rules()``.
+        rule_options: its ``Options``; its defaults when left out.
         checkpoint: as in ``toolkit.learn.rule.Rule.train``.
         progress: likewise.
         stream: make a program of the form that takes one element of a sequence a run (``toolkit.models.streaming``).
@@ -55,10 +59,13 @@ def quantize_by(
         A program for one sample, float32 in and out, and the curves of a method that trains.
 
     Raises:
-        ToolkitError: the method, the training or the conversion failed.
+        ToolkitError: the method, the training or the conversion failed, or the rule cannot train what the method makes
+            of the model.
     """
     method = quantize.load(slug)
-    flow = _Flow(model, dataset, settings or TrainSettings(), checkpoint, progress, stream)
+    flow = _Flow(
+        model, dataset, settings or TrainSettings(), (rule, rule_options), checkpoint, progress, stream
+    )
     try:
         program = method.quantize(model, flow, method.Options() if options is None else options)
     except MethodError as error:
@@ -70,10 +77,10 @@ class _Flow:
     """Implements ``quantize.method.Flow`` with a dataset."""
 
     def __init__(
-        self, model: nn.Module, dataset: Dataset, settings: TrainSettings, checkpoint: Path | None,
-        progress: Progress | None, stream: bool,
+        self, model: nn.Module, dataset: Dataset, settings: TrainSettings, rule: tuple[str, Any],
+        checkpoint: Path | None, progress: Progress | None, stream: bool,
     ) -> None:  # fmt: skip
-        self.model, self.dataset, self.settings = model, dataset, settings
+        self.model, self.dataset, self.settings, self.rule = model, dataset, settings, rule
         self.checkpoint, self.progress, self.stream = checkpoint, progress, stream
         self.trainings = 0
         self.result: TrainResult | None = None  # of all trainings, one after the other
@@ -94,6 +101,8 @@ class _Flow:
             model,
             self.dataset,
             settings=settings,
+            rule=self.rule[0],
+            options=self.rule[1],
             checkpoint=checkpoint,
             progress=self.progress,
             teacher=teacher,

@@ -86,6 +86,7 @@ def _quantize(
     if not isinstance(chosen.options, Training):
         return quantize_by(chosen.method, model, dataset, **common)
     with work.listener.progress("quantize") as progress:
+        common |= {"rule": project.train.rule, "rule_options": project.train.options}
         common |= {"checkpoint": checkpoint, "progress": per_epoch(progress, chosen.options.epochs)}
         return quantize_by(chosen.method, model, dataset, **common)
 
