@@ -87,7 +87,8 @@ def test_page_and_json_hold_all_methods(found: Comparison) -> None:
 @pytest.mark.parametrize(
     ("name", "int8"),
     [("backprop", False), ("backprop", True), ("mono-forward", False), ("mono-forward", True),
-     ("sparse-backprop", False), ("nearest-mean", False)],
+     ("sparse-backprop", False), ("sparse-backprop", True), ("nearest-mean", False), ("nearest-mean", True),
+     ("zeroth-order", False)],
 )  # fmt: skip
 def test_a_board_learns_what_the_reference_learns(
     name: str, int8: bool, world: library.World, tmp_path: Path

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @option("--rate", type=click.FloatRange(0, 1e6, min_open=True),
         help="Learning rate of all methods; each its own by default.")  # fmt: skip
 @option("--int8", is_flag=True,
-        help="Quantize the model first; what is learnt stays float32. For rules that train all layers.")  # fmt: skip
+        help="Quantize the model first; what is learnt stays float32.")  # fmt: skip
 @option("--seed", type=click.IntRange(0), default=0, show_default=True,
         help="Of first weights and of the order of samples.")  # fmt: skip
 @option("-t", "--target", default="mps2-an386", show_default=True, metavar="NAME",
