@@ -20,8 +20,8 @@ TARGET = "mps2-an386"
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "MobileNetV1 0.25, 96 x 96": {
         "full backpropagation": {},
-        "sparse: blocks 9 and 10, depthwise 12, classifier": {
-            "layers": ("blocks.9.*", "blocks.10.*", "blocks.12.depthwise.*", "fc")
+        "sparse: block 10, depthwise 12, classifier": {
+            "layers": ("blocks.10.*", "blocks.12.depthwise.*", "fc")
         },
         "biases": {"only": "biases"},
         "classifier": {"layers": ("fc",)},

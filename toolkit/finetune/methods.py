@@ -20,6 +20,7 @@ class Method:
         layers: names of the layers that may change; ``LAST_LAYER`` is one; empty: all.
         rehearsal: learning rate of one step here for each sample of the old world, before the board gets the model: for
             what a rule needs besides the trained weights. 0: none.
+        epsilon: how far ``zeroth-order`` moves the weights: enough to move integers, too.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Method:
     rate: float
     layers: tuple[str, ...] = ()
     rehearsal: float = 0.0
+    epsilon: float = 0.01
 
 
 METHODS = {
@@ -35,7 +37,7 @@ METHODS = {
         Method("backprop", "backprop", 0.02),
         Method("sparse-backprop", "backprop", 0.02, (LAST_LAYER,)),
         Method("mono-forward", "mono-forward", 0.05, rehearsal=0.01),
-        Method("zeroth-order", "zeroth-order", 0.0003),
+        Method("zeroth-order", "zeroth-order", 0.001),
         Method("nearest-mean", "nearest-mean", 30.0, rehearsal=1.0),
     )
 }

@@ -56,7 +56,7 @@ def step_program(
 
     layers = tuple(_last_layer(model) if layer == LAST_LAYER else layer for layer in method.layers)
     source = quantize_ptq(model, dataset.x_train[:_CALIBRATION]) if int8 else model
-    settings = StepSettings(rule=method.rule, layers=layers)
+    settings = StepSettings(rule=method.rule, layers=layers, epsilon=method.epsilon)
     program = training_step(source, torch.from_numpy(dataset.x_train[:1]), settings)
     if method.rehearsal:
         _rehearse(program, dataset, method.rehearsal)
