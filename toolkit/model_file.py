@@ -90,6 +90,10 @@ def export_format(
     check_path(path, format)
     model = lower(program, rounding=rounding)
     reference.check_one_sample(model, str(path))
+    if model.learns and format.write_step is not None:
+        from toolkit.training.file import export_step
+
+        return export_step(program, format, path)
     _check_stateless(model)
     described = _described(model.inputs, model.input_permutes)
     real = _inputs(program, described, samples, count)

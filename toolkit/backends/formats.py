@@ -52,6 +52,7 @@ class Format:
             program has float32, integers where it has those; outputs as real numbers, or as the integers that the
             toolkit's reference has.
         rounding: the convention of ``toolkit.lower.rounding`` by which the runtime's kernels round.
+        write_step: makes the file of a training step whose states are inputs and outputs; None where files only answer.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Format:
     write: Callable[[ExportedProgram, Path], list[StoredWeight]]
     run: Callable[[Path, list[Sample]], list[Sample]]
     rounding: str = "single"
+    write_step: Callable[[ExportedProgram, Path], None] | None = None
 
 
 def names() -> list[str]:

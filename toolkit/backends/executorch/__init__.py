@@ -43,6 +43,24 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     return list(weights.values())
 
 
+def write_step(program: ExportedProgram, path: Path) -> None:
+    """Write a training step, in portable kernels alone: XNNPACK has none that give gradients."""
+    from executorch.exir import EdgeCompileConfig, to_edge
+
+    from quantize.pt2e import quiet
+    from toolkit.backends.executorch.pools import GRADIENTS
+    from toolkit.backends.executorch.rounding import PER_CHANNEL
+
+    with quiet():
+        program = program.run_decompositions({**GRADIENTS, **PER_CHANNEL})
+        try:
+            edge = to_edge(program, compile_config=EdgeCompileConfig(_check_ir_validity=False))
+        except Exception as error:  # whatever its passes meet
+            raise _refused(error) from error
+        _check_operators(edge.exported_program().graph)
+        path.write_bytes(edge.to_executorch().buffer)
+
+
 def run(path: Path, samples: list[Sample]) -> list[Sample]:
     """Return what ExecuTorch's Python runtime computes; see ``toolkit.backends.formats.Format``."""
     import torch
@@ -143,4 +161,4 @@ def _stored(layer: str, tensor: torch.Tensor, packed: bool) -> StoredWeight:
     return StoredWeight(layer, stored, tensor.numel() // 2 if packed else tensor.nbytes)
 
 
-FORMAT = Format("executorch", ".pte", "ExecuTorch", ("executorch",), write, run)
+FORMAT = Format("executorch", ".pte", "ExecuTorch", ("executorch",), write, run, write_step=write_step)
