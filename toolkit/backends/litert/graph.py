@@ -23,6 +23,7 @@ ACTIVATIONS = {
     (0.0, 6.0): schema.ActivationFunctionType.RELU6,
     (-1.0, 1.0): schema.ActivationFunctionType.RELU_N1_TO_1,
 }
+RUN_TIME_WEIGHTS = "weights that change from run to run"
 
 
 class Unsupported(Exception):
@@ -77,7 +78,8 @@ class Graph:
 
     def weight(self, step: Step, value: Value, types: Sequence[str] = ("int8",)) -> Value:
         """Return a layer's weight in the narrowest of ``types`` that holds its range, and note what it takes."""
-        assert value.data is not None
+        if value.data is None:
+            raise Unsupported(RUN_TIME_WEIGHTS)
         dtype = value.dtype
         if value.quant is not None and dtype == "int8":
             dtype = _narrowest(value.quant, types)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.backends.litert.graph import Graph, Unsupported
+from toolkit.backends.litert.graph import RUN_TIME_WEIGHTS, Graph, Unsupported
 from toolkit.backends.litert.windows import VALID, Axis, padded, padding_of
 from toolkit.lower.ir import Quantization, Step, Value
 from toolkit.program.tflite.writer import options
@@ -50,7 +50,8 @@ def grouped_conv2d(step: Step, graph: Graph) -> None:
 def depthwise_conv2d(step: Step, graph: Graph) -> None:
     """Weight (H, W, C * multiplier)."""
     w = step.inputs[1]
-    assert w.data is not None
+    if w.data is None:
+        raise Unsupported(RUN_TIME_WEIGHTS)
     quant = w.quant if w.quant is None or w.quant.axis is None else replace(w.quant, axis=3)
     whole = replace(w, shape=(1, *w.shape), data=w.data[None], quant=quant)
     weight = graph.weight(step, whole, _types(step, CONVOLUTION_TYPES))
@@ -113,6 +114,8 @@ def _bias(step: Step, graph: Graph, weight: Value) -> list[Value]:
     Convolutions of integers do not run without one.
     """
     x, data = step.inputs[0], step.inputs[2].data if len(step.inputs) > 2 else None
+    if data is None and len(step.inputs) > 2:
+        raise Unsupported(RUN_TIME_WEIGHTS)
     if weight.quant is None or x.quant is None:
         return [] if data is None else [graph.constant(f"{step.name}.bias", data.astype(np.float32))]
     if data is None:
