@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from toolkit.cli._group import command
-from toolkit.cli._options import PATH, common, option
+from toolkit.cli._options import PATH, ByteCount, common, option
 from toolkit.cli._session import Session
+from toolkit.errors import ToolkitError
 from toolkit.training.settings import Loss, Only, Optimizer, StepSettings
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 _DEFAULT = StepSettings()
 
@@ -38,6 +42,13 @@ _DEFAULT = StepSettings()
         help="Layer that may change, * and ? allowed; may be repeated.  [default: all]")  # fmt: skip
 @option("--only", type=click.Choice(get_args(Only)), default=_DEFAULT.only, show_default=True,
         help="What of the layers may change.")  # fmt: skip
+@option("--max-arena", type=ByteCount(), metavar="BYTES",
+        help="Train those layers only that lower the loss most and fit; needs --dataset.")  # fmt: skip
+@option("--dataset", metavar="NAME", help="What to try layers on, for --max-arena.")
+@option("-n", "--samples", type=click.IntRange(2), default=200, show_default=True, help="How many of it.")
+@option(
+    "-t", "--target", default="cortex-m4", show_default=True, help="Whose kernels --max-arena counts with."
+)
 @option("--epsilon", type=click.FloatRange(1e-6, 1), default=_DEFAULT.epsilon, show_default=True,
         help="How far zeroth-order moves the weights to compare.")  # fmt: skip
 @option("--seed", type=click.IntRange(0, 2**31 - 1), default=_DEFAULT.seed, show_default=True,
@@ -55,6 +66,10 @@ def train_step(
     label_smoothing: float,
     layer: tuple[str, ...],
     only: Only,
+    max_arena: int | None,
+    dataset: str | None,
+    samples: int,
+    target: str,
     epsilon: float,
     seed: int,
 ) -> None:
@@ -72,12 +87,50 @@ def train_step(
 
     settings = StepSettings(rule, optimizer, momentum, loss, label_smoothing, layer, only, epsilon, seed)
     source = load(model, keep_float=True)
+    if max_arena is not None:
+        settings = _within(session, settings, source.program, max_arena, dataset, samples, target)
     session.status("tracing the step and checking its gradients")
     step = training_step(source.program, sample_of(source.program, model), settings)
-    pt2.save(step, output, {**source.info, "training": {**asdict(settings), "layers": list(layer)}})
+    pt2.save(step, output, {**source.info, "training": {**asdict(settings), "layers": list(settings.layers)}})
     changed = list(step.graph_signature.buffers_to_mutate.values())
     kept = sum(step.state_dict[name].nbytes for name in changed)
     session.result({"program": str(output), "rule": rule, "states": changed, "state_bytes": kept})
     if not session.json:
         click.echo(f"{output}: {rule}, {len(changed)} states of {kept:,} B in all")
     session.next(f"toolkit export {output} --target cortex-m4 -o DIR")
+
+
+def _within(
+    session: Session,
+    settings: StepSettings,
+    program: ExportedProgram,
+    max_arena: int,
+    dataset: str | None,
+    samples: int,
+    target: str,
+) -> StepSettings:
+    """Return ``settings`` with the layers that fit and contribute most."""
+    from dataclasses import replace
+
+    from toolkit import data
+    from toolkit.device import targets
+    from toolkit.training.select import select
+
+    if dataset is None:
+        raise ToolkitError(
+            "which layers contribute shows on data, and there is none",
+            at="--max-arena",
+            fix="add --dataset NAME, or choose layers with --layer",
+        )
+    loaded = data.load(dataset)
+    chosen = select(
+        program,
+        loaded.x_train[:samples],
+        loaded.y_train[:samples],
+        max_arena=max_arena,
+        kernel_set=targets.load(target).kernels,
+        settings=settings,
+        progress=session.status,
+    )
+    session.say(f"{', '.join(chosen.layers)} may learn: {chosen.arena_bytes:,} B of arena")
+    return replace(settings, layers=chosen.layers)

@@ -1,0 +1,133 @@
+"""Which layers to train within so much memory: those that lower the loss most when they learn alone.
+
+After the sparse update of "On-Device Training Under 256KB Memory", Lin et al. 2022, arXiv 2206.15472.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from toolkit.errors import ToolkitError
+from toolkit.training.choose import chosen_weights
+from toolkit.training.forward import Forward
+from toolkit.training.losses import loss
+from toolkit.training.rules import find
+from toolkit.training.settings import StepSettings
+
+RATE = 0.01
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was chosen.
+
+    Args:
+        layers: names of the layers that learn; for ``StepSettings.layers``.
+        arena_bytes: of a step that trains them, as planned for the device.
+        contributions: by layer, how far the loss on samples not learnt from falls when it learns alone, in nats.
+    """
+
+    layers: tuple[str, ...]
+    arena_bytes: int
+    contributions: dict[str, float]
+
+
+def select(
+    model: nn.Module | ExportedProgram,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    max_arena: int,
+    kernel_set: str,
+    settings: StepSettings,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Selection:
+    """Return the layers that a step within ``max_arena`` bytes can train, the one that contributes most first.
+
+    Args:
+        model: as of ``training_step``.
+        x: samples of the world to learn, first axis the sample; half of them are learnt from, half tell what it gained.
+        y: their labels.
+        max_arena: bytes that states and activations of a step may take.
+        kernel_set: of the target, whose kernels need scratch memory.
+        settings: of the step; its ``layers`` are the candidates.
+        progress: told about each layer.
+
+    Raises:
+        ToolkitError: not even the layer that needs least fits; says how much that takes.
+    """
+    sample = torch.from_numpy(x[:1])
+    forward = Forward(model, sample)
+    names = dict.fromkeys(name.rpartition(".")[0] for name in chosen_weights(forward, settings))
+    gains: dict[str, float] = {}
+    for layer in names:
+        gains[layer] = _gain(forward, x, y, replace(settings, layers=(layer,)))
+        progress(f"{layer}: {gains[layer]:+.4f} nats")
+    chosen: tuple[str, ...] = ()
+    arena, least = 0, ("", 1 << 62)
+    for layer in sorted(names, key=lambda name: -gains[name]):
+        needed = _arena(model, sample, replace(settings, layers=(*chosen, layer)), kernel_set)
+        progress(f"{', '.join((*chosen, layer))}: {needed:,} B")
+        if not chosen and needed < least[1]:
+            least = (layer, needed)
+        if needed <= max_arena and (gains[layer] > 0 or not chosen):
+            chosen, arena = (*chosen, layer), needed
+    if not chosen:
+        raise ToolkitError(
+            f"no layer can learn within {max_arena:,} bytes: {least[0]} alone takes {least[1]:,}",
+            at="the memory for a training step",
+            fix=f"allow at least {least[1]:,} bytes, or use rule nearest-mean",
+        )
+    return Selection(chosen, arena, gains)
+
+
+def _gain(forward: Forward, x: np.ndarray, y: np.ndarray, settings: StepSettings) -> float:
+    """Return by how much the mean loss of the second half of the samples falls after one pass over the first."""
+    classes = forward.run(forward.sample, {}).shape[-1]
+    step = find(settings.rule).make(forward, chosen_weights(forward, settings), settings, classes)
+    states, half, rate = dict(step.states), len(x) // 2, torch.tensor([RATE])
+    before = _loss(forward, {}, x[half:], y[half:], settings)
+    for inputs, target in _pairs(x[:half], y[:half], classes):
+        states |= {
+            name: value.detach() for name, value in step.learn(states, inputs, target, rate)[2].items()
+        }
+    return before - _loss(forward, states, x[half:], y[half:], settings)
+
+
+def _loss(
+    forward: Forward, states: dict[str, Tensor], x: np.ndarray, y: np.ndarray, settings: StepSettings
+) -> float:
+    with torch.no_grad():
+        classes = forward.run(forward.sample, {}).shape[-1]
+        losses = [
+            float(loss(forward.run(inputs, states), target, settings))
+            for inputs, target in _pairs(x, y, classes)
+        ]
+    return float(np.mean(losses))
+
+
+def _pairs(x: np.ndarray, y: np.ndarray, classes: int) -> list[tuple[Tensor, Tensor]]:
+    one_hot = torch.eye(classes)
+    return [
+        (torch.from_numpy(sample[None]), one_hot[None, int(label)])
+        for sample, label in zip(x, y, strict=True)
+    ]
+
+
+def _arena(
+    model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings, kernel_set: str
+) -> int:
+    from toolkit.lower.arena import place
+    from toolkit.lower.choose import choose_kernels
+    from toolkit.lower.passes import lower
+    from toolkit.training.step import training_step
+
+    lowered = lower(training_step(model, sample, settings))
+    choose_kernels(lowered, kernel_set)
+    return place(lowered).plan.arena_bytes
