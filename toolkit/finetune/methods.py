@@ -37,7 +37,7 @@ METHODS = {
         Method("backprop", "backprop", 0.02),
         Method("sparse-backprop", "backprop", 0.02, (LAST_LAYER,)),
         Method("mono-forward", "mono-forward", 0.05, rehearsal=0.01),
-        Method("zeroth-order", "zeroth-order", 0.001),
+        Method("zeroth-order", "zeroth-order", 0.0003),
         Method("nearest-mean", "nearest-mean", 30.0, rehearsal=1.0),
     )
 }
