@@ -51,9 +51,7 @@ def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) 
 
 def _compare(name: str, found: Tensor, expected: Tensor, before: Tensor | None) -> None:
     """Demand that ``found`` is ``expected``, its change to within rounding and ``TOLERANCE`` of the largest change."""
-    size = float((expected if before is None else expected - before).abs().max())
-    rounding = 4 * torch.finfo(torch.float32).eps * float(expected.abs().max())
-    error = float((found - expected).abs().max())
+    error, size, rounding = deviation(found, expected, before)
     if not error <= TOLERANCE * size + rounding:
         raise ToolkitError(
             f"the traced step is off by {error:.3g} where eager torch changes by {size:.3g}",
@@ -61,3 +59,17 @@ def _compare(name: str, found: Tensor, expected: Tensor, before: Tensor | None) 
             fix="report it with the model: this operator's gradient is wrong in the exported program",
             exit_code=CHECK_FAILED,
         )
+
+
+def deviation(found: Tensor, expected: Tensor, before: Tensor | None) -> tuple[float, float, float]:
+    """Return how far ``found`` is from ``expected``, how large that is, and what float32's rounding explains.
+
+    Args:
+        found: a state after a step, or an output.
+        expected: what it should be.
+        before: the state before the step: how large its change is counts then. None for an output.
+    """
+    wanted = expected.double()
+    size = float((wanted if before is None else wanted - before).abs().max())
+    rounding = 4 * torch.finfo(torch.float32).eps * float(wanted.abs().max())
+    return float((found.double() - wanted).abs().max()), size, rounding

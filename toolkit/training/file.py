@@ -13,6 +13,7 @@ from toolkit import atomic
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.measure.agreement import Agreement
 from toolkit.model_file import Written
+from toolkit.training.check import deviation
 from toolkit.training.stateless import stateless
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ def _compare(step: ExportedProgram, states: dict[str, Tensor], format: Format, f
 
 def _error(name: str, want: Tensor, have: np.ndarray, old: Tensor | None, format: Format) -> float:
     """Return the largest difference, as a share of the largest change."""
-    rounding = 4 * float(np.finfo(np.float32).eps) * float(want.double().abs().max())
-    size = float((want if old is None else want - old).double().abs().max()) + rounding
-    error = float(np.abs(want.double().numpy() - have).max())
+    error, size, rounding = deviation(torch.from_numpy(have), want, old)
     if not error <= TOLERANCE * size + rounding:
         raise ToolkitError(
             f"{format.runtime} changes it by something else than torch does: {error:.3g} off, of {size:.3g}",

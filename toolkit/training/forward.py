@@ -23,9 +23,9 @@ WEIGHTED = {
     _aten.conv_transpose1d.default,
     _aten.conv_transpose2d.input,
 }
-_QUANTIZE = {_integers.quantize_per_tensor.default: _integers.dequantize_per_tensor.default}
+_QUANTIZE = _integers.quantize_per_tensor.default
 _DEQUANTIZE = {
-    _integers.dequantize_per_tensor.default: _integers.quantize_per_tensor.default,
+    _integers.dequantize_per_tensor.default: _QUANTIZE,
     _integers.dequantize_per_channel.default: _integers.quantize_per_channel.default,
 }
 _KEEP_RANGE = {
@@ -156,7 +156,7 @@ class _Run(fx.Interpreter):
             return self.tensors[name] if name in self.tensors else self.forward.tensors[name]
         if n.target in _DEQUANTIZE:
             return self._dequantize(n)
-        if n.target in _QUANTIZE:
+        if n.target is _QUANTIZE:
             return self.env[n.args[0]]  # type: ignore[index]  # rounded where it is read
         if n in self.forward.starts[1:]:
             index = self.forward.starts.index(n) - 1
@@ -211,7 +211,7 @@ def _rectified_before_rounding(node: fx.Node) -> Bounds | None:
     """Return the bounds of an activation that only a quantize node reads: the integers show where it was at them."""
     if node.target not in (_aten.relu.default, _aten.hardtanh.default):
         return None
-    if any(user.target not in _QUANTIZE for user in node.users):
+    if any(user.target is not _QUANTIZE for user in node.users):
         return None
     if node.target is _aten.relu.default:
         return Bounds(low=0.0)
@@ -225,5 +225,7 @@ def _same_range(node: Any, quantize: Any) -> bool:
     while isinstance(node, fx.Node) and node.target in _KEEP_RANGE:
         node = node.args[0]
     return (
-        isinstance(node, fx.Node) and node.target in _QUANTIZE.values() and node.args[1:] == quantize.args[1:]
+        isinstance(node, fx.Node)
+        and node.target is _integers.dequantize_per_tensor.default
+        and node.args[1:] == quantize.args[1:]
     )

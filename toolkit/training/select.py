@@ -65,9 +65,14 @@ def select(
     sample = torch.from_numpy(x[:1])
     forward = Forward(model, sample)
     names = dict.fromkeys(name.rpartition(".")[0] for name in chosen_weights(forward, settings))
+    half = len(x) // 2
+    classes = forward.run(sample, {}).shape[-1]
+    new, known = _pairs(x[:half], y[:half], classes), _pairs(x[half:], y[half:], classes)
+    before = _loss(forward, {}, known, settings)
     gains: dict[str, float] = {}
     for layer in names:
-        gains[layer] = _gain(forward, x, y, replace(settings, layers=(layer,)))
+        states = _learnt(forward, new, classes, replace(settings, layers=(layer,)))
+        gains[layer] = before - _loss(forward, states, known, settings)
         progress(f"{layer}: {gains[layer]:+.4f} nats")
     chosen: tuple[str, ...] = ()
     arena, least = 0, ("", 1 << 62)
@@ -87,28 +92,25 @@ def select(
     return Selection(chosen, arena, gains)
 
 
-def _gain(forward: Forward, x: np.ndarray, y: np.ndarray, settings: StepSettings) -> float:
-    """Return by how much the mean loss of the second half of the samples falls after one pass over the first."""
-    classes = forward.run(forward.sample, {}).shape[-1]
+def _learnt(
+    forward: Forward, samples: list[tuple[Tensor, Tensor]], classes: int, settings: StepSettings
+) -> dict[str, Tensor]:
+    """Return the states after one pass over ``samples``."""
     step = find(settings.rule).make(forward, chosen_weights(forward, settings), settings, classes)
-    states, half, rate = dict(step.states), len(x) // 2, torch.tensor([RATE])
-    before = _loss(forward, {}, x[half:], y[half:], settings)
-    for inputs, target in _pairs(x[:half], y[:half], classes):
+    states, rate = dict(step.states), torch.tensor([RATE])
+    for inputs, target in samples:
         states |= {
             name: value.detach() for name, value in step.learn(states, inputs, target, rate)[2].items()
         }
-    return before - _loss(forward, states, x[half:], y[half:], settings)
+    return states
 
 
 def _loss(
-    forward: Forward, states: dict[str, Tensor], x: np.ndarray, y: np.ndarray, settings: StepSettings
+    forward: Forward, states: dict[str, Tensor], samples: list[tuple[Tensor, Tensor]], settings: StepSettings
 ) -> float:
+    """Return the mean loss of ``samples``."""
     with torch.no_grad():
-        classes = forward.run(forward.sample, {}).shape[-1]
-        losses = [
-            float(loss(forward.run(inputs, states), target, settings))
-            for inputs, target in _pairs(x, y, classes)
-        ]
+        losses = [float(loss(forward.run(inputs, states), target, settings)) for inputs, target in samples]
     return float(np.mean(losses))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from toolkit.errors import ToolkitError
+from toolkit.program.blank import blank_inputs
 
 
 def sample_of(program: ExportedProgram, at: Path) -> Tensor:
@@ -30,5 +30,4 @@ def sample_of(program: ExportedProgram, at: Path) -> Tensor:
             f"the model takes {len(names)} inputs; a training step takes models with one", at=str(at),
             fix="wrap the model so that it takes one tensor",
         )  # fmt: skip
-    (value,) = (node.meta["val"] for node in program.graph.nodes if node.name == names[0])
-    return torch.zeros(tuple(value.shape), dtype=value.dtype)
+    return blank_inputs(program)[0]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
+from toolkit.program.blank import blank_inputs
+
 
 def stateless(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, Tensor]]:
     """Return a program that takes ``program``'s states after its inputs and gives their new content after its outputs.
@@ -28,9 +30,8 @@ def stateless(program: ExportedProgram) -> tuple[ExportedProgram, dict[str, Tens
     changed = list(signature.buffers_to_mutate.values())
     module = _Stateless(program.graph_module, order, given, changed, held)
     states = {name: held[name].detach().clone() for name in changed}
-    placeholders = {node.name: node.meta["val"] for node in program.graph.find_nodes(op="placeholder")}
-    inputs = [torch.zeros(placeholders[name].shape, dtype=placeholders[name].dtype) for name in module.given]
-    return torch.export.export(module, (*inputs, *states.values())).run_decompositions({}), states
+    inputs = (*blank_inputs(program), *states.values())
+    return torch.export.export(module, inputs).run_decompositions({}), states
 
 
 class _Stateless(nn.Module):

@@ -14,6 +14,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from toolkit.backends.executorch.pointwise import pointwise_as_linear
+from toolkit.program.blank import blank_inputs
 from toolkit.program.convert import freeze_constants
 from toolkit.program.quantizer import constant, is_constant
 
@@ -53,7 +54,7 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
     module.graph.eliminate_dead_code()
     freeze_constants(module)
     module.recompile()
-    return torch.export.export(module, _inputs(program)), packed
+    return torch.export.export(module, blank_inputs(program)), packed
 
 
 def _set_range(node: _Node, bounds: tuple[int, int]) -> None:
@@ -142,11 +143,3 @@ def _one_user_each(graph: fx.Graph) -> None:
             for user in list(node.users)[1:]:
                 with graph.inserting_before(node):
                     user.replace_input_with(node, graph.node_copy(node))
-
-
-def _inputs(program: ExportedProgram) -> tuple[torch.Tensor, ...]:
-    values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
-    return tuple(
-        torch.zeros(values[name].shape, dtype=values[name].dtype)
-        for name in program.graph_signature.user_inputs
-    )

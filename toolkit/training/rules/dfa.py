@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from toolkit.training.blocks import by_block, matrices
 from toolkit.training.forward import Forward
 from toolkit.training.gradients import gradients, leaves
 from toolkit.training.losses import loss
@@ -19,16 +19,15 @@ class DirectFeedback:
     def __init__(
         self, forward: Forward, chosen: list[str], settings: StepSettings, feedback: dict[int, Tensor]
     ) -> None:
-        self.forward, self.settings, self.feedback = forward, settings, feedback
-        self.by_block: dict[int, list[str]] = {}
-        for name in chosen:
-            self.by_block.setdefault(forward.block_of[name], []).append(name)
+        self.forward, self.chosen = forward, chosen
+        self.settings, self.feedback = settings, feedback
+        self.by_block = by_block(forward, chosen)
         weights = {name: forward.weights[name] for name in chosen}
         self.states = {**weights, **first_states(weights, settings)}
 
     def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:
         """See ``toolkit.training.rules.Step``."""
-        live = leaves(states, [name for names in self.by_block.values() for name in names])
+        live = leaves(states, self.chosen)
         outputs: list[Tensor] = []
 
         def at_block(_: int, value: Tensor) -> Tensor:
@@ -52,11 +51,4 @@ class DirectFeedback:
 
 def make(forward: Forward, chosen: list[str], settings: StepSettings, classes: int) -> DirectFeedback:
     """See ``toolkit.training.rules.Rule``; the matrices come from the seed."""
-    widths = forward.widths()
-    generator = torch.Generator().manual_seed(settings.seed)
-    blocks = sorted({forward.block_of[name] for name in chosen} - {forward.blocks - 1})
-    feedback = {
-        block: torch.randn(classes, widths[block], generator=generator) / widths[block] ** 0.5
-        for block in blocks
-    }
-    return DirectFeedback(forward, chosen, settings, feedback)
+    return DirectFeedback(forward, chosen, settings, matrices(forward, chosen, classes, settings.seed))

@@ -5,9 +5,9 @@ A block's activations are gone before the next block runs: no more than one bloc
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from toolkit.training.blocks import by_block, matrices
 from toolkit.training.forward import Forward
 from toolkit.training.gradients import gradients, leaves
 from toolkit.training.losses import loss
@@ -22,10 +22,8 @@ class MonoForward:
     def __init__(
         self, forward: Forward, chosen: list[str], settings: StepSettings, projections: dict[int, Tensor]
     ) -> None:
-        self.forward, self.settings = forward, settings
-        self.by_block: dict[int, list[str]] = {}
-        for name in chosen:
-            self.by_block.setdefault(forward.block_of[name], []).append(name)
+        self.forward, self.chosen, self.settings = forward, chosen, settings
+        self.by_block = by_block(forward, chosen)
         weights = {name: forward.weights[name] for name in chosen}
         for block, projection in projections.items():
             weights[_projection(block)] = projection
@@ -34,7 +32,7 @@ class MonoForward:
     def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:
         """See ``toolkit.training.rules.Step``."""
         new: dict[str, Tensor] = {}
-        live = leaves(states, [name for names in self.by_block.values() for name in names])
+        live = leaves(states, self.chosen)
 
         def change(block: int, error: Tensor, by: dict[str, Tensor]) -> None:
             new.update(update({**states, **new}, gradients(error, by), rate, self.settings))
@@ -56,14 +54,7 @@ class MonoForward:
 
 def make(forward: Forward, chosen: list[str], settings: StepSettings, classes: int) -> MonoForward:
     """See ``toolkit.training.rules.Rule``; projections start as small random numbers from the seed."""
-    widths = forward.widths()
-    generator = torch.Generator().manual_seed(settings.seed)
-    blocks = sorted({forward.block_of[name] for name in chosen} - {forward.blocks - 1})
-    projections = {
-        block: torch.randn(classes, widths[block], generator=generator) / widths[block] ** 0.5
-        for block in blocks
-    }
-    return MonoForward(forward, chosen, settings, projections)
+    return MonoForward(forward, chosen, settings, matrices(forward, chosen, classes, settings.seed))
 
 
 def _projection(block: int) -> str:
