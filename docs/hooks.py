@@ -79,11 +79,9 @@ def passes_table() -> str:
 
 def methods_table() -> str:
     """Return one row per method."""
-    import quantize
-    from toolkit import fuzz, learn
+    from toolkit.catalogue import catalogue
 
-    found = [*(rule.METHOD for rule in learn.rules().values()), *quantize.methods().values(), fuzz.METHOD]
-    rows = [(f"[`{m.slug}`]({m.slug}.md)", m.kind, m.title, m.paper, m.cost) for m in found]
+    rows = [(f"[`{m.slug}`]({m.slug}.md)", m.kind, m.title, m.paper, m.cost) for m in catalogue()]
     return table(("method", "kind", "what", "paper", "cost"), rows)
 
 

@@ -16,11 +16,9 @@ from toolkit.cli._session import Session
 @click.pass_obj
 def methods(session: Session) -> None:
     """List the methods for training, compressing and checking, with paper and cost."""
-    import quantize
-    from toolkit import fuzz, learn
+    from toolkit.catalogue import catalogue
 
-    found = [*quantize.methods().values(), *(rule.METHOD for rule in learn.rules().values()), fuzz.METHOD]
-    found.sort(key=lambda method: (method.kind, method.slug))
+    found = catalogue()
     session.result({"methods": [asdict(method) for method in found]})
     if session.json:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -42,6 +42,11 @@ _DEFAULT = StepSettings()
         help="Layer that may change, * and ? allowed; may be repeated.  [default: all]")  # fmt: skip
 @option("--only", type=click.Choice(get_args(Only)), default=_DEFAULT.only, show_default=True,
         help="What of the layers may change.")  # fmt: skip
+@option("--method", default="", metavar="NAME",
+        help="How layers keep less for their gradients; a wrong name lists them.")  # fmt: skip
+@option(
+    "--set", "options", multiple=True, metavar="OPTION=VALUE", help="Option of --method; may be repeated."
+)
 @option("--max-arena", type=ByteCount(), metavar="BYTES",
         help="Train those layers only that lower the loss most and fit; needs --dataset.")  # fmt: skip
 @option("--dataset", metavar="NAME", help="What to try layers on, for --max-arena.")
@@ -66,6 +71,8 @@ def train_step(
     label_smoothing: float,
     layer: tuple[str, ...],
     only: Only,
+    method: str,
+    options: tuple[str, ...],
     max_arena: int | None,
     dataset: str | None,
     samples: int,
@@ -85,7 +92,9 @@ def train_step(
     from toolkit.training.source import sample_of
     from toolkit.training.step import training_step
 
-    settings = StepSettings(rule, optimizer, momentum, loss, label_smoothing, layer, only, epsilon, seed)
+    settings = StepSettings(
+        rule, optimizer, momentum, loss, label_smoothing, layer, only, epsilon, seed, method, _parsed(options)
+    )
     source = load(model, keep_float=True)
     if max_arena is not None:
         settings = _within(session, settings, source.program, max_arena, dataset, samples, target)
@@ -98,6 +107,21 @@ def train_step(
     if not session.json:
         click.echo(f"{output}: {rule}, {len(changed)} states of {kept:,} B in all")
     session.next(f"toolkit export {output} --target cortex-m4 -o DIR")
+
+
+def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
+    """Return ``OPTION=VALUE`` lines as TOML reads them."""
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for line in options:
+        try:
+            found |= tomllib.loads(line)
+        except tomllib.TOMLDecodeError as error:
+            raise ToolkitError(
+                f"{line!r} is no option: {error}", at="--set", fix="write it as in --set patch=4"
+            ) from None
+    return found
 
 
 def _within(

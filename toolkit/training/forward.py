@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture
 from toolkit.program.quantize import folded
+from toolkit.training.methods import Layers
 from toolkit.training.straight import Bounds, passed, quantized
 
 _aten = torch.ops.aten
@@ -47,7 +48,7 @@ class Forward:
     """A model for one sample, whose weights are given at each run.
 
     ``weights`` are the layers' weights and biases as real numbers, by name; ``block_of`` says in which block of a chain
-    each lies; ``tensors`` is all that the graph holds, weights as they are stored.
+    each lies; ``tensors`` is all that the graph holds, weights as they are stored. Layers run as ``method`` says.
     """
 
     def __init__(self, model: nn.Module | ExportedProgram, sample: Tensor) -> None:
@@ -63,6 +64,7 @@ class Forward:
                 "the model has no layer with weights: there is nothing to train",
                 fix="train a model with linear or convolutional layers",
             )
+        self.method: Layers | None = None
         self.starts = self._starts()
         self.weights, self.block_of = self._weights()
 
@@ -166,6 +168,11 @@ class _Run(fx.Interpreter):
             self.bounds[n] = bounds
             args, kwargs = self.fetch_args_kwargs_from_env(n)
             return passed(args[0], lambda x: n.target(x, *args[1:], **kwargs))  # type: ignore[operator]
+        if n.op == "call_function" and self.forward.method is not None:
+            args, kwargs = self.fetch_args_kwargs_from_env(n)
+            value = self.forward.method.run(n, args, self.tensors)
+            if value is not None:
+                return value
         return super().run_node(n)
 
     def _dequantize(self, n: fx.Node) -> Tensor:

@@ -17,8 +17,8 @@ from toolkit.errors import ToolkitError
 from toolkit.training.choose import chosen_weights
 from toolkit.training.forward import Forward
 from toolkit.training.losses import loss
-from toolkit.training.rules import find
 from toolkit.training.settings import StepSettings
+from toolkit.training.step import made_step, training_step
 
 RATE = 0.01
 
@@ -96,7 +96,7 @@ def _learnt(
     forward: Forward, samples: list[tuple[Tensor, Tensor]], classes: int, settings: StepSettings
 ) -> dict[str, Tensor]:
     """Return the states after one pass over ``samples``."""
-    step = find(settings.rule).make(forward, chosen_weights(forward, settings), settings, classes)
+    step = made_step(forward, settings, classes)
     states, rate = dict(step.states), torch.tensor([RATE])
     for inputs, target in samples:
         states |= {
@@ -128,7 +128,6 @@ def _arena(
     from toolkit.lower.arena import place
     from toolkit.lower.choose import choose_kernels
     from toolkit.lower.passes import lower
-    from toolkit.training.step import training_step
 
     lowered = lower(training_step(model, sample, settings))
     choose_kernels(lowered, kernel_set)

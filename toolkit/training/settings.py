@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from quantize.method import between
 
@@ -27,6 +28,8 @@ class StepSettings:
         only: what of them may change.
         epsilon: how far ``zeroth-order`` moves the weights to compare.
         seed: of noise and of fixed or first matrices of a rule.
+        method: one of ``toolkit.training.methods.methods()``, which changes how layers run; empty: none.
+        options: the method's own, by name.
     """
 
     rule: str = "backprop"
@@ -38,3 +41,5 @@ class StepSettings:
     only: Only = "weights and biases"
     epsilon: float = between(1e-6, 1.0, 1e-3)
     seed: int = between(0, 2**31 - 1, 0)
+    method: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)

@@ -11,10 +11,12 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from quantize.pt2e import quiet
 from toolkit.errors import ToolkitError
+from toolkit.strict import fill
+from toolkit.training import methods, rules
 from toolkit.training.check import check
 from toolkit.training.choose import chosen_weights
 from toolkit.training.forward import Forward
-from toolkit.training.rules import Step, find
+from toolkit.training.rules import Step
 from toolkit.training.settings import StepSettings
 from toolkit.training.tidy import tidy
 
@@ -35,11 +37,10 @@ def training_step(
         settings: the rule and its options.
 
     Raises:
-        ToolkitError: no such rule or layer, nothing to change, a layer that the rule cannot train, or gradients that
-            are not those of eager torch.
+        ToolkitError: no such rule, method or layer, nothing to change, a layer that the rule cannot train, or
+            gradients that are not those of eager torch.
     """
     settings = settings or StepSettings()
-    rule = find(settings.rule)
     with quiet():
         forward = Forward(model, sample)
         logits = forward.run(sample, {})
@@ -48,10 +49,31 @@ def training_step(
                 f"the model gives a tensor of shape {list(logits.shape)}, not logits (1, ..., classes)",
                 fix="wrap the model so that it returns them",
             )
-        step = rule.make(forward, chosen_weights(forward, settings), settings, logits.shape[-1])
+        step = made_step(forward, settings, logits.shape[-1])
         program = _program(step, forward, sample, torch.zeros_like(logits))
         check(program, step, sample, logits)
     return program
+
+
+def made_step(forward: Forward, settings: StepSettings, classes: int) -> Step:
+    """Return the rule and the method of ``settings`` made ready for a model that gives ``classes`` logits.
+
+    Raises:
+        ToolkitError: as of ``training_step``.
+    """
+    rule, chosen = rules.find(settings.rule), chosen_weights(forward, settings)
+    if not settings.method:
+        return rule.make(forward, chosen, settings, classes)
+    method = methods.find(settings.method)
+    if not getattr(rule, "GRADIENTS", True):
+        raise ToolkitError(
+            f"{settings.rule} takes no gradients, so {settings.method} would change nothing",
+            at="method",
+            fix="use rule backprop, or no method",
+        )
+    options = fill(method.Options, dict(settings.options), f"options of {settings.method}")
+    forward.method = method.make(forward, chosen, options, settings.seed)
+    return methods.WithMethod(rule.make(forward, chosen, settings, classes), forward.method)
 
 
 def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> ExportedProgram:

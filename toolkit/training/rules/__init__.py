@@ -37,7 +37,7 @@ class Step(Protocol):
 
 
 class Rule(Protocol):
-    """A module of this package."""
+    """A module of this package. One that takes no gradients says so: ``GRADIENTS = False``."""
 
     def make(self, forward: Forward, chosen: list[str], settings: StepSettings, classes: int) -> Step:
         """Return the rule for a model of which the weights ``chosen`` may change.

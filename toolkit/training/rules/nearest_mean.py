@@ -16,6 +16,8 @@ from toolkit.training.settings import StepSettings
 
 MEANS, COUNTS = "means", "counts"
 
+GRADIENTS = False
+
 
 class NearestMean:
     """See ``toolkit.training.rules.Step``. The rate is the weight of a sample in its class's mean: 1 counts it once."""

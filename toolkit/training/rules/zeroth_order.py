@@ -18,6 +18,8 @@ from toolkit.training.settings import StepSettings
 
 DRAW = "draw"
 
+GRADIENTS = False
+
 
 class ZerothOrder:
     """See ``toolkit.training.rules.Step``. The direction is -1 or 1 for each weight."""

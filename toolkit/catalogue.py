@@ -1,0 +1,17 @@
+"""Every published method that works here, wherever it lives."""
+
+from __future__ import annotations
+
+from quantize.method import Method
+
+
+def catalogue() -> list[Method]:
+    """Return what every method says of itself, by kind and name."""
+    import quantize
+    from toolkit import fuzz, learn
+    from toolkit.training import methods
+
+    found = [fuzz.METHOD, *quantize.methods().values()]
+    found += [rule.METHOD for rule in learn.rules().values()]
+    found += [method.METHOD for method in methods.methods().values()]
+    return sorted(found, key=lambda method: (method.kind, method.slug))
