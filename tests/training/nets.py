@@ -58,3 +58,38 @@ class Residual(nn.Module):
         """Return logits."""
         x = self.before(x).relu()
         return self.after((self.left(x) + self.right(x.tanh())).relu() + x)  # type: ignore[no-any-return]
+
+
+class Transformer(nn.Module):
+    """Two heads of attention over the rows of an image, and two layers with ``activation`` between them."""
+
+    def __init__(self, norm: type[nn.Module] = nn.LayerNorm, activation: type[nn.Module] = nn.GELU) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.rows = nn.Linear(8, 16)
+        self.norms = nn.ModuleList(norm(16) for _ in range(3))
+        self.query, self.key, self.value, self.mixed = (nn.Linear(16, 16) for _ in range(4))
+        self.up, self.activation, self.down = nn.Linear(16, 32), activation(), nn.Linear(32, 16)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits."""
+        x = self.rows(x.flatten(1, 2))
+        y = self.norms[0](x)
+        query, key, value = (
+            layer(y).unflatten(-1, (2, 8)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value)
+        x = x + self.mixed(mixed.transpose(1, 2).flatten(2))
+        x = x + self.down(self.activation(self.up(self.norms[1](x))))
+        return self.head(self.norms[2](x).mean(1))  # type: ignore[no-any-return]
+
+
+def transformer() -> nn.Module:
+    """Return a transformer with layer norms and GELU."""
+    return Transformer().eval()
+
+
+def silu_transformer() -> nn.Module:
+    """Return a transformer with root mean square norms and SiLU."""
+    return Transformer(nn.RMSNorm, nn.SiLU).eval()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from tests.training.nets import SAMPLE, cnn, int8_cnn
+from tests.training.nets import SAMPLE, cnn, int8_cnn, silu_transformer, transformer
 from tests.training.test_step import batches
 from toolkit.bundle import export
 from toolkit.lower import learning, reference
@@ -36,6 +36,8 @@ STEPS: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]]
     "int8-backprop-momentum": (int8_cnn, StepSettings(optimizer="momentum")),
     "float-zeroth-order": (cnn, StepSettings(rule="zeroth-order")),
     "int8-nearest-mean": (int8_cnn, StepSettings(rule="nearest-mean")),
+    "float-transformer": (transformer, StepSettings()),
+    "float-silu-transformer": (silu_transformer, StepSettings()),
 }
 LONG = ("float-mono-forward", "int8-backprop-momentum")
 # gradients through layers that do not change

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._decomp import get_decompositions
 from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -19,6 +20,10 @@ from toolkit.training.forward import Forward
 from toolkit.training.rules import Step
 from toolkit.training.settings import StepSettings
 from toolkit.training.tidy import tidy
+
+_aten = torch.ops.aten
+# gradients that exported programs cannot write out in simpler operators later
+_WRITTEN_OUT: Any = get_decompositions([_aten.silu_backward.default, _aten.mish_backward.default])
 
 
 def training_step(
@@ -87,7 +92,9 @@ def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> Ex
         changed[:] = list(new)
         return [logits.detach(), error.detach(), *(value.detach() for value in new.values())]
 
-    traced = make_fx(flat)(list(tensors.values()), sample, target, torch.zeros(1))
+    traced = make_fx(flat, decomposition_table=_WRITTEN_OUT)(
+        list(tensors.values()), sample, target, torch.zeros(1)
+    )
     tidy(traced)
     module = _StepModule(traced, tensors, changed)
     return torch.export.export(module, (sample, target, torch.zeros(1))).run_decompositions({})

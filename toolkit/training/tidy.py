@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import getitem
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import fx
 
 _aten = torch.ops.aten
 _SAME = {_aten.detach.default, _aten.alias.default, _aten.clone.default}
+_VIEWS = {_aten.view.default, _aten._unsafe_view.default}
 
 
 def tidy(traced: fx.GraphModule) -> None:
@@ -17,14 +19,39 @@ def tidy(traced: fx.GraphModule) -> None:
     for node in list(graph.nodes):
         if node.target in _SAME:
             node.replace_all_uses_with(node.args[0])
+        elif node.target in _VIEWS:
+            node.target = _aten.reshape.default  # it may have been a copy that made the view possible
     for node in list(graph.nodes):
         source: Any = node.args[0] if node.args else None
         if node.target is _aten.t.default and source.target is _aten.t.default:
             node.replace_all_uses_with(source.args[0])
     graph.eliminate_dead_code()
+    for node in graph.find_nodes(op="call_function", target=_aten.native_layer_norm.default):
+        _write_statistics(graph, node)
+    graph.eliminate_dead_code()
     _once(graph)
     graph.eliminate_dead_code()
     traced.recompile()
+
+
+def _write_statistics(graph: fx.Graph, norm: fx.Node) -> None:
+    """Compute the mean and the inverse deviation that a layer norm's gradient takes from its input."""
+    parts: list[Any] = [user for user in norm.users if user.target is getitem and user.args[1] in (1, 2)]
+    if not parts:
+        return
+    x: Any = norm.args[0]
+    shape: Any = norm.args[1]
+    axes = [-1 - axis for axis in range(len(shape))]
+    with graph.inserting_before(norm.next):
+        mean = graph.call_function(_aten.mean.dim, (x, axes, True))
+        centred = graph.call_function(_aten.sub.Tensor, (x, mean))
+        square = graph.call_function(_aten.mul.Tensor, (centred, centred))
+        variance = graph.call_function(_aten.mean.dim, (square, axes, True))
+        scale = graph.call_function(
+            _aten.rsqrt.default, (graph.call_function(_aten.add.Tensor, (variance, norm.args[4])),)
+        )
+    for part in parts:
+        part.replace_all_uses_with((mean, scale)[part.args[1] - 1])
 
 
 def _once(graph: fx.Graph) -> None:
