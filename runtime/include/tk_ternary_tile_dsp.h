@@ -23,18 +23,19 @@
 
 #ifdef TK_HAS_DSP
 /* Two columns of both pairs: r0-r2 are the pixels' words, r4-r6 and r7-r9 the pairs' sums, r3 the weights, r10 the mask. */
-#define TK_TERNARY_COLUMNS(pair_a, pair_b) \
-    "ldmia lr!, {r0, r1, r2}\n\t"          \
-    "and.w r12, r10, r3" pair_a "\n\t"     \
-    "smlad r4, r12, r0, r4\n\t"            \
-    "smlad r5, r12, r1, r5\n\t"            \
-    "smlad r6, r12, r2, r6\n\t"            \
-    "and.w r12, r10, r3" pair_b "\n\t"     \
-    "smlad r7, r12, r0, r7\n\t"            \
-    "smlad r8, r12, r1, r8\n\t"            \
+#define TK_TERNARY_TILE_COLUMNS(pair_a, pair_b) \
+    "ldmia lr!, {r0, r1, r2}\n\t"               \
+    "and.w r12, r10, r3" pair_a "\n\t"          \
+    "smlad r4, r12, r0, r4\n\t"                 \
+    "smlad r5, r12, r1, r5\n\t"                 \
+    "smlad r6, r12, r2, r6\n\t"                 \
+    "and.w r12, r10, r3" pair_b "\n\t"          \
+    "smlad r7, r12, r0, r7\n\t"                 \
+    "smlad r8, r12, r1, r8\n\t"                 \
     "smlad r9, r12, r2, r9\n\t"
-#define TK_TERNARY_GROUP \
-    "ldr.w r3, [r11], #4\n\t" TK_TERNARY_COLUMNS("", ", ror #4") TK_TERNARY_COLUMNS(", ror #8", ", ror #12")
+#define TK_TERNARY_GROUP                                              \
+    "ldr.w r3, [r11], #4\n\t" TK_TERNARY_TILE_COLUMNS("", ", ror #4") \
+        TK_TERNARY_TILE_COLUMNS(", ror #8", ", ror #12")
 #define TK_TERNARY_GROUP_BYTES "76" /* 19 instructions of 4 bytes */
 
 /* On the stack: finish, out, x, its end, finish's end, where the first block begins, the mask, w, and rows a's sums of the
