@@ -10,7 +10,8 @@ from torch import fx, nn
 from torch.export import ExportedProgram
 
 from quantize.int8 import UnusableRangeError, check_range
-from quantize.pt2e import FakeQuantizeBase, MinMaxObserver, PerChannelMinMaxObserver, convert_pt2e, quiet
+from quantize.pt2e import FakeQuantizeBase, MinMaxObserver, PerChannelMinMaxObserver, convert_pt2e
+from quantize.quiet import quiet
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.program.clean import layer_name
 from toolkit.program.quantizer import constant, is_constant

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
 from torch import nn
 from torch.export import ExportedProgram
 
-from quantize.pt2e import quiet
+from quantize.quiet import quiet
 from toolkit.errors import ToolkitError, first_line
 from toolkit.lower.ir import Quantization
 

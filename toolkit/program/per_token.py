@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from quantize.int8 import TERNARY_RANGE, WEIGHT_RANGE
-from quantize.pt2e import quiet
+from quantize.quiet import quiet
 from quantize.ternary import NotTernaryError, one_scale, split
 from toolkit.errors import ToolkitError
 from toolkit.program.decompose import decompositions

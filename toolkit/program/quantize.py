@@ -14,7 +14,8 @@ from torch.export import ExportedProgram
 
 from quantize.fold import CannotFoldError, fold_batchnorm
 from quantize.int8 import TERNARY_RANGE, VANISHING, WEIGHT_RANGES
-from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e, quiet
+from quantize.pt2e import prepare_pt2e, prepare_qat_pt2e
+from quantize.quiet import quiet
 from quantize.ternary import NotTernaryError, drop_weak_channels, split
 from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture, samples

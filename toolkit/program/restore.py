@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.utils.matcher_utils import SubgraphMatcher
 from torch.nn import functional
 
-from quantize.pt2e import quiet
+from quantize.quiet import quiet
 
 _aten = torch.ops.aten
 _FUNCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {  # with torch's default parameters

@@ -50,7 +50,6 @@ def load(
         ToolkitError: the file cannot be read, or is float and there is no calibration data.
     """
     from toolkit.program import checkpoint, pt2
-    from toolkit.program.quantize import quantize_ptq
 
     if checkpoint.is_checkpoint(path):
         if calibration is not None:
@@ -68,7 +67,7 @@ def load(
         program, info = pt2.load(path)
         if calibration is None:
             return Source(path, program, "single", kind, info)
-        return Source(path, quantize_ptq(program, calibration), "single", kind, info, quantized_here=True)
+        return Source(path, _quantized(program, calibration), "single", kind, info, quantized_here=True)
     if kind not in ("tflite", "onnx"):
         raise ToolkitError(
             f"{path.name} is no model file that can be read",
@@ -93,10 +92,16 @@ def load(
     if calibration is None:
         rounding = rounding if graph.quantized else "single"
         return Source(path, program, rounding, kind, inputs=inputs, outputs=outputs, notes=graph.notes)
-    program = quantize_ptq(program, calibration)
+    program = _quantized(program, calibration)
     return Source(
         path, program, "single", kind, quantized_here=True, inputs=inputs, outputs=outputs, notes=graph.notes
     )
+
+
+def _quantized(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:
+    from toolkit.program.quantize import quantize_ptq  # takes seconds to import
+
+    return quantize_ptq(program, calibration)
 
 
 def _read(kind: str, path: Path) -> tuple[ImportedGraph, str]:

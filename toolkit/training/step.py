@@ -10,7 +10,7 @@ from torch._decomp import get_decompositions
 from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from quantize.pt2e import quiet
+from quantize.quiet import quiet
 from toolkit.errors import ToolkitError
 from toolkit.strict import fill
 from toolkit.training import methods, rules

@@ -23,7 +23,7 @@ _TYPES_OF_XNNPACK = ("float32", "int8", "int32")
 
 def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     """Write ``program`` as a ``.pte``; see ``toolkit.backends.formats.Format``."""
-    from quantize.pt2e import quiet
+    from quantize.quiet import quiet
     from toolkit.backends.executorch.prepare import prepare
 
     with quiet():
@@ -47,7 +47,7 @@ def write_step(program: ExportedProgram, path: Path) -> None:
     """Write a training step, in portable kernels alone: XNNPACK has none that give gradients."""
     from executorch.exir import EdgeCompileConfig, to_edge
 
-    from quantize.pt2e import quiet
+    from quantize.quiet import quiet
     from toolkit.backends.executorch.pools import GRADIENTS
     from toolkit.backends.executorch.rounding import PER_CHANNEL
 
@@ -65,7 +65,7 @@ def run(path: Path, samples: list[Sample]) -> list[Sample]:
     """Return what ExecuTorch's Python runtime computes; see ``toolkit.backends.formats.Format``."""
     import torch
 
-    from quantize.pt2e import quiet
+    from quantize.quiet import quiet
 
     with quiet():
         import executorch.kernels.quantized  # noqa: F401 # registers them

@@ -11,7 +11,7 @@ import torch
 from torch.export import ExportedProgram
 
 import toolkit
-from quantize.pt2e import quiet
+from quantize.quiet import quiet
 from toolkit.backends.formats import StoredWeight
 from toolkit.backends.onnx.biases import integer_biases
 from toolkit.backends.onnx.graph import Graph
