@@ -49,7 +49,10 @@ def convert(
         _check_exact(converted, exact)
         freeze_constants(converted)
         converted.recompile()
-        return torch.export.export(converted, (sample,))
+        program = torch.export.export(converted, (sample,))
+        if any(node.target is torch.ops.aten.copy_.default for node in program.graph.nodes):
+            return program.run_decompositions({})  # states come in and go out, once and not at each lowering
+        return program
 
 
 def _check_ranges(prepared: fx.GraphModule) -> None:
