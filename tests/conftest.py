@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.warm_start import WarmToolkit
+
 NO_SKIP = os.environ.get("TOOLKIT_NO_SKIP") == "1"
 
 
@@ -63,17 +65,20 @@ class Cli(Protocol):
     ) -> Ran: ...
 
 
-def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
-    # settings of the machine that runs the tests must not leak into them; where data lies must
-    clean = {
+def _clean_environment() -> dict[str, str]:
+    """Return the environment without the settings of the machine that runs the tests, but for where data is."""
+    return {
         key: value
         for key, value in os.environ.items()
         if key == "TOOLKIT_DATA" or not key.startswith("TOOLKIT_")
     }
+
+
+def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
     done = subprocess.run(
         [sys.executable, "-m", "toolkit", *map(str, args)],
         cwd=cwd,
-        env={**clean, **environment},
+        env={**_clean_environment(), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -85,9 +90,20 @@ def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **env
 
 
 @pytest.fixture(scope="session")
-def cli() -> Cli:
-    """The ``toolkit`` command."""
-    return _toolkit
+def cli() -> Generator[Cli]:
+    """The ``toolkit`` command; started afresh where the environment is another, or where processes do not fork."""
+    if not sys.platform.startswith("linux"):
+        yield _toolkit
+        return
+    warm = WarmToolkit()
+
+    def run(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
+        if environment:
+            return _toolkit(*args, cwd=cwd, timeout=timeout, **environment)
+        return Ran(*warm.run([*map(str, args)], cwd, _clean_environment(), timeout))
+
+    yield run
+    warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,126 @@
+"""The ``toolkit`` command in processes forked off one that has imported torch: another process, seconds sooner.
+
+Run as a program it reads requests, one JSON line each, and answers each with the exit code in another.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+POLL_S = 0.005
+
+
+class WarmToolkit:
+    """Runs ``toolkit ARGS`` in forks of a process of its own."""
+
+    def __init__(self) -> None:
+        self.server = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=Path(__file__).resolve().parents[1],
+        )
+
+    def run(
+        self, args: list[str], cwd: Path | None, environment: dict[str, str], timeout: float
+    ) -> tuple[int, str, str]:
+        """Return exit code, standard output and standard error.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than ``timeout`` seconds and was stopped.
+        """
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            files = [str(Path(folder) / name) for name in ("out", "err")]
+            request = {
+                "args": args,
+                "cwd": str(cwd or Path.cwd()),
+                "environment": environment,
+                "timeout": timeout,
+                "files": files,
+            }
+            self.server.stdin.write(json.dumps(request) + "\n")
+            self.server.stdin.flush()
+            code = json.loads(self.server.stdout.readline())
+            out, err = (Path(file).read_text(encoding="utf-8") for file in files)
+        if code is None:
+            raise subprocess.TimeoutExpired(["toolkit", *args], timeout, out, err)
+        return code, out, err
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.server.stdin is not None
+        self.server.stdin.close()
+        self.server.wait()
+
+
+def _serve() -> None:
+    import torch.export.pt2_archive  # noqa: F401  # what nearly all commands import
+
+    import toolkit.bundle
+    import toolkit.measure.verify
+    import toolkit.program.pt2  # noqa: F401
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _run(request)
+        print(json.dumps(_wait(child, request["timeout"])), flush=True)
+
+
+def _wait(child: int, timeout: float) -> int | None:
+    """Return the exit code of ``child``, or None after stopping it."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(POLL_S)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _run(request: dict[str, Any]) -> None:
+    """Be the command, and end."""
+    from toolkit.cli import main
+
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for file, number in zip(request["files"], (1, 2), strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    code = 0
+    try:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.chdir(request["cwd"])
+        sys.argv = ["toolkit", *request["args"]]
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    finally:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())
+    _serve()
