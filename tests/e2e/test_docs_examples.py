@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Cli
 from tests.e2e.pages import CHECKOUT, Block, blocks, command_lines
 
 
 class Scratch:
-    """A folder where the examples' files lie and their commands run."""
+    """A folder where the examples' files lie and their commands run: by ``cli``, or of a copy of the checkout."""
 
-    def __init__(self, folder: Path, toolkit_from: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, toolkit_from: Path, cli: Cli | None = None) -> None:
+        self.folder, self.cli = folder, cli
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("TOOLKIT_")},
             "PYTHONPATH": str(toolkit_from),
@@ -40,6 +41,10 @@ class Scratch:
         return done.stdout
 
     def toolkit(self, words: list[str]) -> str:
+        if self.cli is not None:
+            done = self.cli(*words, cwd=self.folder)
+            assert done.code == 0, f"toolkit {' '.join(words)}\n{done.out}{done.err}"
+            return done.out
         return self.call(sys.executable, "-m", "toolkit", *words)
 
 
@@ -67,9 +72,9 @@ def test_adding_things(tmp_path: Path) -> None:
     assert "bwn" in listed
 
 
-def test_quick_start(tmp_path: Path) -> None:
+def test_quick_start(tmp_path: Path, cli: Cli) -> None:
     page = CHECKOUT / "docs" / "quickstart.md"
-    scratch = Scratch(tmp_path, CHECKOUT)
+    scratch = Scratch(tmp_path, CHECKOUT, cli)
     scratch.write(*blocks(page))
     scratch.call(sys.executable, "net.py")
     scratch.call(sys.executable, "float.py")
@@ -82,12 +87,12 @@ def test_quick_start(tmp_path: Path) -> None:
             assert "(4, 10) cortex-m4 unicorn" in scratch.call(sys.executable, "example.py")
 
 
-def test_c_integration(tmp_path: Path) -> None:
+def test_c_integration(tmp_path: Path, cli: Cli) -> None:
     for program, package in (("cmake", "cmake"), ("cc", "gcc"), ("g++", "g++")):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: apt-get install {package}")
     page = CHECKOUT / "docs" / "c-integration.md"
-    scratch = Scratch(tmp_path, CHECKOUT)
+    scratch = Scratch(tmp_path, CHECKOUT, cli)
     for words in command_lines(page):
         scratch.toolkit(words)
     scratch.write(*blocks(page))
