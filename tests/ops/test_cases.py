@@ -105,7 +105,7 @@ def test_compiles_without_a_warning(
     cases = [case for name in OPERATORS for case in case_program.every_kernel(name, kernel_set)]
     case_program.write(tmp_path, cases, "host")
     strict = [flag for flag in STRICT if not flag.startswith("-std")]
-    include = [f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}"]
+    include = [f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}", "-DTK_SHARE_KERNELS"]
     command, environment = _compiler(compiler, package)
     _call(
         [
