@@ -77,7 +77,10 @@ ROWS = {
         preset="mnist", network={"shared": True}, options={"block_loss": "cross-entropy"},
     ),
     "auglocal-mnist": Row(
-        "auglocal", "cnn", "mnist", {"epochs": 3, "batch_size": 128, "learning_rate": 8e-3}, preset="mnist",
+        "auglocal", "cnn", "mnist",
+        {"epochs": 8, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.3,
+         "shift_pixels": 1, "precision": "bfloat16"},
+        preset="mnist", options={"depth": 3},
     ),
     "momentum-aux-mnist": Row(
         "momentum-aux", "cnn", "mnist",
@@ -85,8 +88,8 @@ ROWS = {
          "shift_pixels": 1},
         preset="mnist",
     ),
-    "momentum-aux-cifar10": Row(
-        "momentum-aux", "cnn", "cifar10",
+    "auglocal-cifar10": Row(
+        "auglocal", "cnn", "cifar10",
         {"epochs": 8, "batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "warmup": 0.25,
          "shift_pixels": 3, "flip": True, "precision": "bfloat16"},
         preset="mnist", network=_CIFAR,
