@@ -133,6 +133,7 @@ FLOAT_ONLY = {
     "compare",
     "where",
     "perturb",
+    "sketch",
     "matmul_step",
     "stochastic_round",
 }  # integers have no use for them

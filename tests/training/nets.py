@@ -36,6 +36,35 @@ def cnn() -> nn.Module:
     ).eval()
 
 
+def normed_cnn() -> nn.Module:
+    """Return convolutions and a linear layer, each with a batch normalization that has statistics."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8),
+        nn.BatchNorm2d(8, affine=False),
+        nn.ReLU(),
+        nn.Conv2d(8, 16, 1, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 5),
+        nn.BatchNorm1d(5, eps=1e-3),
+    ).eval()
+    for layer in net:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(layer.running_mean, 0, 0.2)
+            nn.init.uniform_(layer.running_var, 0.3, 1.5)
+            if layer.affine:
+                nn.init.normal_(layer.weight, 0.8, 0.3)
+                nn.init.normal_(layer.bias, 0, 0.1)
+    return net
+
+
 def int8_cnn() -> ExportedProgram:
     """Return ``cnn`` quantized, with logits of a trained model's size."""
     rng = np.random.default_rng(0)

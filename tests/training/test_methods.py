@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from tests.training.nets import SAMPLE, cnn, int8_cnn, mlp
+from tests.training.nets import SAMPLE, cnn, int8_cnn, mlp, normed_cnn
 from tests.training.test_step import hits
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
@@ -28,7 +28,16 @@ Net = Callable[[], nn.Module | ExportedProgram]
 # a net that the method changes, and how often it must be right at least after 500 steps
 LEARNS: dict[str, tuple[Net, dict[str, Any], float]] = {
     "gradient-filtering": (cnn, {}, 0.6),
+    "randomized-linear": (cnn, {}, 0.6),
+    "tune-mode-convbn": (normed_cnn, {}, 0.6),
 }
+FLOAT_ONLY = ("tune-mode-convbn",)
+ON_BOARDS = [
+    (name, net)
+    for name in LEARNS
+    for net in (LEARNS[name][0], int8_cnn)
+    if not (net is int8_cnn and name in FLOAT_ONLY)
+]
 
 
 def test_every_method_is_tried() -> None:
@@ -43,8 +52,7 @@ def test_a_step_with_a_method_learns(name: str) -> None:
     assert hits(program, 0.05) >= least
 
 
-@pytest.mark.parametrize("net", [cnn, int8_cnn])
-@pytest.mark.parametrize("name", LEARNS)
+@pytest.mark.parametrize(("name", "net"), ON_BOARDS)
 def test_a_board_learns_the_same(tmp_path: Path, name: str, net: Net) -> None:
     """Every layer of a step, and ten answers in a row, on the host and on Cortex-M4, to the bit."""
     settings = StepSettings(method=name, options=LEARNS[name][1])

@@ -23,6 +23,7 @@ SHAPES = {
     "new_zeros",
     "new_ones",
     "new_full",
+    "scalar_tensor",
 }  # of these only it counts
 PERMUTES = {"permute", "transpose", "t"}
 
@@ -64,7 +65,7 @@ def fold(node: Node, values: dict[Node, Value]) -> Value | None:
 
 
 def _filling(node: Node, kind: str) -> float:
-    names = {"full_like": 1, "new_full": 2}
+    names = {"full_like": 1, "new_full": 2, "scalar_tensor": 0}
     return float(node.args[names[kind]]) if kind in names else float("ones" in kind)  # type: ignore[arg-type]
 
 

@@ -18,8 +18,6 @@ class Drawn(Operator):
     ``attrs``: ``key``, two 32-bit numbers; ``order``, which of torch's axes each axis of the device's tensor is.
     """
 
-    layout = "axes"
-
     def read_drawn(
         self, x: Value, draw: Value, rest: list[Value], key: tuple[int, int], reader: Reader
     ) -> Step:

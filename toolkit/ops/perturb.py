@@ -22,6 +22,7 @@ class Perturb(Drawn):
 
     name = "perturb"
     aten = ("toolkit.perturb.default",)
+    layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
         x, draw, scale = (reader.value(arg) for arg in node.args[:3])

@@ -25,6 +25,7 @@ class StochasticRound(Drawn):
 
     name = "stochastic_round"
     aten = ("toolkit.stochastic_round.default",)
+    layout = "axes"
 
     def read(self, node: Any, reader: Reader) -> Step:
         x, draw = (reader.value(arg) for arg in node.args[:2])

@@ -1,6 +1,7 @@
 """Operators of torch's for noise that is made again from its key, so that programs can hold them.
 
-Importing this module registers ``torch.ops.toolkit.perturb`` and ``torch.ops.toolkit.stochastic_round``.
+Importing this module registers ``torch.ops.toolkit.perturb``, ``torch.ops.toolkit.stochastic_round`` and
+``torch.ops.toolkit.sketch``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from toolkit.learn import philox
 
-__all__ = ["perturb", "stochastic_round"]
+__all__ = ["perturb", "sketch", "stochastic_round"]
 
 
 def _key(draw: Tensor, seed: int, stream: int) -> tuple[tuple[int, int], int]:
@@ -46,6 +47,29 @@ def stochastic_round(x: Tensor, draw: Tensor, seed: int, stream: int, low: int, 
     return torch.floor(torch.nan_to_num(x + drawn, nan=low)).clamp(low, high).to(torch.int8)
 
 
+@torch.library.custom_op("toolkit::sketch", mutates_args=())
+def sketch(x: Tensor, draw: Tensor, rows: int, seed: int, stream: int) -> Tensor:
+    """Return ``S^T x`` with ``rows`` rows: row r is the sum of x's rows r, r + rows, ..., each times -1 or 1.
+
+    The mean of ``S S^T`` over draws is the identity, so that of ``(S^T x)^T (S^T y)`` is ``x^T y``.
+
+    Args:
+        x: float32 (n, depth), or an image (1, depth, height, width) of ``n`` pixels, of which (1, depth, rows, 1)
+            is made.
+        draw: one whole number, which draw it is; a buffer that counts steps.
+        rows: at most ``n``.
+        seed: one 32-bit half of the key.
+        stream: the other half.
+    """
+    matrix = x if x.dim() == 2 else x[0].flatten(1).t()
+    key, number = _key(draw, seed, stream)
+    signed = matrix * torch.from_numpy(philox.signs(key, number, len(matrix)))[:, None]
+    made = signed[:rows].clone()
+    for part in signed[rows:].split(rows):
+        made[: len(part)] += part
+    return made if x.dim() == 2 else made.t()[None, :, :, None].contiguous()
+
+
 @perturb.register_fake
 def _(x: Tensor, draw: Tensor, scale: Tensor, seed: int, stream: int, normal: bool = False) -> Tensor:
     return torch.empty_like(x)
@@ -54,3 +78,8 @@ def _(x: Tensor, draw: Tensor, scale: Tensor, seed: int, stream: int, normal: bo
 @stochastic_round.register_fake
 def _(x: Tensor, draw: Tensor, seed: int, stream: int, low: int, high: int) -> Tensor:
     return torch.empty_like(x, dtype=torch.int8)
+
+
+@sketch.register_fake
+def _(x: Tensor, draw: Tensor, rows: int, seed: int, stream: int) -> Tensor:
+    return x.new_empty((rows, x.shape[1]) if x.dim() == 2 else (1, x.shape[1], rows, 1))

@@ -13,6 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture
 from toolkit.program.quantize import folded
 from toolkit.training.methods import Layers
+from toolkit.training.norms import norm_behind
 from toolkit.training.straight import Bounds, passed, quantized
 
 _aten = torch.ops.aten
@@ -48,12 +49,15 @@ class Forward:
     """A model for one sample, whose weights are given at each run.
 
     ``weights`` are the layers' weights and biases as real numbers, by name; ``block_of`` says in which block of a chain
-    each lies; ``tensors`` is all that the graph holds, weights as they are stored. Layers run as ``method`` says.
+    each lies; ``tensors`` is all that the graph holds, weights as they are stored. Layers run as ``method`` says. With
+    ``keep_norms``, batch normalizations are not folded into a module's layers, and learn: ``norms`` has them by layer.
     """
 
-    def __init__(self, model: nn.Module | ExportedProgram, sample: Tensor) -> None:
+    def __init__(
+        self, model: nn.Module | ExportedProgram, sample: Tensor, *, keep_norms: bool = False
+    ) -> None:
         self.sample = sample
-        ready = folded(model, sample) if isinstance(model, nn.Module) else model
+        ready = model if keep_norms or not isinstance(model, nn.Module) else folded(model, sample)
         self.graph = capture(ready, sample)
         tensors = {**dict(self.graph.named_parameters()), **dict(self.graph.named_buffers())}
         used = {str(node.target) for node in self.graph.graph.find_nodes(op="get_attr")}
@@ -64,6 +68,7 @@ class Forward:
                 "the model has no layer with weights: there is nothing to train",
                 fix="train a model with linear or convolutional layers",
             )
+        self.norms = {layer: norm for layer in self.layers if keep_norms and (norm := norm_behind(layer))}
         self.method: Layers | None = None
         self.starts = self._starts()
         self.weights, self.block_of = self._weights()
@@ -84,6 +89,12 @@ class Forward:
             at_block: sees each block's output but the last one's, and gives what the next block takes.
         """
         return _Run(self, tensors, at_block).run(sample)
+
+    def weight_of(self, layer: fx.Node) -> str:
+        """Return the name of the weight of one of the ``layers``."""
+        constant = _constant_of(layer.args[1])
+        assert constant is not None
+        return str(constant.target)
 
     def rounding(self, name: str) -> fx.Node | None:
         """Return the node that turns the integers of a weight into reals, or None for a float weight."""
@@ -116,11 +127,9 @@ class Forward:
         blocks: dict[str, int] = {}
         for node in self.layers:
             block = sum(_before(start, node) for start in self.starts) - 1
-            for arg in node.args[1:3]:
-                constant = _constant_of(arg)
-                if constant is None:
-                    continue
-                name = str(constant.target)
+            own = [str(c.target) for arg in node.args[1:3] if (c := _constant_of(arg)) is not None]
+            norm = self.norms.get(node)
+            for name in [*own, *(name for name in (norm.weight, norm.bias) if name)] if norm else own:
                 value = self.tensors[name]
                 if (rounding := self.rounding(name)) is not None:
                     value = rounding.target(value, *map(self._argument, rounding.args[1:]))  # type: ignore[operator]

@@ -18,7 +18,7 @@ from toolkit.training.choose import chosen_weights
 from toolkit.training.forward import Forward
 from toolkit.training.losses import loss
 from toolkit.training.settings import StepSettings
-from toolkit.training.step import made_step, training_step
+from toolkit.training.step import forward_of, made_step, training_step
 
 RATE = 0.01
 
@@ -63,7 +63,7 @@ def select(
         ToolkitError: not even the layer that needs least fits; says how much that takes.
     """
     sample = torch.from_numpy(x[:1])
-    forward = Forward(model, sample)
+    forward = forward_of(model, sample, settings)
     names = dict.fromkeys(name.rpartition(".")[0] for name in chosen_weights(forward, settings))
     half = len(x) // 2
     classes = forward.run(sample, {}).shape[-1]
@@ -77,7 +77,7 @@ def select(
     chosen: tuple[str, ...] = ()
     arena, least = 0, ("", 1 << 62)
     for layer in sorted(names, key=lambda name: -gains[name]):
-        needed = _arena(model, sample, replace(settings, layers=(*chosen, layer)), kernel_set)
+        needed = arena_bytes(model, sample, replace(settings, layers=(*chosen, layer)), kernel_set)
         progress(f"{', '.join((*chosen, layer))}: {needed:,} B")
         if not chosen and needed < least[1]:
             least = (layer, needed)
@@ -122,9 +122,10 @@ def _pairs(x: np.ndarray, y: np.ndarray, classes: int) -> list[tuple[Tensor, Ten
     ]
 
 
-def _arena(
+def arena_bytes(
     model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings, kernel_set: str
 ) -> int:
+    """Return how many bytes states and activations of a step take, as planned for a target with ``kernel_set``."""
     from toolkit.lower.arena import place
     from toolkit.lower.choose import choose_kernels
     from toolkit.lower.passes import lower

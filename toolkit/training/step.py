@@ -47,7 +47,7 @@ def training_step(
     """
     settings = settings or StepSettings()
     with quiet():
-        forward = Forward(model, sample)
+        forward = forward_of(model, sample, settings)
         logits = forward.run(sample, {})
         if logits.dim() < 2 or logits.shape[0] != 1:
             raise ToolkitError(
@@ -58,6 +58,16 @@ def training_step(
         program = _program(step, forward, sample, torch.zeros_like(logits))
         check(program, step, sample, logits)
     return program
+
+
+def forward_of(model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings) -> Forward:
+    """Return ``model`` as the method of ``settings`` needs it.
+
+    Raises:
+        ToolkitError: there is no such method; the model cannot be captured or holds nothing to train.
+    """
+    keeps = bool(settings.method) and getattr(methods.find(settings.method), "KEEPS_NORMS", False)
+    return Forward(model, sample, keep_norms=keeps)
 
 
 def made_step(forward: Forward, settings: StepSettings, classes: int) -> Step:

@@ -41,7 +41,7 @@ class Layers(Protocol):
 
 
 class DeviceMethod(Protocol):
-    """A module of this package."""
+    """A module of this package. One that needs batch normalizations as they are says so: ``KEEPS_NORMS = True``."""
 
     METHOD: Method
     # A frozen dataclass, all fields with defaults.
