@@ -40,11 +40,12 @@ def test_gradients_are_those_of_evaluation_mode(kind: str) -> None:
     def grouped(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return functional.conv2d(x, weight, bias, 2, 1, 1, 2)
 
-    x, weight, layer = {  # more outputs than weights, and fewer
+    cases: dict[str, tuple[Tensor, Tensor, Any]] = {  # more outputs than weights, and fewer
         "grouped": (values(1, 4, 9, 9), values(6, 2, 3, 3), grouped),
         "pointwise": (values(1, 8, 2, 2), values(6, 8, 1, 1), functional.conv2d),
         "linear": (values(3, 8), values(6, 8), functional.linear),
-    }[kind]  # fmt: skip
+    }
+    x, weight, layer = cases[kind]
     bias, gamma, beta, mean = (values(6) for _ in range(4))
     gamma[1] = 0.0
     variance = values(6).square() + 0.1
