@@ -2,6 +2,7 @@
 #ifndef TK_AVG_POOL2D_H
 #define TK_AVG_POOL2D_H
 
+#include "tk_half.h"
 #include "tk_pool.h"
 
 /* The mean under the window, for each channel, at the input's scale. `divisor` 0 divides by the number of values that lie
@@ -27,6 +28,12 @@ TK_KERNEL void tk_avg_pool2d_s16(const int16_t *input, int32_t divisor, int16_t 
 
 TK_KERNEL void tk_avg_pool2d_f32(const float *input, int32_t divisor, float *output, const tk_window *w) {
     TK_POOL(float, float, 0.0f, total + value, total / (float)tk_pool_count(divisor, inside));
+}
+
+TK_KERNEL void tk_avg_pool2d_f16(const uint16_t *input, int32_t divisor, uint16_t *output,
+                                 const tk_window *w) {
+    TK_POOL(uint16_t, float, 0.0f, total + tk_float_of_half(value),
+            tk_half_of_float(total / (float)tk_pool_count(divisor, inside)));
 }
 
 #endif

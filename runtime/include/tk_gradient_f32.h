@@ -2,13 +2,16 @@
 #ifndef TK_GRADIENT_F32_H
 #define TK_GRADIENT_F32_H
 
+#include "tk_half.h"
 #include "tk_window.h"
 
 /* Which outputs a tap of a window reaches, and where it lies: what the gradients of convolutions share. */
 
-/* Weight number `at` after a step down its gradient; without a rate the gradient itself. */
-TK_INLINE float tk_stepped(const float *weight, const float *rate, int32_t at, float gradient) {
-    return rate != 0 ? weight[at] - *rate * gradient : gradient;
+/* Put weight number `at` after a step down its gradient where it belongs; without a rate the gradient itself. Weights
+ * have `bytes` a value, and so has the output. */
+TK_INLINE void tk_put_stepped(void *output, const void *weight, const float *rate, int32_t at, int32_t bytes,
+                              float gradient) {
+    tk_put_real(output, at, bytes, rate != 0 ? tk_real_at(weight, at, bytes) - *rate * gradient : gradient);
 }
 
 /* The output along one axis whose tap, `back` places before the input's, lies on place `at`, or -1. */

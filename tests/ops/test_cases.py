@@ -138,6 +138,7 @@ FLOAT_ONLY = {
     "stochastic_round",
 }  # integers have no use for them
 CONDITIONS = {"logical"}
+MOVES = {"reshape", "permute", "slice"}  # of any type of their size
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only
 
 
@@ -151,6 +152,10 @@ def test_cases_cover_the_types(name: str) -> None:
         wanted = {"int8", "int16", "float32"}
     if name in FLOAT_ONLY or name.endswith("_gradient"):
         wanted = {"float32"}
+    if name == "cast":
+        wanted = {"float16", "float32"}
+    if operators()[name].half_operands and name not in MOVES and not name.endswith("_s16"):
+        wanted = wanted | {"float16"}
     if name in INT8_ONLY:
         wanted = {"int8"}
     if name in CONDITIONS:

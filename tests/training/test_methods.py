@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Net = Callable[[], nn.Module | ExportedProgram]
 # a net that the method changes, and how often it must be right at least after 500 steps
 LEARNS: dict[str, tuple[Net, dict[str, Any], float]] = {
+    "fp16-odl": (cnn, {}, 0.6),
     "gradient-filtering": (cnn, {}, 0.6),
     "randomized-linear": (cnn, {}, 0.6),
     "tune-mode-convbn": (normed_cnn, {}, 0.6),
@@ -38,6 +39,10 @@ ON_BOARDS = [
     for net in (LEARNS[name][0], int8_cnn)
     if not (net is int8_cnn and name in FLOAT_ONLY)
 ]
+
+
+def _transposed() -> nn.Module:
+    return nn.Sequential(nn.ConvTranspose2d(1, 2, 3), nn.Flatten())
 
 
 def test_every_method_is_tried() -> None:
@@ -75,6 +80,7 @@ def test_a_board_learns_the_same(tmp_path: Path, name: str, net: Net) -> None:
         ),
         (cnn, StepSettings(method="gradient-filtering", options={"patch": 1}), "patch"),
         (mlp, StepSettings(method="gradient-filtering"), "no convolution gives an image of at least 2 x 2"),
+        (_transposed, StepSettings(method="fp16-odl"), "neither linear layers nor convolutions"),
     ],
 )
 def test_refuses_what_would_do_nothing(net: Net, settings: StepSettings, error: str) -> None:
@@ -93,6 +99,41 @@ def test_filtered_gradients_are_those_of_patches() -> None:
     filtered = torch.autograd.grad(_Filtered.apply(x, weight, None, conv), (x, weight), gradient)  # type: ignore[no-untyped-call]
     exact = torch.autograd.grad(torch.nn.functional.conv2d(x, weight), (x, weight), gradient)
     torch.testing.assert_close(filtered, exact)
+
+
+@pytest.mark.parametrize("kind", ["linear", "conv"])
+def test_gradients_in_half_precision_are_products_of_halves(kind: str) -> None:
+    """Of what is rounded to halves, summed in more, and the input's gradient rounded once more."""
+    from toolkit.training.methods.fp16_odl import _fitting, _Half
+
+    layer = nn.Linear(9, 7) if kind == "linear" else nn.Conv2d(3, 4, 3, stride=2, padding=1, groups=1)
+    x = torch.randn(1, 9) if kind == "linear" else torch.randn(1, 3, 7, 7)
+    graph = torch.export.export(layer, (x,)).module().graph
+    (node,) = (node for node in graph.nodes if node.op == "call_function" and len(node.args) > 2)
+    assert layer.bias is not None
+    given: list[torch.Tensor] = [x.requires_grad_(), layer.weight, layer.bias]
+    y = _Half.apply(*given, _fitting(node))  # type: ignore[no-untyped-call]
+    gradient = torch.randn(y.shape)
+    found = torch.autograd.grad(y, given, gradient)
+    exact = [value.detach().half().double().requires_grad_() for value in given[:2]]
+    exact.append(layer.bias.detach().double().requires_grad_())
+    wanted_y = torch.func.functional_call(layer.double(), {"weight": exact[1], "bias": exact[2]}, (exact[0],))
+    wanted = torch.autograd.grad(wanted_y, exact, gradient.half().double())
+    assert torch.equal(y, y.half().float())
+    torch.testing.assert_close(y.double(), wanted_y, rtol=2**-11, atol=1e-6)
+    torch.testing.assert_close(found[0].double(), wanted[0], rtol=2**-11, atol=1e-6)
+    assert torch.equal(found[0], found[0].half().float())
+    for one, other in zip(found[1:], wanted[1:], strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("net", "most"), [(mlp, 0.55), (cnn, 0.55), (int8_cnn, 0.7)])
+def test_half_precision_takes_half_the_memory(net: Net, most: float) -> None:
+    from toolkit.training.select import arena_bytes
+
+    sample, plain = torch.zeros(SAMPLE), StepSettings()
+    half = arena_bytes(net(), sample, StepSettings(method="fp16-odl"), "armv7em")
+    assert half <= most * arena_bytes(net(), sample, plain, "armv7em")
 
 
 def test_the_command_takes_a_method(cli: Cli, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from toolkit.lower.ir import ITEMSIZE
 
 CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t",
-          "uint32": "uint32_t", "int64": "int64_t", "float32": "float", "bool": "uint8_t"}  # fmt: skip
+          "uint32": "uint32_t", "int64": "int64_t", "float16": "uint16_t", "float32": "float",
+          "bool": "uint8_t"}  # fmt: skip
 
 
 def array(name: str, data: np.ndarray) -> str:
@@ -32,6 +33,8 @@ def numbers(data: np.ndarray) -> str:
     flat = data.ravel()
     if data.dtype == np.float32:
         items = [float_literal(float(x)) for x in flat]
+    elif data.dtype == np.float16:
+        items = [f"0x{x:04x}u" for x in flat.view(np.uint16).tolist()]
     elif data.dtype == np.uint32:
         items = [f"0x{x:08x}u" for x in flat.tolist()]
     elif data.dtype == np.int32:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from toolkit.lower.ir import Model, Step, Value
+from toolkit.lower.quantized import remove_dead
 from toolkit.ops import operators
+from toolkit.ops.cast import narrows, widens
 
 # what makes gradients by weights, and what steps down them
 _STEPPING = {"conv2d_weight_gradient": "conv2d_weight_gradient", "batch_matmul": "matmul_step"}
@@ -28,13 +30,16 @@ def step_down(model: Model) -> Model:
         model.steps[model.steps.index(last)] = gradient
         model.steps.remove(gradient)  # its former place, which comes first
         model.steps = [step for step in model.steps if step not in used_up]
-    return model
+    return remove_dead(model)  # halves as float32 that only the steps used up read
 
 
 def _gradient(model: Model, before: Value, after: Value) -> tuple[Step, Value, list[Step]] | None:
     """Return the step that makes the gradient, the rate, and the steps between it and ``after``, the last one last."""
-    subtraction = model.producer(after)
-    if subtraction is None or subtraction.op != "sub" or subtraction.inputs[0] is not before:
+    subtraction, rounding = model.producer(after), []
+    if subtraction is not None and narrows(subtraction):  # a weight that is kept as halves
+        rounding = [subtraction]
+        subtraction = model.producer(subtraction.inputs[0])
+    if subtraction is None or subtraction.op != "sub" or not _is_weight(model, subtraction.inputs[0], before):
         return None
     product = model.producer(subtraction.inputs[1])
     if (
@@ -47,7 +52,7 @@ def _gradient(model: Model, before: Value, after: Value) -> tuple[Step, Value, l
     factors = [value for value in product.inputs if not any(value is rate for rate in rates)]
     if len(rates) != 1 or len(factors) != 1:
         return None
-    used_up = [product, subtraction]
+    used_up = [product, subtraction, *rounding]
     gradient = model.producer(factors[0])
     while (
         gradient is not None and operators()[gradient.op].code_free and _only_reader(model, gradient.output)
@@ -59,6 +64,12 @@ def _gradient(model: Model, before: Value, after: Value) -> tuple[Step, Value, l
     if not all(_only_reader(model, step.output) for step in (gradient, *used_up[:-1])):
         return None
     return gradient, rates[0], used_up
+
+
+def _is_weight(model: Model, value: Value, before: Value) -> bool:
+    """True when ``value`` is the weight ``before``, or its halves as float32."""
+    maker = model.producer(value)
+    return value is before or (maker is not None and widens(maker) and maker.inputs[0] is before)
 
 
 def _only_reader(model: Model, value: Value) -> bool:

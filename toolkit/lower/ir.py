@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-ITEMSIZE = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8, "float32": 4, "bool": 1}
+ITEMSIZE = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8, "float16": 2, "float32": 4, "bool": 1}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The pass that turns integers to floats as late as possible, so that what lives long is the integers."""
+"""The pass that turns integers and halves to floats as late as possible, so that what lives long is the smaller."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from toolkit.lower.ir import Model, Step, Value
 from toolkit.lower.quantized import remove_dead
 from toolkit.lower.schedule import update_early
 from toolkit.ops import operators
+from toolkit.ops.cast import narrows, widens
 
 MOVES = ("reshape", "permute")  # that go along with the values they move
 
@@ -60,7 +61,7 @@ def _derived(steps: list[Step], value: Value) -> list[Step]:
     for step in steps:
         if any(id(read) in same for read in step.inputs):
             found.append(step)
-            if step.op in ("quantize", "dequantize", *MOVES):
+            if step.op in ("quantize", "dequantize", "cast", *MOVES):
                 same.add(id(step.output))
     return found
 
@@ -75,10 +76,12 @@ def _made_again(model: Model) -> dict[int, Step]:
         maker, readers = model.producer(new), _derived(model.steps, old)
         if maker is not None and readers and model.steps.index(readers[-1]) <= model.steps.index(maker):
             kept[id(old)] = old
+    states = {id(value) for value in ends[0]}
     for step in model.steps:
         source = id(step.inputs[0]) if step.inputs else 0
-        of_state = step.op == "quantize" and source in kept
-        if step.op == "dequantize" or of_state or (step.op in MOVES and source in makers):
+        of_state = source in kept and (step.op == "quantize" or widens(step))
+        again = step.op == "dequantize" or (widens(step) and source not in states)
+        if again or of_state or (source in makers and (step.op in MOVES or narrows(step))):
             makers[id(step.output)] = step
     return makers
 

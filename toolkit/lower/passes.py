@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.descend import step_down
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
+from toolkit.lower.halves import use_halves
 from toolkit.lower.int16 import int16_operators
 from toolkit.lower.ir import Model
 from toolkit.lower.late import dequantize_late
@@ -60,6 +61,7 @@ PASSES: list[Callable[[Model], Model]] = [
     check_scales,
     remove_dead,
     integer_boundary,
+    use_halves,
     fuse_activation,  # once more: a relu with its own quantize, now with integers
     fuse_pad,
     rescale_after_sharing,

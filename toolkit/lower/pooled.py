@@ -49,6 +49,7 @@ def _can_fuse(model: Model, conv: Step, pool: Step) -> bool:
     between, kernel = conv.output, pool.attrs["kernel"]
     return (
         conv.op == "conv2d"
+        and between.dtype != "float16"
         and len(conv.activations) == 1  # its weights are constants
         and can_join(model, conv, pool)
         and pool.attrs["stride"] == kernel

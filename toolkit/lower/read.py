@@ -40,7 +40,7 @@ FLOAT64_BY_MISTAKE = {
     "quantized_decomposed.choose_qparams_per_token.default"
 }  # torch says so, and computes float32
 _OF_SHAPES_ALONE = tuple(f"aten.{kind}." for kind in SHAPES)
-DTYPES = {"float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
+DTYPES = {"float16", "float32", "int8", "uint8", "int16", "int32", "int64", "bool"}
 
 
 def knows(target: str) -> bool:
@@ -86,7 +86,7 @@ class _ProgramReader:
                     self.values[node] = kept
                 elif node.name in user_inputs:
                     self.values[node] = self._input(node)
-                    self.model.inputs.append(self.values[node])
+                    self.model.inputs.append(_no_half(self.values[node]))
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output" and not self.problems:
@@ -97,7 +97,7 @@ class _ProgramReader:
                     if spec.target in kept_on:
                         after[spec.target] = self.value(arg)
                     elif arg is not None:
-                        self.model.outputs.append(self.value(arg))
+                        self.model.outputs.append(_no_half(self.value(arg)))
                 self._add_states(before, after, {value.name: value for value in constants.values()})
         if self.problems:
             raise _unsupported_error(self.problems)
@@ -252,6 +252,8 @@ class _ProgramReader:
         """Append what an operator read from ``node``; the last step's output is the node's."""
         *before, step = steps
         operator = operators()[step.op]
+        if step.op != "cast" and any(value.dtype == "float16" for value in step.inputs):
+            raise self.unsupported("float16 values: cast them to float32 first")
         step.name = _weight_owner(step) or self._layer(node)
         for earlier in before:
             earlier.name = _weight_owner(earlier) or step.name
@@ -362,12 +364,23 @@ def _weight_owner(step: Step) -> str | None:
 def _dtype(dtype: Any, where: str) -> str:
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise ToolkitError(
-            f"{name} is a type that no backend here supports",
-            at=where,
-            fix="convert the model to float32 (model.float()) before exporting",
-        )
+        raise _no_type(name, where)
     return name
+
+
+def _no_half(value: Value) -> Value:
+    """Return an input or output, which is no float16: that is for what lies in memory in between."""
+    if value.dtype == "float16":
+        raise _no_type(value.dtype, value.name)
+    return value
+
+
+def _no_type(name: str, where: str) -> ToolkitError:
+    return ToolkitError(
+        f"{name} is a type that no backend here supports",
+        at=where,
+        fix="convert the model to float32 (model.float()) before exporting",
+    )
 
 
 def _unsupported_error(problems: list[tuple[str, str, str]]) -> ToolkitError:

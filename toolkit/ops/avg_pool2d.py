@@ -10,6 +10,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.half import rounded, widened
 from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.pool import (
     pool_cases,
@@ -51,6 +52,8 @@ class AvgPool2d(Operator):
     )
     quantization = "share"
     takes_int16 = True
+    half_operands = 1
+    of_halves = "float16"
     layout = "channels_last"
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
@@ -71,14 +74,14 @@ class AvgPool2d(Operator):
         return Step(self.name, "", [x], Value("", ()), attrs)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        window, x = pool_window(step), inputs[0]
+        window, x = pool_window(step), widened(inputs[0])
         inside = pool_patches(np.ones(x.shape, np.int64), window, 0).sum(2)
         count = divisor_of(step, window) or inside
         if x.dtype == np.float32:
             total = np.zeros(inside.shape, np.float32)
             for tap in np.moveaxis(pool_patches(x, window, 0), 2, 0):
                 total = total + tap
-            return (total / np.asarray(count, np.float32)).astype(np.float32).reshape(step.output.shape)
+            return rounded(total / np.asarray(count, np.float32), step).reshape(step.output.shape)
         total_q = pool_patches(x.astype(np.int64), window, 0).sum(2) + (count - inside) * zero_point_of(
             step.inputs[0]
         )

@@ -12,7 +12,8 @@ from toolkit.lower.ir import Step, Value
 from toolkit.ops.avg_pool2d import ARGUMENTS, divisor_of
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.gradient_cases import POOLS, pool_case
-from toolkit.ops.pool import pool_patches, pool_shapes, read_adaptive, read_window
+from toolkit.ops.half import halved, rounded, suffix, widened
+from toolkit.ops.pool import one_window_each, pool_patches, pool_shapes, read_adaptive, read_window
 from toolkit.ops.window import Window
 
 
@@ -28,6 +29,8 @@ class AvgPool2dGradient(Operator):
         "aten._adaptive_avg_pool2d_backward.default",
     )
     layout = "channels_last"
+    half_operands = 1
+    of_halves = "float16"
 
     def read(self, node: Any, reader: Reader) -> Step:
         args = {**dict(zip(("grad_output", *ARGUMENTS), node.args, strict=False)), **node.kwargs}
@@ -48,7 +51,7 @@ class AvgPool2dGradient(Operator):
         return Step(self.name, "", [gradient], Value("", ()), attrs)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        w, (gradient,) = _window(step), inputs
+        w, gradient = _window(step), widened(inputs[0])
         inside = pool_patches(np.ones(step.output.shape, np.int64), w, 0).sum(2)
         count = divisor_of(step, w) or inside
         shares = gradient[0] / np.asarray(count, np.float32)
@@ -56,18 +59,24 @@ class AvgPool2dGradient(Operator):
         for y, x in np.ndindex(w.out_h, w.out_w):
             top, left = y * w.stride_h - w.pad_top, x * w.stride_w - w.pad_left
             out[max(top, 0) : top + w.kernel_h, max(left, 0) : left + w.kernel_w] += shares[y, x]
-        return out.reshape(step.output.shape)
+        return rounded(out, step).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         w = _window(step)
         gradient, output = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
         window = emitter.local("tk_window", "window", w.initialiser())
-        return Call("tk_avg_pool2d_gradient_f32", [gradient, str(divisor_of(step, w)), output, window])
+        arguments = [gradient, str(divisor_of(step, w)), output, window]
+        return Call(f"tk_avg_pool2d_gradient_{suffix(step)}", arguments, "tk_avg_pool2d_gradient_f32")
+
+    def takes_half(self, step: Step) -> bool:
+        return one_window_each(step)
 
     def cases(self) -> Iterable[Case]:
         for pool in POOLS:
             case = pool_case(pool, self.name)
             yield case
+            if one_window_each(case.step):
+                yield halved(case, 1)
             if pool.pad != (0, 0):
                 attrs = {**case.step.attrs, "divisor": pool.kernel[0] * pool.kernel[1]}
                 yield Case(f"{case.id}-counted", replace(case.step, attrs=attrs), case.inputs)

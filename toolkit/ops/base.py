@@ -11,7 +11,8 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 
-SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}  # of kernels, by what they take
+# of kernels, by what they take
+SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32", "float16": "f16", "float32": "f32"}
 
 
 class Reader(Protocol):
@@ -110,6 +111,12 @@ class Operator(ABC):
     )
     takes_int16: ClassVar[bool] = False  # as it is, without an operator of its own for them
     sums_in_order: ClassVar[bool] = True  # in float32 the reference adds as the kernel does: equal to the bit
+    # So many inputs from the first on may be float16, all or none, and ``half_also`` behind them, one by one. Of
+    # float16 it gives "picked" float16 (values of its first input, zeros, bounds), "any" of float32 and float16 that
+    # is rounded once, or one of the two. See ``lower.halves``.
+    half_operands: ClassVar[int] = 0
+    half_also: ClassVar[int] = 0
+    of_halves: ClassVar[Literal["picked", "any", "float16", "float32"]] = "any"
     several_outputs: ClassVar[bool] = False  # each is read by `read_part` where the program takes it
     one_scale: ClassVar[bool] = False  # with "share": every input must come at the output's scale
 
@@ -145,6 +152,10 @@ class Operator(ABC):
     def macs(self, step: Step) -> int:
         """Multiply-accumulates per inference, padded taps included."""
         return 0
+
+    def takes_half(self, step: Step) -> bool:
+        """True when float16 in the place of its first ``half_operands`` inputs gives what float32 would."""
+        return True
 
     def scratch_bytes(self, step: Step) -> int:
         """Arena bytes the kernel needs while it runs."""

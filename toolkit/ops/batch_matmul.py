@@ -12,6 +12,7 @@ from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.half import bytes_of_output, halved, suffix, widened
 from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import output_bounds, quantize_multiplier, requantize
@@ -34,6 +35,7 @@ class BatchMatmul(Operator):
     aten: ClassVar[tuple[str, ...]] = ("aten.bmm.default", "aten.matmul.default", "aten.mm.default")
     quantization = "io"
     fuses_scale = True
+    half_operands = 2
 
     def read(self, node: Any, reader: Reader) -> Step:
         a, b = (real_input(arg, reader) for arg in node.args[:2])
@@ -44,7 +46,7 @@ class BatchMatmul(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         a, b = matmul_operands(step, inputs)
         if step.output.quant is None:
-            out = product_f32(a, b) * np.float32(step.attrs.get("alpha", 1.0))
+            out = product_f32(widened(a), widened(b)) * np.float32(step.attrs.get("alpha", 1.0))
             return apply_bounds(out, step).reshape(step.output.shape)
         x, y = (
             d.astype(np.int64) - zero_point_of(value) for d, value in zip((a, b), step.inputs, strict=True)
@@ -60,7 +62,8 @@ class BatchMatmul(Operator):
         shape = emitter.local("tk_matmul", "shape", f"{{{matmul_fields(step)}}}")
         if step.output.quant is None:
             alpha = emitter.float_literal(step.attrs.get("alpha", 1.0))
-            return Call("tk_batch_matmul_f32", [*pointers, alpha, emitter.pointer(step.output), shape])
+            arguments = [*pointers, alpha, emitter.pointer(step.output), shape, *bytes_of_output(step)]
+            return Call(f"tk_batch_matmul_{suffix(step)}", arguments, "tk_batch_matmul_f32")
         multiplier, shift = _multiplier(step)
         names = [
             emitter.constant("multiplier", np.array([multiplier], np.int32)),
@@ -98,6 +101,9 @@ class BatchMatmul(Operator):
             for a, b in shapes:
                 yield _case(a, b, kind)
             yield _turned(kind)
+        for a, b in (shapes[0], shapes[2]):
+            yield halved(_case(a, b, "float32"), 2)
+        yield halved(_turned("float32"), 2, output=False)
         yield _case((2, 6, 20), (2, 20, 7), "int8", rounding="double")
         yield _case((1, 4, 300), (1, 300, 3), "int8", extreme=True)
 

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value
+from toolkit.lower.ir import ITEMSIZE, Step, Value
 from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import at_run_time, conv_case
 from toolkit.ops.conv_transpose2d import OPERATOR as TRANSPOSED
+from toolkit.ops.half import bytes_of_output, halved, suffix
 from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.ordered import convolved
 from toolkit.ops.pack import pack_portable
@@ -44,6 +45,7 @@ class Conv2d(Operator):
     quantization = "weighted"
     layout = "channels_last"
     fuses_activation = True
+    half_operands = 2
 
     def read(self, node: Any, reader: Reader) -> Step:
         if str(node.target) == "aten.convolution.default" and node.args[6]:
@@ -80,16 +82,16 @@ class Conv2d(Operator):
         weight = step.inputs[1]
         if weight.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_conv2d_f32", [x, *float_parameters(step, emitter), *bounds, y, window, "1"])
+            return float_call(step, emitter, [x, *float_parameters(step, emitter), *bounds, y, window, "1"])
         assert weight.data is not None
         matrix = weight.data.reshape(weight.shape[0], -1)
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        suffix, packed = pack_portable(matrix, weight.quant)
+        kind, packed = pack_portable(matrix, weight.quant)
         w = emitter.constant("weight", packed)
         return Call(
-            f"tk_conv2d_{suffix}", [x, input_zero_point(step), w, bias, requant, emitter.scratch(), y, window]
+            f"tk_conv2d_{kind}", [x, input_zero_point(step), w, bias, requant, emitter.scratch(), y, window]
         )
 
     def macs(self, step: Step) -> int:
@@ -105,8 +107,7 @@ class Conv2d(Operator):
     def overlap(self, step: Step, index: int) -> int | None:
         if index > 0:
             return None  # weights are read again for every pixel
-        size = 4 if step.inputs[1].quant is None else 1
-        return overlap_bytes(window_of(step), size, size)
+        return overlap_bytes(window_of(step), ITEMSIZE[step.inputs[0].dtype], ITEMSIZE[step.output.dtype])
 
     def cases(self) -> Iterable[Case]:
         for kind in ("int8", "int4", "ternary", "float32"):
@@ -118,12 +119,20 @@ class Conv2d(Operator):
             yield conv_case("conv2d", kind, (9, 9, 2), 3, (3, 3), dilation=(2, 3), pads=((2, 2), (3, 3)))
             yield conv_case("conv2d", kind, (1, 1, 9), 1, (1, 1))
             if kind == "float32":
-                yield at_run_time(conv_case("conv2d", kind, (6, 5, 7), 9, (3, 2), pads=((1, 0), (0, 1))))
+                case = conv_case("conv2d", kind, (6, 5, 7), 9, (3, 2), pads=((1, 0), (0, 1)))
+                yield at_run_time(case)
+                yield halved(at_run_time(case), 2)
+                yield halved(case, 2, output=False)
             if kind != "float32":
                 yield conv_case("conv2d", kind, (7, 5, 12), 9, (1, 1), rounding="double")
         yield conv_case("conv2d", "int8", (4, 4, 40), 4, (3, 3), extreme=True)
         yield conv_case("conv2d", "int4", (4, 4, 40), 4, (3, 3), extreme=True)
         yield from ternary_cases.conv_cases()
+
+
+def float_call(step: Step, emitter: Emitter, arguments: list[str]) -> Call:
+    """Return the call of a float convolution's kernel, for float32 or halves."""
+    return Call(f"tk_conv2d_{suffix(step)}", [*arguments, *bytes_of_output(step)], "tk_conv2d_f32")
 
 
 def float_reference(step: Step, inputs: list[np.ndarray], window: Window, groups: int) -> np.ndarray:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.lower.ir import Step, Value
+from toolkit.lower.ir import ITEMSIZE, Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
+from toolkit.ops.half import bytes_of_output, halved, rounded, suffix
 from toolkit.ops.ordered import input_gradient
 from toolkit.ops.reading import reals
 from toolkit.ops.weighted import float_operands
@@ -32,6 +33,7 @@ class Conv2dInputGradient(Operator):
     aten: ClassVar[tuple[str, ...]] = ("aten.convolution_backward.default",)
     several_outputs = True
     layout = "channels_last"
+    half_operands = 2
 
     def read_part(self, node: Any, index: int, reader: Reader) -> list[Step]:
         args = {**dict(zip(ARGUMENTS, node.args, strict=False)), **node.kwargs}
@@ -69,7 +71,7 @@ class Conv2dInputGradient(Operator):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         gradient, weight, _ = float_operands(step, inputs)
         out = input_gradient(gradient, weight, _window(step), step.attrs["groups"])
-        return out.reshape(step.output.shape)
+        return rounded(out, step).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         window, weight, groups = _window(step), step.inputs[1], step.attrs["groups"]
@@ -77,8 +79,10 @@ class Conv2dInputGradient(Operator):
         pointers = [emitter.pointer(step.inputs[0]), w, emitter.pointer(step.output)]
         args = [*pointers, emitter.local("tk_window", "window", window.initialiser())]
         if groups == window.in_c:
-            return Call("tk_depthwise_input_gradient_f32", args)
-        return Call("tk_conv2d_input_gradient_f32", [*args, str(groups)])
+            family = "tk_depthwise_input_gradient"
+        else:
+            family, args = "tk_conv2d_input_gradient", [*args, str(groups)]
+        return Call(f"{family}_{suffix(step)}", [*args, *bytes_of_output(step)], f"{family}_f32")
 
     def macs(self, step: Step) -> int:
         return step.inputs[0].size * int(np.prod(step.inputs[1].shape[1:]))
@@ -90,13 +94,16 @@ class Conv2dInputGradient(Operator):
         row, column = np.divmod(np.arange(w.in_h * w.in_w), w.in_w)
         top = _first_output(row, w.pad_top - (w.kernel_h - 1) * w.dilation_h, w.stride_h, w.out_h)
         left = _first_output(column, w.pad_left - (w.kernel_w - 1) * w.dilation_w, w.stride_w, w.out_w)
-        first = (top * w.out_w + left) * w.out_c * 4
-        return bytes_below(first, (np.arange(len(first)) + 1) * w.in_c * 4, unit=1)
+        first = (top * w.out_w + left) * w.out_c * ITEMSIZE[step.inputs[0].dtype]
+        written = (np.arange(len(first)) + 1) * w.in_c * ITEMSIZE[step.output.dtype]
+        return bytes_below(first, written, unit=1)
 
     def cases(self) -> Iterable[Case]:
         for convolution in CONVOLUTIONS:
             case = convolution_case(convolution, self.name)
             yield case
+            yield halved(case, 2)
+            yield halved(case, 2, output=False)
         gradient, weight = case.inputs
         constant = replace(case.step.inputs[1], data=weight)
         step = replace(case.step, inputs=[case.step.inputs[0], constant])

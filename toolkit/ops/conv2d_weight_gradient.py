@@ -9,6 +9,7 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.gradient_cases import CONVOLUTIONS, convolution_case
+from toolkit.ops.half import bytes_of_output, halved, suffix, widened
 from toolkit.ops.ordered import weight_gradient
 from toolkit.ops.stepped import WEIGHT, stepped, stepping
 from toolkit.ops.window import Window, convolution_window
@@ -24,9 +25,11 @@ class Conv2dWeightGradient(Operator):
 
     name = "conv2d_weight_gradient"  # read by conv2d_input_gradient, as torch asks for all gradients at once
     layout = "channels_last"
+    half_operands = 2
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        out = weight_gradient(inputs[0], inputs[1], _window(step), step.attrs["groups"])
+        x, gradient = (widened(data) for data in inputs[:2])
+        out = weight_gradient(x, gradient, _window(step), step.attrs["groups"])
         return stepped(out, step, inputs)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
@@ -40,8 +43,10 @@ class Conv2dWeightGradient(Operator):
             emitter.local("tk_window", "window", window.initialiser()),
         ]
         if groups == window.in_c:
-            return Call("tk_depthwise_weight_gradient_f32", args)
-        return Call("tk_conv2d_weight_gradient_f32", [*args, str(groups)])
+            family = "tk_depthwise_weight_gradient"
+        else:
+            family, args = "tk_conv2d_weight_gradient", [*args, str(groups)]
+        return Call(f"{family}_{suffix(step)}", [*args, *bytes_of_output(step)], f"{family}_f32")
 
     def macs(self, step: Step) -> int:
         _, height, width, _ = step.inputs[1].shape
@@ -52,8 +57,11 @@ class Conv2dWeightGradient(Operator):
 
     def cases(self) -> Iterable[Case]:
         for convolution in CONVOLUTIONS:
-            yield convolution_case(convolution, self.name)
-            yield stepping(convolution_case(convolution, self.name))
+            case = convolution_case(convolution, self.name)
+            yield case
+            yield stepping(case)
+            yield halved(case, 2, output=False)
+            yield halved(stepping(case), 2, more=(WEIGHT,))
 
 
 def _window(step: Step) -> Window:

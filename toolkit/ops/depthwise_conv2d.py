@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from toolkit.lower.ir import Step
+from toolkit.lower.ir import ITEMSIZE, Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.conv_cases import at_run_time, conv_case
+from toolkit.ops.half import bytes_of_output, halved, suffix
 from toolkit.ops.ordered import convolved
 from toolkit.ops.pair_cases import ROUNDINGS, SAME
 from toolkit.ops.weighted import (
@@ -35,6 +36,7 @@ class DepthwiseConv2d(Operator):
     quantization = "weighted"
     layout = "channels_last"
     fuses_activation = True
+    half_operands = 2
 
     def to_channels_last(self, step: Step) -> None:
         weight = step.inputs[1]
@@ -74,7 +76,8 @@ class DepthwiseConv2d(Operator):
             if weight.data is None:
                 strides = [str(weight.shape[1] * weight.shape[2]), "1"]
             parameters = float_parameters(step, emitter)
-            return Call("tk_depthwise_conv2d_f32", [x, *parameters, *bounds, y, window, *strides])
+            arguments = [x, *parameters, *bounds, y, window, *strides, *bytes_of_output(step)]
+            return Call(f"tk_depthwise_conv2d_{suffix(step)}", arguments, "tk_depthwise_conv2d_f32")
         assert weight.data is not None
         folded = fold(step, channel_axis=2)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
@@ -98,8 +101,7 @@ class DepthwiseConv2d(Operator):
     def overlap(self, step: Step, index: int) -> int | None:
         if index > 0:
             return None  # weights are read again for every pixel
-        size = 4 if step.inputs[1].quant is None else 1
-        return overlap_bytes(window_of(step), size, size)
+        return overlap_bytes(window_of(step), ITEMSIZE[step.inputs[0].dtype], ITEMSIZE[step.output.dtype])
 
     def cases(self) -> Iterable[Case]:
         for kind in ("int8", "float32"):
@@ -119,6 +121,8 @@ class DepthwiseConv2d(Operator):
                 "depthwise_conv2d", "float32", (6, 7, 5), 5 * multiplier, (3, 2), pads=((1, 1), (0, 1))
             )
             yield at_run_time(case)
+            yield halved(at_run_time(case), 2)
+            yield halved(case, 2, output=False)
         for rounding in ROUNDINGS:
             for pads in (SAME, ((0, 1), (0, 1))):
                 shape = (9, 14, 8) if pads == SAME else (6, 7, 12)

@@ -12,6 +12,7 @@ from toolkit.lower.ir import Step, Value, per_channel, per_tensor
 from toolkit.ops import ternary_cases
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.conv_cases import at_run_time
+from toolkit.ops.half import bytes_of_output, halved, suffix
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
     apply_bounds,
@@ -32,6 +33,7 @@ class FullyConnected(Operator):
     aten: ClassVar[tuple[str, ...]] = ("aten.linear.default", "aten.addmm.default")
     quantization = "weighted"
     fuses_activation = True
+    half_operands = 2
 
     def read(self, node: Any, reader: Reader) -> Step | list[Step]:
         args = list(node.args)
@@ -72,14 +74,15 @@ class FullyConnected(Operator):
         shape = [str(out.size // channels), str(depth), str(channels)]
         if weight.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_fully_connected_f32", [x, *float_parameters(step, emitter), *bounds, y, *shape])
+            arguments = [x, *float_parameters(step, emitter), *bounds, y, *shape, *bytes_of_output(step)]
+            return Call(f"tk_fully_connected_{suffix(step)}", arguments, "tk_fully_connected_f32")
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         matrix = folded.weight.reshape(channels, depth)
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        suffix, packed = pack_portable(matrix, weight.quant)
+        kind, packed = pack_portable(matrix, weight.quant)
         return Call(
-            f"tk_fully_connected_{suffix}", [x, emitter.constant("weight", packed), bias, requant, y, *shape]
+            f"tk_fully_connected_{kind}", [x, emitter.constant("weight", packed), bias, requant, y, *shape]
         )
 
     def macs(self, step: Step) -> int:
@@ -96,7 +99,10 @@ class FullyConnected(Operator):
         ]:
             for kind in ("int8", "int4", "ternary", "float32"):
                 yield fully_connected_case(rows, depth, channels, kind)
-            yield at_run_time(fully_connected_case(rows, depth, channels, "float32"))
+            case = fully_connected_case(rows, depth, channels, "float32")
+            yield at_run_time(case)
+            yield halved(at_run_time(case), 2)
+            yield halved(case, 2, output=False)
         yield fully_connected_case(2, 70, 9, "int8", rounding="double")
         yield fully_connected_case(2, 70, 29, "int8", rounding="double")
         yield fully_connected_case(1, 256, 6, "int8", extreme=True)

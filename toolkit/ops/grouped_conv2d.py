@@ -8,8 +8,9 @@ import numpy as np
 
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
-from toolkit.ops.conv2d import Conv2d, float_reference
+from toolkit.ops.conv2d import Conv2d, float_call, float_reference
 from toolkit.ops.conv_cases import at_run_time, conv_case
+from toolkit.ops.half import halved
 from toolkit.ops.weighted import (
     exact_matmul,
     float_bounds,
@@ -51,7 +52,7 @@ class GroupedConv2d(Conv2d):
         if weight.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
             parameters = float_parameters(step, emitter)
-            return Call("tk_conv2d_f32", [x, *parameters, *bounds, y, window, groups])
+            return float_call(step, emitter, [x, *parameters, *bounds, y, window, groups])
         assert weight.data is not None
         folded = fold(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
@@ -73,7 +74,9 @@ class GroupedConv2d(Conv2d):
             yield conv_case(
                 self.name, kind, (9, 8, 8), 16, (3, 2), stride=(2, 1), pads=((0, 1), (1, 0)), groups=4
             )
-        yield at_run_time(conv_case(self.name, "float32", (6, 5, 8), 6, (2, 3), groups=2))
+        case = at_run_time(conv_case(self.name, "float32", (6, 5, 8), 6, (2, 3), groups=2))
+        yield case
+        yield halved(case, 2)
         yield conv_case(self.name, "int8", (5, 7, 6), 4, (3, 3), rounding="double", groups=2)
         yield conv_case(self.name, "int8", (4, 4, 40), 4, (3, 3), extreme=True, groups=2)
 

@@ -9,6 +9,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.batch_matmul import matmul_fields, matmul_operands, matmul_step, product_f32
+from toolkit.ops.half import bytes_of_output, halved, suffix, widened
 from toolkit.ops.stepped import WEIGHT, stepped, stepping
 
 
@@ -19,14 +20,16 @@ class MatmulStep(Operator):
     """
 
     name = "matmul_step"
+    half_operands = 2
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        return stepped(product_f32(*matmul_operands(step, inputs)), step, inputs)
+        return stepped(product_f32(*map(widened, matmul_operands(step, inputs))), step, inputs)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         shape = emitter.local("tk_matmul", "shape", f"{{{matmul_fields(step)}}}")
         pointers = [emitter.pointer(value) for value in (*step.inputs, step.output)]
-        return Call("tk_matmul_step_f32", [*pointers, shape])
+        arguments = [*pointers, shape, *bytes_of_output(step)]
+        return Call(f"tk_matmul_step_{suffix(step)}", arguments, "tk_matmul_step_f32")
 
     def macs(self, step: Step) -> int:
         return step.output.size * int(step.attrs["depth"])
@@ -41,7 +44,10 @@ class MatmulStep(Operator):
             step = matmul_step(self.name, a, b)
             step.name, step.output = "step", Value("y", (rows, columns))
             data = [rng.normal(size=value.shape).astype(np.float32) for value in (a, b)]
-            yield stepping(Case(f"{rows}x{depth}x{columns}", step, data))
+            case = stepping(Case(f"{rows}x{depth}x{columns}", step, data))
+            yield case
+            yield halved(case, 2, output=False)
+            yield halved(case, 2, more=(WEIGHT,))
 
 
 OPERATOR = MatmulStep()

@@ -43,6 +43,8 @@ class MaxPool2d(Operator):
     )
     quantization = "share"
     moves_data = True
+    half_operands = 1
+    of_halves = "picked"
     takes_int16 = True
     layout = "channels_last"
 
@@ -59,7 +61,7 @@ class MaxPool2d(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         x = inputs[0]
-        lowest = -np.inf if x.dtype == np.float32 else np.iinfo(x.dtype).min
+        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
         return pool_patches(x, pool_window(step), lowest).max(2).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from toolkit.lower.ir import Step
-from toolkit.ops.base import Call, Emitter
+from toolkit.ops.base import Call, Case, Emitter
+from toolkit.ops.half import halved, suffix, widened
 from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.ops.reduction import ReductionOperator, reduced_count, reduction_struct, taken_together
 from toolkit.ops.requantize import quantize_multiplier, requantize
@@ -24,13 +26,15 @@ class Mean(ReductionOperator):
     name = "mean"
     aten: ClassVar[tuple[str, ...]] = ("aten.mean.dim", "aten.mean.default")
     quantization = "io"
+    half_operands = 1
+    of_halves = "float32"
 
     def divisor(self, step: Step) -> int:
         """Return what the sum is divided by."""
         return reduced_count(step)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        x, y = inputs[0], step.output
+        x, y = widened(inputs[0]), step.output
         if y.quant is None:
             total = np.zeros(y.shape, np.float32)
             for values in taken_together(step, x):
@@ -52,9 +56,8 @@ class Mean(ReductionOperator):
         y, shape = step.output, reduction_struct(step, emitter)
         if y.quant is None:
             divisor = emitter.float_literal(self.divisor(step))
-            return Call(
-                "tk_reduce_sum_f32", [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape]
-            )
+            arguments = [emitter.pointer(step.inputs[0]), divisor, emitter.pointer(y), shape]
+            return Call(f"tk_reduce_sum_{suffix(step)}", arguments, "tk_reduce_sum_f32")
         multiplier, shift = self.multiplier(step)
         names = [
             emitter.constant("multiplier", np.array([multiplier], np.int32)),
@@ -64,6 +67,12 @@ class Mean(ReductionOperator):
         requant = emitter.local("tk_requant_s8", "requant", f"{{{', '.join([*names, *map(str, rest)])}}}")
         pointers = emitter.pointer(step.inputs[0]), emitter.pointer(y)
         return Call("tk_reduce_sum_s8", [pointers[0], str(_bias(step)), requant, pointers[1], shape])
+
+    def cases(self) -> Iterable[Case]:
+        for case in super().cases():
+            yield case
+            if case.step.output.quant is None:
+                yield halved(case, 1, output=False)
 
     def case_scale(self, count: int) -> tuple[float, int]:
         return 0.05 / count**0.5, 11

@@ -21,6 +21,8 @@ class Permute(Operator):
     aten: ClassVar[tuple[str, ...]] = ("aten.permute.default", "aten.transpose.int", "aten.t.default")
     quantization = "share"
     moves_data = True
+    half_operands = 1
+    of_halves = "picked"
     takes_int16 = True
 
     def read(self, node: Any, reader: Reader) -> Step:

@@ -11,6 +11,7 @@ import numpy as np
 from toolkit.lower.ir import ITEMSIZE, Step, Value
 from toolkit.ops.activation_cases import WITH_INT16, activation, case_id, sample
 from toolkit.ops.base import Case, Reader
+from toolkit.ops.half import halved
 from toolkit.ops.reading import real_input
 from toolkit.ops.window import Window, overlap_bytes, patches, per_axis
 
@@ -93,6 +94,12 @@ def pool_overlap(step: Step) -> int:
     return overlap_bytes(pool_window(step), size, size, unit=1)
 
 
+def one_window_each(step: Step) -> bool:
+    """True when no two windows of a pooling overlap."""
+    (kernel_h, kernel_w), (stride_h, stride_w) = step.attrs["kernel"], step.attrs["stride"]
+    return bool(kernel_h <= stride_h and kernel_w <= stride_w)
+
+
 def pool_cases(op: str) -> Iterable[Case]:
     """Yield windows that overlap, leave gaps, hang over every edge, cover everything, and extreme values."""
     for kind in WITH_INT16:
@@ -104,6 +111,8 @@ def pool_cases(op: str) -> Iterable[Case]:
         yield _case(op, kind, (1, 1, 1), (1, 1), (1, 1))
         yield _case(op, kind, (9, 9, 3), (1, 2), (3, 4))
         yield _case(op, kind, (6, 6, 2), (5, 5), (1, 1), extreme=True)
+    yield halved(_case(op, "float32", (6, 8, 5), (2, 2), (2, 2)), 1)
+    yield halved(_case(op, "float32", (5, 6, 4), (3, 2), (1, 2), pad=(1, 1)), 1)
 
 
 def _case(

@@ -12,6 +12,7 @@ import numpy as np
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import KINDS, activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.half import halved, suffix, widened
 from toolkit.ops.reading import real_input
 from toolkit.ops.requantize import output_bounds
 from toolkit.ops.rescale import rescale, rescale_call, same_scale
@@ -36,6 +37,8 @@ class Relu(Operator):
     )
     quantization = "share"
     layout = "any"
+    half_operands = 1
+    of_halves = "picked"
 
     def read(self, node: Any, reader: Reader) -> Step:
         bounds = _bounds(node)
@@ -45,7 +48,7 @@ class Relu(Operator):
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         if step.output.quant is None:
-            return apply_bounds(inputs[0], step)
+            return apply_bounds(widened(inputs[0]), step)
         low, high = output_bounds(step.output, step.attrs["activation"])
         if same_scale(step.inputs[0], step.output):
             return np.clip(inputs[0], low, high)
@@ -56,11 +59,16 @@ class Relu(Operator):
         size = str(y.size)
         if y.quant is None:
             bounds = [emitter.float_literal(bound) for bound in float_bounds(step)]
-            return Call("tk_relu_f32", [emitter.pointer(x), *bounds, emitter.pointer(y), size])
+            arguments = [emitter.pointer(x), *bounds, emitter.pointer(y), size]
+            return Call(f"tk_relu_{suffix(step)}", arguments, "tk_relu_f32")
         low, high = output_bounds(y, step.attrs["activation"])
         if same_scale(x, y):
             return Call("tk_relu_s8", [emitter.pointer(x), str(low), str(high), emitter.pointer(y), size])
         return rescale_call(x, step, low, high, emitter.pointer(y), (1, y.size, y.size), emitter, "")
+
+    def takes_half(self, step: Step) -> bool:
+        low, high = step.attrs["activation"]
+        return all(math.isinf(bound) or float(np.float16(bound)) == bound for bound in (low, high))
 
     def overlap(self, step: Step, index: int) -> int | None:
         return 0
@@ -73,6 +81,8 @@ class Relu(Operator):
                 ((1,), (-1.0, 1.0)),
             ):
                 yield _case(kind, shape, bounds)
+        yield halved(_case("float32", (1, 3, 5, 7), (0.0, 6.0)), 1)
+        yield halved(_case("float32", (1, 300), (0.0, math.inf)), 1)
         for scale in (0.1, 0.02, 3e-9):
             yield _case("int8", (1, 256), (0.0, 3.0), scale)
         plain = _case("int8", (1, 256), (-math.inf, math.inf), 0.1)

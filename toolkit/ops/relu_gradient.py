@@ -12,6 +12,7 @@ from toolkit.lower.ir import Step, Value
 from toolkit.ops.activation_cases import case_id
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.gradient_cases import normal
+from toolkit.ops.half import bytes_of_input, halved, suffix, widened
 
 
 class ReluGradient(Operator):
@@ -20,6 +21,9 @@ class ReluGradient(Operator):
     name = "relu_gradient"
     aten: ClassVar[tuple[str, ...]] = ("aten.threshold_backward.default", "aten.hardtanh_backward.default")
     layout = "any"
+    half_operands = 1
+    half_also = 1
+    of_halves = "picked"
 
     def read(self, node: Any, reader: Reader) -> Step:
         gradient, x, *bounds = node.args
@@ -30,17 +34,18 @@ class ReluGradient(Operator):
         return Step(self.name, "", inputs, Value("", ()), {"bounds": (low, high)})
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-        gradient, x = inputs
+        gradient, x = inputs[0], widened(inputs[1])
         low, high = (np.float32(bound) for bound in step.attrs["bounds"])
-        return np.where((x > low) & ((x < high) | np.isinf(high)), gradient, np.float32(0))
+        return np.where((x > low) & ((x < high) | np.isinf(high)), gradient, gradient.dtype.type(0))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         gradient, x, y = (emitter.pointer(value) for value in (*step.inputs, step.output))
         bounds = [emitter.float_literal(bound) for bound in step.attrs["bounds"]]
-        return Call("tk_relu_gradient_f32", [gradient, x, *bounds, y, str(step.output.size)])
+        arguments = [gradient, x, *bounds, y, str(step.output.size), *bytes_of_input(step)]
+        return Call(f"tk_relu_gradient_{suffix(step)}", arguments, "tk_relu_gradient_f32")
 
     def overlap(self, step: Step, index: int) -> int | None:
-        return 0
+        return 0 if step.inputs[index].dtype == step.output.dtype else None
 
     def cases(self) -> Iterable[Case]:
         for shape in ((1, 300), (1, 3, 5, 7), (1,)):
@@ -48,7 +53,9 @@ class ReluGradient(Operator):
                 gradient, x = Value("gradient", shape), Value("x", shape)
                 step = Step(self.name, "relu", [gradient, x], Value("y", shape), {"bounds": bounds})
                 data = np.clip(normal(x), 0, 1) if len(shape) == 4 else normal(x)
-                yield Case(case_id(shape, bounds), step, [normal(gradient), data.astype(np.float32)])
+                case = Case(case_id(shape, bounds), step, [normal(gradient), data.astype(np.float32)])
+                yield case
+                yield halved(case, 2 if len(shape) == 4 else 1)
 
 
 def _bounded(x: Any, bounds: list[Any]) -> Any:

@@ -29,6 +29,8 @@ class Reshape(Operator):
     )
     quantization = "share"
     moves_data = True
+    half_operands = 1
+    of_halves = "picked"
     code_free = True
 
     def read(self, node: Any, reader: Reader) -> Step:

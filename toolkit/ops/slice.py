@@ -38,6 +38,8 @@ class Slice(Operator):
     )
     quantization = "share"
     moves_data = True
+    half_operands = 1
+    of_halves = "picked"
     takes_int16 = True
     layout = "axes"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Case
+from toolkit.ops.half import rounded, widened
 
 WEIGHT, RATE = 2, 3  # the inputs that such a step has besides two factors
 
@@ -18,7 +19,7 @@ def stepped(gradient: np.ndarray, step: Step, inputs: list[np.ndarray]) -> np.nd
     if len(inputs) <= WEIGHT:
         return gradient
     rate = np.float32(inputs[RATE].reshape(()))
-    return np.asarray(inputs[WEIGHT].reshape(gradient.shape) - rate * gradient, np.float32)
+    return rounded(widened(inputs[WEIGHT]).reshape(gradient.shape) - rate * gradient, step)
 
 
 def stepping(case: Case) -> Case:

@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value
 from toolkit.ops.base import Emitter
+from toolkit.ops.half import rounded, widened
 from toolkit.ops.half_away import away_multipliers
 from toolkit.ops.requantize import output_bounds, quantize_multipliers, requantize
 
@@ -168,15 +169,18 @@ def float_parameters(step: Step, emitter: Emitter) -> list[str]:
     return [
         emitter.pointer(value)
         if value.data is None
-        else emitter.constant(name, value.data.astype(np.float32))
+        else emitter.constant(name, value.data if value.dtype == "float16" else value.data.astype(np.float32))
         for name, value in (("weight", weight), ("bias", biases))
     ]
 
 
 def float_operands(step: Step, inputs: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Return a float layer's input, weight and bias, each its own data or the next of the step's activations."""
+    """Return a float layer's input, weight and bias, each its own data or the next of the step's activations.
+
+    Halves come as float32.
+    """
     activations = iter(inputs)
-    x, weight, *bias = (next(activations) if v.data is None else v.data for v in step.inputs)
+    x, weight, *bias = (widened(next(activations) if v.data is None else v.data) for v in step.inputs)
     return x, weight, bias[0] if bias else None
 
 
@@ -186,6 +190,6 @@ def float_bounds(step: Step) -> tuple[float, float]:
 
 
 def apply_bounds(out: np.ndarray, step: Step) -> np.ndarray:
-    """Clip a float32 output to its fused activation."""
+    """Clip a float output to its fused activation, and round it to what is stored."""
     low, high = float_bounds(step)
-    return np.clip(out, np.float32(low), np.float32(high)).astype(np.float32)
+    return rounded(np.clip(out, np.float32(low), np.float32(high)), step)

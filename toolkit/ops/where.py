@@ -31,8 +31,6 @@ class Where(Operator):
         "aten.where.ScalarOther",
         "aten.where.ScalarSelf",
         "aten.where.Scalar",
-        "aten._to_copy.default",
-        "aten.to.dtype",
     )
     layout = "axes"
 

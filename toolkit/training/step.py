@@ -88,7 +88,8 @@ def made_step(forward: Forward, settings: StepSettings, classes: int) -> Step:
         )
     options = fill(method.Options, dict(settings.options), f"options of {settings.method}")
     forward.method = method.make(forward, chosen, options, settings.seed)
-    return methods.WithMethod(rule.make(forward, chosen, settings, classes), forward.method)
+    step = methods.WithMethod(rule.make(forward, chosen, settings, classes), forward.method)
+    return methods.stored(method, step, forward.method)
 
 
 def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> ExportedProgram:

@@ -41,7 +41,11 @@ class Layers(Protocol):
 
 
 class DeviceMethod(Protocol):
-    """A module of this package. One that needs batch normalizations as they are says so: ``KEEPS_NORMS = True``."""
+    """A module of this package.
+
+    One that needs batch normalizations as they are says so: ``KEEPS_NORMS = True``. One that keeps a step's states
+    otherwise than the rule does has ``stored(step, layers) -> Step``, too.
+    """
 
     METHOD: Method
     # A frozen dataclass, all fields with defaults.
@@ -54,6 +58,12 @@ class DeviceMethod(Protocol):
             ToolkitError: it would do nothing for this model.
         """
         ...
+
+
+def stored(method: DeviceMethod, step: Step, layers: Layers) -> Step:
+    """Return the step of a rule whose states are kept as ``method`` keeps them."""
+    own: Any = getattr(method, "stored", None)
+    return step if own is None else own(step, layers)  # type: ignore[no-any-return]
 
 
 class WithMethod:
