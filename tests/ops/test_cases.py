@@ -136,6 +136,7 @@ FLOAT_ONLY = {
     "sketch",
     "matmul_step",
     "stochastic_round",
+    "level_codes",
 }  # integers have no use for them
 CONDITIONS = {"logical"}
 MOVES = {"reshape", "permute", "slice"}  # of any type of their size

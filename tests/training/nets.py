@@ -122,3 +122,20 @@ def transformer() -> nn.Module:
 def silu_transformer() -> nn.Module:
     """Return a transformer with root mean square norms and SiLU."""
     return Transformer(nn.RMSNorm, nn.SiLU).eval()
+
+
+def int8_swish_cnn() -> ExportedProgram:
+    """Return a quantized net of convolutions with SiLU and hardswish."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3, stride=2, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(6, 6, 3, padding=1, groups=6),
+        nn.Hardswish(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(24, 5),
+    ).eval()
+    with torch.no_grad():
+        net[-1].weight *= 8
+    return quantize_ptq(net, np.random.default_rng(0).normal(size=(16, *SAMPLE[1:])).astype(np.float32))

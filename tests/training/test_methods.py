@@ -11,7 +11,16 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from tests.training.nets import SAMPLE, cnn, int8_cnn, mlp, normed_cnn
+from tests.training.nets import (
+    SAMPLE,
+    cnn,
+    int8_cnn,
+    int8_swish_cnn,
+    mlp,
+    normed_cnn,
+    silu_transformer,
+    transformer,
+)
 from tests.training.test_step import hits
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
@@ -29,16 +38,18 @@ Net = Callable[[], nn.Module | ExportedProgram]
 LEARNS: dict[str, tuple[Net, dict[str, Any], float]] = {
     "fp16-odl": (cnn, {}, 0.6),
     "gradient-filtering": (cnn, {}, 0.6),
+    "lowmem-bp": (transformer, {}, 0.6),
+    "mesa": (transformer, {}, 0.6),
     "randomized-linear": (cnn, {}, 0.6),
     "tune-mode-convbn": (normed_cnn, {}, 0.6),
 }
-FLOAT_ONLY = ("tune-mode-convbn",)
-ON_BOARDS = [
-    (name, net)
-    for name in LEARNS
-    for net in (LEARNS[name][0], int8_cnn)
-    if not (net is int8_cnn and name in FLOAT_ONLY)
-]
+# what a board learns with a method, where that is not the net above and ``int8_cnn``
+BOARDS: dict[str, tuple[Net, ...]] = {
+    "lowmem-bp": (silu_transformer, int8_swish_cnn),
+    "mesa": (transformer, cnn),
+    "tune-mode-convbn": (normed_cnn,),
+}
+ON_BOARDS = [(name, net) for name in LEARNS for net in BOARDS.get(name, (LEARNS[name][0], int8_cnn))]
 
 
 def _transposed() -> nn.Module:

@@ -59,6 +59,10 @@ class Forward:
         self.sample = sample
         ready = model if keep_norms or not isinstance(model, nn.Module) else folded(model, sample)
         self.graph = capture(ready, sample)
+        for node in self.graph.graph.find_nodes(op="call_function", target=_aten.view.default):
+            node.target = (
+                _aten.reshape.default
+            )  # rounding, which makes a copy to view, goes straight through here
         tensors = {**dict(self.graph.named_parameters()), **dict(self.graph.named_buffers())}
         used = {str(node.target) for node in self.graph.graph.find_nodes(op="get_attr")}
         self.tensors = {name: tensor.detach().clone() for name, tensor in tensors.items() if name in used}
