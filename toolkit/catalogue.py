@@ -9,9 +9,11 @@ def catalogue() -> list[Method]:
     """Return what every method says of itself, by kind and name."""
     import quantize
     from toolkit import fuzz, learn
+    from toolkit.lower import schedule
     from toolkit.training import methods
+    from toolkit.training.rules import nearest_mean
 
-    found = [fuzz.METHOD, *quantize.methods().values()]
+    found = [fuzz.METHOD, schedule.METHOD, nearest_mean.METHOD, *quantize.methods().values()]
     found += [rule.METHOD for rule in learn.rules().values()]
     found += [method.METHOD for method in methods.methods().values()]
     return sorted(found, key=lambda method: (method.kind, method.slug))

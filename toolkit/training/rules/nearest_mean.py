@@ -8,12 +8,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from quantize.method import Method
 from toolkit.errors import ToolkitError
 from toolkit.training.forward import Forward
 from toolkit.training.losses import loss
 from toolkit.training.rules import Outputs
 from toolkit.training.settings import StepSettings
 
+METHOD = Method(
+    slug="nearest-mean",
+    title="Means of each class's features in the place of the last layer",
+    paper="A Simple Baseline that Questions the Use of Pretrained-Models in Continual Learning, Janson et al. 2022, "
+    "arXiv 2210.04428",
+    kind="device",
+    cost="features stay as they are; a sample's answer is only as good as they keep classes apart",
+)
 MEANS, COUNTS = "means", "counts"
 
 GRADIENTS = False
