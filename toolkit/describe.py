@@ -12,6 +12,7 @@ import toolkit
 from toolkit.backends import c
 from toolkit.device import targets
 from toolkit.lower.ir import Model, Value
+from toolkit.lower.learning import answering
 from toolkit.ops import operators
 from toolkit.ops.weighted import weight_type
 
@@ -32,7 +33,11 @@ def describe_model(
 ) -> dict[str, Any]:
     """Return the manifest of an emitted model, without what is known only when its files are written."""
     plan = emitted.arena.plan
-    layers = [_layer(i, layer) for i, layer in enumerate(emitted.layers)]
+    answer = {id(step) for step in answering(model)} if model.learns else None
+    layers = [
+        {**_layer(i, layer), "answers": answer is None or id(layer.step) in answer}
+        for i, layer in enumerate(emitted.layers)
+    ]
     block_layers = [_layer(i, layer) for i, layer in enumerate(emitted.block_layers)]
     all_layers = layers + block_layers
     return {

@@ -14,6 +14,7 @@ from toolkit.report.facts import (
     Figure,
     Layer,
     Loss,
+    Training,
 )
 
 
@@ -48,6 +49,7 @@ def facts(name: str = "model", layer: str = "conv1", classes: int = 10, checks_o
             Budget("Flash", [("code", 3000), ("weights", 1906)], 1 << 20),
             Budget("RAM", [("arena", 1024)], None),
         ],
+        training=Training(name, 4000, 2000, 6000),
         cost=[Figure("Latency", "2.91 ms", "estimated", f"datasheet of {name}")],
         curves=[Curve(name, [2.0, 1.0, 0.5], [2.1, 1.2, 0.7], [0.5, 0.8, 0.9])],
         checks=[Check("Reference and host C", 80, checks_ok, "" if checks_ok else f"first in {layer}")],

@@ -14,7 +14,8 @@ import pytest
 from tests.report.made_up import facts
 from toolkit.report import render, write
 from toolkit.report.chart import line_chart
-from toolkit.report.facts import Facts
+from toolkit.report.facts import Facts, Training
+from toolkit.report.of_bundle import training
 
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 CHROMIUM = next(
@@ -84,6 +85,23 @@ def test_every_figure_says_how_it_is_known() -> None:
     page = render(facts())
     assert '<span class="kind estimated">estimated</span>' in page
     assert '<span class="kind counted">counted</span>' in page
+
+
+def test_a_training_step_says_what_each_half_takes() -> None:
+    """States all the time, and in each half the most that is alive at one time."""
+    buffers = [
+        {"kind": "state", "bytes": 100, "first": 0, "last": 9},
+        {"kind": "activation", "bytes": 30, "first": 0, "last": 2},
+        {"kind": "activation", "bytes": 20, "first": 2, "last": 6},
+        {"kind": "scratch", "bytes": 500, "first": 6, "last": 6},
+    ]
+    layers = [{"step": step, "answers": step < 4} for step in (1, 2, 3, 5, 6, 7)]
+    manifest = {"learns": True, "layers": layers, "memory_plan": {"buffers": buffers}}
+    settings = {"rule": "backprop", "method": "", "weights": "int8"}
+    found = training({**manifest, "info": {"training": settings}})
+    assert found == Training("backprop, int8", 100, 50, 520)
+    assert training({**manifest, "learns": False, "info": {}}) is None
+    assert "6,000" in render(facts())
 
 
 def test_an_almost_empty_report_is_a_page() -> None:

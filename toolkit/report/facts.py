@@ -107,6 +107,19 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What a training step on the device keeps, and what is alive at one time in each half of it, in bytes.
+
+    ``how`` says the rule, and what else was set.
+    """
+
+    how: str
+    states_bytes: int
+    answering_bytes: int
+    learning_bytes: int
+
+
+@dataclass(frozen=True)
 class Curve:
     """One training run: an entry per epoch. ``accuracy`` is empty when there are no labels."""
 
@@ -141,6 +154,7 @@ class Facts:
     layers: list[Layer] = field(default_factory=list)
     arena: Arena | None = None
     budgets: list[Budget] = field(default_factory=list)
+    training: Training | None = None
     cost: list[Figure] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)

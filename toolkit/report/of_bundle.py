@@ -26,6 +26,7 @@ from toolkit.report.facts import (
     Figure,
     Layer,
     Loss,
+    Training,
 )
 
 _PACKAGES = ("torch", "torchao", "numpy", "ziglang", "unicorn")
@@ -53,6 +54,7 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
         layers=_layers(manifest, bench),
         arena=_arena(manifest),
         budgets=_budgets(bench, target),
+        training=training(manifest),
         cost=figures,
         notes=list(bench["notes"]),
         checks=_checks(verification),
@@ -148,6 +150,30 @@ def _arena(manifest: dict[str, Any]) -> Arena:
             for buffer in plan["buffers"]
         ],
     )
+
+
+def training(manifest: dict[str, Any]) -> Training | None:
+    """Return what a training step takes, by its memory plan; None for a model that does not learn.
+
+    Args:
+        manifest: read with ``layers``, ``memory_plan`` and ``info``.
+    """
+    if manifest.get("learns") is not True:
+        return None
+    buffers = manifest["memory_plan"]["buffers"]
+    passing = [buffer for buffer in buffers if buffer["kind"] != "state"]
+
+    def most(answers: bool) -> int:
+        """The most bytes alive at one of a half's steps."""
+        steps = [layer["step"] for layer in manifest["layers"] if layer.get("answers", True) is answers]
+        alive = (sum(b["bytes"] for b in passing if b["first"] <= step <= b["last"]) for step in steps)
+        return max(alive, default=0)
+
+    noted = (manifest.get("info") or {}).get("training")
+    words = ("rule", "method", "optimizer", "only", "weights")
+    told = [str(noted[word]) for word in words if noted.get(word)] if isinstance(noted, dict) else []
+    states = sum(buffer["bytes"] for buffer in buffers if buffer["kind"] == "state")
+    return Training(", ".join(told), states, most(answers=True), most(answers=False))
 
 
 def _budgets(bench: dict[str, Any], target: Target) -> list[Budget]:
