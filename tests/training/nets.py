@@ -139,3 +139,10 @@ def int8_swish_cnn() -> ExportedProgram:
     with torch.no_grad():
         net[-1].weight *= 8
     return quantize_ptq(net, np.random.default_rng(0).normal(size=(16, *SAMPLE[1:])).astype(np.float32))
+
+
+def int8_transformer() -> ExportedProgram:
+    """Return ``transformer`` quantized."""
+    return quantize_ptq(
+        transformer(), np.random.default_rng(0).normal(size=(16, *SAMPLE[1:])).astype(np.float32)
+    )

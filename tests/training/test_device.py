@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from tests.training.nets import SAMPLE, cnn, int8_cnn, silu_transformer, transformer
+from tests.training.nets import SAMPLE, cnn, int8_cnn, int8_transformer, silu_transformer, transformer
 from tests.training.test_step import batches
 from toolkit.bundle import export
 from toolkit.lower import learning, reference
@@ -38,6 +38,7 @@ STEPS: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]]
     "int8-nearest-mean": (int8_cnn, StepSettings(rule="nearest-mean")),
     "float-transformer": (transformer, StepSettings()),
     "float-silu-transformer": (silu_transformer, StepSettings()),
+    "int8-transformer": (int8_transformer, StepSettings()),
 }
 LONG = ("float-mono-forward", "int8-backprop-momentum")
 # gradients through layers that do not change

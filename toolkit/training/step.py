@@ -19,7 +19,7 @@ from toolkit.training.choose import chosen_weights
 from toolkit.training.forward import Forward
 from toolkit.training.rules import Step
 from toolkit.training.settings import StepSettings
-from toolkit.training.tidy import tidy
+from toolkit.training.tidy import reshape_views, tidy
 
 _aten = torch.ops.aten
 # gradients that exported programs cannot write out in simpler operators later
@@ -108,7 +108,10 @@ def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> Ex
     )
     tidy(traced)
     module = _StepModule(traced, tensors, changed)
-    return torch.export.export(module, (sample, target, torch.zeros(1))).run_decompositions({})
+    program = torch.export.export(module, (sample, target, torch.zeros(1))).run_decompositions({})
+    # what is quantized lies in memory otherwise than torch's exporter believes: a view of it may not be possible
+    reshape_views(program.graph_module)
+    return program
 
 
 class _StepModule(nn.Module):

@@ -19,8 +19,7 @@ def tidy(traced: fx.GraphModule) -> None:
     for node in list(graph.nodes):
         if node.target in _SAME:
             node.replace_all_uses_with(node.args[0])
-        elif node.target in _VIEWS:
-            node.target = _aten.reshape.default  # it may have been a copy that made the view possible
+    reshape_views(traced)  # it may have been a copy that made a view possible
     for node in list(graph.nodes):
         source: Any = node.args[0] if node.args else None
         if node.target is _aten.t.default and source.target is _aten.t.default:
@@ -32,6 +31,14 @@ def tidy(traced: fx.GraphModule) -> None:
     _once(graph)
     graph.eliminate_dead_code()
     traced.recompile()
+
+
+def reshape_views(module: fx.GraphModule) -> None:
+    """Let a view of a tensor whose layout does not allow it be a copy, in place."""
+    for node in module.graph.nodes:
+        if node.target in _VIEWS:
+            node.target = _aten.reshape.default
+    module.recompile()
 
 
 def _write_statistics(graph: fx.Graph, norm: fx.Node) -> None:
