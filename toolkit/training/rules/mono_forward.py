@@ -35,7 +35,7 @@ class MonoForward:
         live = leaves(states, self.chosen)
 
         def change(block: int, error: Tensor, by: dict[str, Tensor]) -> None:
-            new.update(update({**states, **new}, gradients(error, by), rate, self.settings))
+            new.update(update(states, gradients(error, by), rate, self.settings))
 
         def at_block(block: int, value: Tensor) -> Tensor:
             names = self.by_block.get(block, [])
