@@ -23,6 +23,19 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
         "sparse: block 10, depthwise 12, classifier": {
             "layers": ("blocks.10.*", "blocks.12.depthwise.*", "fc")
         },
+        "the same, a quarter of the channels": {
+            "layers": ("blocks.10.*", "blocks.12.depthwise.*", "fc"),
+            "channels": {"blocks.*": 0.25},
+        },
+        "the same, weights in int8": {
+            "layers": ("blocks.10.*", "blocks.12.depthwise.*", "fc"),
+            "weights": "int8",
+        },
+        "the same, both": {
+            "layers": ("blocks.10.*", "blocks.12.depthwise.*", "fc"),
+            "channels": {"blocks.*": 0.25},
+            "weights": "int8",
+        },
         "biases": {"only": "biases"},
         "classifier": {"layers": ("fc",)},
         "nearest-mean": {"rule": "nearest-mean"},

@@ -10,10 +10,10 @@ def catalogue() -> list[Method]:
     import quantize
     from toolkit import fuzz, learn
     from toolkit.lower import schedule
-    from toolkit.training import methods
+    from toolkit.training import kept, methods
     from toolkit.training.rules import nearest_mean
 
-    found = [fuzz.METHOD, schedule.METHOD, nearest_mean.METHOD, *quantize.methods().values()]
+    found = [fuzz.METHOD, kept.METHOD, schedule.METHOD, nearest_mean.METHOD, *quantize.methods().values()]
     found += [rule.METHOD for rule in learn.rules().values()]
     found += [method.METHOD for method in methods.methods().values()]
     return sorted(found, key=lambda method: (method.kind, method.slug))

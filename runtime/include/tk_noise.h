@@ -51,6 +51,13 @@ TK_INLINE float tk_next_uniform(tk_noise *noise) {
     return (float)(int32_t)(noise->block.words[noise->used++] >> 8) * 5.96046448e-08f;
 }
 
+/* The whole number below, within the bounds; NaN becomes the lower one. */
+TK_INLINE int8_t tk_floor_within(float x, float smallest, float largest) {
+    const float kept = x > smallest ? (x < largest ? x : largest) : smallest;
+    const int32_t whole = (int32_t)kept;
+    return (int8_t)(whole - (kept < (float)whole));
+}
+
 /* 32 signs, a bit each. */
 TK_INLINE uint32_t tk_next_signs(tk_noise *noise) {
     if ((noise->used & 3) == 0) tk_next_block(noise);

@@ -14,10 +14,7 @@ TK_KERNEL void tk_stochastic_round_f32(const float *input, const int32_t *draw, 
     tk_noise noise = tk_noise_start(seed, stream, *draw);
     TK_EACH_LINE(shape, {
         for (int32_t n = 0; n < shape.size[3]; ++n, at += shape.stride[3]) {
-            const float x = input[at] + tk_next_uniform(&noise);
-            const float kept = x > smallest ? (x < largest ? x : largest) : smallest;
-            const int32_t whole = (int32_t)kept;
-            output[at] = (int8_t)(whole - (kept < (float)whole));
+            output[at] = tk_floor_within(input[at] + tk_next_uniform(&noise), smallest, largest);
         }
     })
 }

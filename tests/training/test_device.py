@@ -72,7 +72,7 @@ def test_the_reference_learns_what_torch_learns(case: str) -> None:
     rate = torch.tensor([1.0 if settings.rule == "nearest-mean" else 0.01])
     for x, target in batches(10):
         logits, loss = module(x, target, rate)
-        found = reference.run(lowered, [_device(lowered, x), target.numpy(), rate.numpy()], memory)
+        found = reference.run(lowered, [device_input(lowered, x), target.numpy(), rate.numpy()], memory)
         scale = lowered.outputs[0].quant
         reals = found[0] if scale is None else (found[0] - scale.zero_point[0]) * scale.scale[0]
         # torch's float32 sums may round an integer otherwise, of the logits or of the features they are made of
@@ -82,7 +82,8 @@ def test_the_reference_learns_what_torch_learns(case: str) -> None:
         np.testing.assert_allclose(found[1], loss.numpy(), rtol=1e-3, atol=1e-4 + 2 * step)
 
 
-def _device(model: Model, x: Tensor) -> np.ndarray:
+def device_input(model: Model, x: Tensor) -> np.ndarray:
+    """Return a sample as the device takes it."""
     quant = model.inputs[0].quant
     if quant is None:
         return x.numpy()

@@ -140,7 +140,7 @@ def test_gradients_in_half_precision_are_products_of_halves(kind: str) -> None:
 
 @pytest.mark.parametrize(("net", "most"), [(mlp, 0.55), (cnn, 0.55), (int8_cnn, 0.7)])
 def test_half_precision_takes_half_the_memory(net: Net, most: float) -> None:
-    from toolkit.training.select import arena_bytes
+    from toolkit.training.budget import arena_bytes
 
     sample, plain = torch.zeros(SAMPLE), StepSettings()
     half = arena_bytes(net(), sample, StepSettings(method="fp16-odl"), "armv7em")

@@ -16,8 +16,8 @@ from toolkit.learn import philox
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.program.noise import sketch
+from toolkit.training.budget import arena_bytes
 from toolkit.training.methods import randomized_linear
-from toolkit.training.select import arena_bytes
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training.nets import SAMPLE, cnn
+from tests.training.nets import SAMPLE, cnn, int8_cnn
 from tests.training.test_step import batches
 from toolkit.errors import ToolkitError
-from toolkit.training.select import Selection, select
+from toolkit.training.budget import Budget, planned_bytes
+from toolkit.training.forward import Forward
+from toolkit.training.select import SHARES, Selection, select
 from toolkit.training.settings import StepSettings
+from toolkit.training.step import made_step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+    from torch.export import ExportedProgram
+
     from tests.conftest import Cli
+
+
+Net = Callable[[], "nn.Module | ExportedProgram"]
 
 
 def chosen(max_arena: int) -> Selection:
@@ -35,6 +46,41 @@ def test_what_contributes_most_comes_first_and_fits() -> None:
     assert everything.layers[0] == max(gains, key=lambda layer: gains[layer])
     assert less.arena_bytes <= 6000 < everything.arena_bytes
     assert len(less.layers) < len(everything.layers)
+
+
+@pytest.mark.parametrize("net", [cnn, int8_cnn])
+@pytest.mark.parametrize("rule", ["backprop", "mono-forward"])
+@pytest.mark.parametrize("layers", [("6", "10"), ("0",)])
+def test_a_choice_costs_what_its_own_step_costs(net: Net, rule: str, layers: tuple[str, ...]) -> None:
+    """A step of all layers cut down to some is the step that is traced for those."""
+    forward = Forward(net(), torch.zeros(SAMPLE))
+    settings = StepSettings(rule=rule, optimizer="momentum")
+    estimate = Budget(forward, settings, "armv7em").estimate(dict.fromkeys(layers, 1.0))
+    planned = planned_bytes(forward, replace(settings, layers=layers), "armv7em")
+    assert planned <= estimate <= 1.02 * planned
+
+
+def test_a_layer_that_does_not_fit_whole_learns_in_part() -> None:
+    whole, part = chosen(1 << 20), chosen(3000)
+    assert not whole.channels
+    assert part.channels
+    assert all(share in SHARES for share in part.channels.values())
+    assert part.arena_bytes <= 3000
+
+
+def test_what_lies_before_a_layer_is_computed_once() -> None:
+    """The same answer and the same step, with what is known of a sample as without."""
+    forward = Forward(int8_cnn(), torch.zeros(SAMPLE))
+    step = made_step(forward, StepSettings(layers=("6",)), 5)
+    for x, target in batches(2):
+        states, rate = {**forward.constants(), **step.states}, torch.tensor([0.1])
+        without = step.learn(states, x, target, rate)
+        forward.known = forward.before(["6.weight", "6.bias"], x, {})
+        assert len(forward.known) < 20
+        known = step.learn(states, x, target, rate)
+        forward.known = {}
+        torch.testing.assert_close(known[:2], without[:2], rtol=0, atol=0)
+        torch.testing.assert_close(known[2], without[2], rtol=0, atol=0)
 
 
 def test_a_budget_that_nothing_fits_says_what_would() -> None:

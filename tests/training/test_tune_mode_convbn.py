@@ -17,9 +17,9 @@ from tests.training.test_step import RATE, batches
 from toolkit.errors import ToolkitError
 from toolkit.program import pt2
 from toolkit.program.quantize import folded
+from toolkit.training.budget import arena_bytes
 from toolkit.training.forward import Forward
 from toolkit.training.methods import tune_mode_convbn
-from toolkit.training.select import arena_bytes
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
 

@@ -11,7 +11,7 @@ from toolkit.cli._group import command
 from toolkit.cli._options import PATH, ByteCount, common, option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
-from toolkit.training.settings import Loss, Only, Optimizer, StepSettings
+from toolkit.training.settings import Loss, Only, Optimizer, StepSettings, Stored
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -42,6 +42,10 @@ _DEFAULT = StepSettings()
         help="Layer that may change, * and ? allowed; may be repeated.  [default: all]")  # fmt: skip
 @option("--only", type=click.Choice(get_args(Only)), default=_DEFAULT.only, show_default=True,
         help="What of the layers may change.")  # fmt: skip
+@option("--channels", "channels", multiple=True, metavar="LAYER=SHARE",
+        help="Share of a layer's input channels that may change, as in 'fc=1/4'; may be repeated.")  # fmt: skip
+@option("--weights", type=click.Choice(get_args(Stored)), default=_DEFAULT.weights, show_default=True,
+        help="What int8 weights that may change are kept in.")  # fmt: skip
 @option("--method", default="", metavar="NAME",
         help="How layers keep less for their gradients; a wrong name lists them.")  # fmt: skip
 @option(
@@ -71,6 +75,8 @@ def train_step(
     label_smoothing: float,
     layer: tuple[str, ...],
     only: Only,
+    channels: tuple[str, ...],
+    weights: Stored,
     method: str,
     options: tuple[str, ...],
     max_arena: int | None,
@@ -93,8 +99,9 @@ def train_step(
     from toolkit.training.step import training_step
 
     settings = StepSettings(
-        rule, optimizer, momentum, loss, label_smoothing, layer, only, epsilon, seed, method, _parsed(options)
-    )
+        rule, optimizer, momentum, loss, label_smoothing, layer, only, _shares(channels), weights, epsilon, seed,
+        method, _parsed(options),
+    )  # fmt: skip
     source = load(model, keep_float=True)
     if max_arena is not None:
         settings = _within(session, settings, source.program, max_arena, dataset, samples, target)
@@ -107,6 +114,24 @@ def train_step(
     if not session.json:
         click.echo(f"{output}: {rule}, {len(changed)} states of {kept:,} B in all")
     session.next(f"toolkit export {output} --target cortex-m4 -o DIR")
+
+
+def _shares(options: tuple[str, ...]) -> dict[str, float]:
+    """Return ``LAYER=SHARE`` as numbers; a share may be a fraction."""
+    from fractions import Fraction
+
+    found: dict[str, float] = {}
+    for given in options:
+        layer, _, share = given.rpartition("=")
+        try:
+            found[layer] = float(Fraction(share))
+        except (ValueError, ZeroDivisionError):
+            raise ToolkitError(
+                f"{given!r} gives no share of a layer's channels",
+                at="--channels",
+                fix="write it as in --channels fc=1/4",
+            ) from None
+    return found
 
 
 def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
@@ -133,7 +158,7 @@ def _within(
     samples: int,
     target: str,
 ) -> StepSettings:
-    """Return ``settings`` with the layers that fit and contribute most."""
+    """Return ``settings`` with the layers, or shares of their channels, that fit and contribute most."""
     from dataclasses import replace
 
     from toolkit import data
@@ -156,5 +181,9 @@ def _within(
         settings=settings,
         progress=session.status,
     )
-    session.say(f"{', '.join(chosen.layers)} may learn: {chosen.arena_bytes:,} B of arena")
-    return replace(settings, layers=chosen.layers)
+    named = [
+        f"{name} ({chosen.channels[name]:g} of its channels)" if name in chosen.channels else name
+        for name in chosen.layers
+    ]
+    session.say(f"{', '.join(named)} may learn: {chosen.arena_bytes:,} B of arena")
+    return replace(settings, layers=chosen.layers, channels=chosen.channels)

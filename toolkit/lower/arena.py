@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from toolkit.kernels import implementation
 from toolkit.lower.ir import Model, Value
-from toolkit.lower.plan import Buffer, Overlap, Plan, plan
+from toolkit.lower.plan import NODE_LIMIT, Buffer, Overlap, Plan, plan
 from toolkit.ops import operators
 
 ALIGNMENT = 8  # so that any kernel may load whole words
@@ -40,12 +40,12 @@ class Arena:
         return self.plan.offsets[self.scratch[time]] if time in self.scratch else None
 
 
-def place(model: Model) -> Arena:
+def place(model: Model, effort: int = NODE_LIMIT) -> Arena:
     """Plan the arena of a lowered ``model`` whose kernels are chosen, with its ``block``.
 
     Time 0 is the caller writing the inputs, time i + 1 is step i, and the outputs live on to the end; there the caller
     writes the block's inputs. States are there all the time, and so share their memory with nothing but what they
-    become.
+    become. ``effort`` is that of ``plan``.
     """
     storage: dict[int, Place] = {}
     spans: dict[str, list[int]] = {}  # bytes, first, last
@@ -88,7 +88,8 @@ def place(model: Model) -> Arena:
             scratch[time] = f"scratch_{time - 1}"
             buffers.append(Buffer(scratch[time], size, time, time, kind="scratch"))
     overlaps = _overlaps(model, storage, {b.name: b for b in buffers})
-    return Arena(plan(buffers, overlaps, alignment=ALIGNMENT), buffers, storage, scratch)
+    planned = plan(buffers, overlaps, alignment=ALIGNMENT, node_limit=effort)
+    return Arena(planned, buffers, storage, scratch)
 
 
 def _owners(model: Model) -> dict[int, tuple[Value, int]]:

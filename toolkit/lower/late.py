@@ -10,7 +10,7 @@ from toolkit.lower.schedule import update_early
 from toolkit.ops import operators
 from toolkit.ops.cast import narrows, widens
 
-MOVES = ("reshape", "permute")  # that go along with the values they move
+MOVES = ("reshape", "permute", "concat")  # that go along with the values they move
 
 
 def dequantize_late(model: Model) -> Model:
@@ -41,8 +41,8 @@ def _moved(model: Model) -> Model:
         newest = made.get(id(value))
         if newest is None or newest[1] < reader - 1:
             output = value if newest is None else replace(value, name=f"{value.name}_again")
-            source = copy(maker.inputs[0], reader)
-            steps.append(replace(maker, inputs=[source], output=output, attrs=dict(maker.attrs)))
+            sources = [copy(source, reader) for source in maker.inputs]
+            steps.append(replace(maker, inputs=sources, output=output, attrs=dict(maker.attrs)))
             newest = (output, reader)
         made[id(value)] = (newest[0], reader)
         return newest[0]
@@ -78,10 +78,12 @@ def _made_again(model: Model) -> dict[int, Step]:
             kept[id(old)] = old
     states = {id(value) for value in ends[0]}
     for step in model.steps:
-        source = id(step.inputs[0]) if step.inputs else 0
-        of_state = source in kept and (step.op == "quantize" or widens(step))
-        again = step.op == "dequantize" or (widens(step) and source not in states)
-        if again or of_state or (source in makers and (step.op in MOVES or narrows(step))):
+        sources = {id(value) for value in step.activations}
+        of_kept = bool(sources) and sources <= kept.keys()
+        of_state = of_kept and (step.op in ("quantize", "concat") or widens(step))
+        again = step.op == "dequantize" or (widens(step) and not sources & states)
+        moves = step.op in MOVES or narrows(step)
+        if again or of_state or (moves and sources and sources <= makers.keys()):
             makers[id(step.output)] = step
     return makers
 

@@ -87,7 +87,8 @@ def _by_element(model: Model) -> dict[int, int]:
     for step in model.steps:
         members = [step.output]
         if operators()[step.op].layout in ("any", "axes") and step.op != "permute":
-            members += [value for value in step.activations if value.shape == step.output.shape]
+            joined_alike = step.op == "concat"
+            members += [v for v in step.activations if joined_alike or v.shape == step.output.shape]
         for value in (*step.activations, step.output):
             group.setdefault(id(value), id(value))
         joined = {group[id(value)] for value in members}

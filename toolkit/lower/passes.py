@@ -96,11 +96,25 @@ def lower(
     Raises:
         ToolkitError: operators, types or shapes that cannot be compiled, all listed at once.
     """
+    return lowered(as_read(program, name), rounding=rounding, views=views)
+
+
+def as_read(program: ExportedProgram, name: str = "model") -> Model:
+    """Return the steps of a program before any pass.
+
+    Raises:
+        ToolkitError: as of ``lower``.
+    """
     from toolkit.program.decompose import expand  # needs torch
     from toolkit.program.spellings import respelled
 
     model = read(respelled(expand(program)), name)
     model.learns = learns(model)
+    return model
+
+
+def lowered(model: Model, *, rounding: str = "single", views: bool = True) -> Model:
+    """Run every pass on what ``as_read`` returns; arguments as of ``lower``."""
     for run_pass in PASSES:
         if views or run_pass is not read_in_place:
             model = run_pass(model)

@@ -45,7 +45,7 @@ class Concat(Operator):
         low, high = _range(step)
         values = stored_inputs(step)
         parts = [
-            data if same_scale(value, step.output) else rescale(data, value, step, low, high)
+            data if _as_it_is(value, step.output) else rescale(data, value, step, low, high)
             for data, value in zip(operand_data(values, inputs), values, strict=True)
         ]
         return np.concatenate(parts, step.attrs["axis"])
@@ -57,7 +57,7 @@ class Concat(Operator):
         for i, value in enumerate(stored_inputs(step)):
             shape = (rows, value.size // rows, stride)
             target = f"({emitter.pointer(out)}) + {offset}"
-            if same_scale(value, out):
+            if _as_it_is(value, out):
                 source = operand_pointer(value, emitter, f"part_{i}")
                 calls.append(Call("tk_concat", [source, target, itemsize(step), *map(str, shape)]))
             else:
@@ -89,13 +89,24 @@ def _with_axis(value: Value, axis: int) -> Step:
     return Step("reshape", "", [value], Value(f"{value.name}_row", shape, value.dtype, value.quant))
 
 
+def _as_it_is(value: Value, output: Value) -> bool:
+    """True when a part's numbers are the output's: what stands for reals of another scale must be brought to it.
+
+    Integers that stand for nothing by themselves are joined as they are, and those with a scale per channel.
+    """
+    if value.dtype == output.dtype != "float32":
+        by_channel = output.quant is not None and not output.quant.per_tensor
+        return by_channel or value.quant is None or same_scale(value, output)
+    return same_scale(value, output)
+
+
 def stored_inputs(step: Step) -> list[Value]:
     """Return the inputs; a constant as integers of the output's scale where that has one."""
     quant = step.output.quant
     if quant is None:
         return step.inputs
     return [
-        value if value.data is None or same_scale(value, step.output) else _integers(value, step.output)
+        value if value.data is None or _as_it_is(value, step.output) else _integers(value, step.output)
         for value in step.inputs
     ]
 

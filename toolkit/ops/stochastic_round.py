@@ -39,8 +39,7 @@ class StochasticRound(Drawn):
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
         low, high = (np.float32(bound) for bound in step.attrs["range"])
         drawn = philox.uniforms(step.attrs["key"], draw_number(inputs[1]), inputs[0].size)
-        x = inputs[0] + as_the_device(drawn, step)
-        return np.floor(np.where(x > low, np.minimum(x, high), low)).astype(np.int8)
+        return round_within(inputs[0] + as_the_device(drawn, step), low, high)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, draw = (emitter.pointer(value) for value in step.inputs)
@@ -56,6 +55,11 @@ class StochasticRound(Drawn):
             attrs = drawn_attrs(order, range=(-127, 127) if number else (-1, 1))
             step = Step("stochastic_round", "round", [x, Value("draw", (1,), "int32")], y, attrs)
             yield Case(case_id(shape, order), step, [data, np.array([number - 2], np.int32)])
+
+
+def round_within(x: np.ndarray, low: np.float32, high: np.float32) -> np.ndarray:
+    """Return the whole numbers below, within the bounds, in int8; NaN becomes ``low``."""
+    return np.floor(np.where(x > low, np.minimum(x, high), low)).astype(np.int8)
 
 
 OPERATOR = StochasticRound()

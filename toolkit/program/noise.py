@@ -1,7 +1,6 @@
 """Operators of torch's for noise that is made again from its key, so that programs can hold them.
 
-Importing this module registers ``torch.ops.toolkit.perturb``, ``torch.ops.toolkit.stochastic_round`` and
-``torch.ops.toolkit.sketch``.
+Importing this module registers ``torch.ops.toolkit.perturb``, ``sketch``, ``stochastic_round`` and ``stochastic_step``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from toolkit.learn import philox
 
-__all__ = ["perturb", "sketch", "stochastic_round"]
+__all__ = ["perturb", "sketch", "stochastic_round", "stochastic_step"]
 
 
 def _key(draw: Tensor, seed: int, stream: int) -> tuple[tuple[int, int], int]:
@@ -70,6 +69,17 @@ def sketch(x: Tensor, draw: Tensor, rows: int, seed: int, stream: int) -> Tensor
     return made if x.dim() == 2 else made.t()[None, :, :, None].contiguous()
 
 
+@torch.library.custom_op("toolkit::stochastic_step", mutates_args=())
+def stochastic_step(
+    x: Tensor, change: Tensor, draw: Tensor, seed: int, stream: int, low: int, high: int
+) -> Tensor:
+    """Return ``stochastic_round(x - change, ...)``: a step of weights that are kept in int8.
+
+    Args are those of ``perturb``, but for ``x``, int8, and ``change``, float32 of its shape.
+    """
+    return stochastic_round(x.to(torch.float32) - change, draw, seed, stream, low, high)  # type: ignore[no-any-return]
+
+
 @perturb.register_fake
 def _(x: Tensor, draw: Tensor, scale: Tensor, seed: int, stream: int, normal: bool = False) -> Tensor:
     return torch.empty_like(x)
@@ -83,3 +93,8 @@ def _(x: Tensor, draw: Tensor, seed: int, stream: int, low: int, high: int) -> T
 @sketch.register_fake
 def _(x: Tensor, draw: Tensor, rows: int, seed: int, stream: int) -> Tensor:
     return x.new_empty((rows, x.shape[1]) if x.dim() == 2 else (1, x.shape[1], rows, 1))
+
+
+@stochastic_step.register_fake
+def _(x: Tensor, change: Tensor, draw: Tensor, seed: int, stream: int, low: int, high: int) -> Tensor:
+    return torch.empty_like(x)

@@ -15,6 +15,7 @@ from toolkit.training.rules import Step
 STEPS = 2
 RATE = 0.05
 TOLERANCE = 1e-5
+FLIPS = 1e-3  # share of integers that float32's rounding may turn the other way
 
 
 def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) -> None:
@@ -42,7 +43,12 @@ def check(program: ExportedProgram, step: Step, sample: Tensor, logits: Tensor) 
         for name, one, other in zip(OUTPUTS, found, expected[:2], strict=True):
             _compare(name, one, other.detach(), None)
         for name in states:
-            _compare(name, module.get_buffer(name), states[name], before[name])
+            found_state = module.get_buffer(name)
+            if states[name].dtype == torch.int8:
+                _compare_rounded(name, found_state, states[name])
+                states[name] = found_state.clone()  # the next step starts alike
+            else:
+                _compare(name, found_state, states[name], before[name])
     if all(torch.equal(states[name], tensor) for name, tensor in step.states.items()):
         raise ToolkitError(
             "the step changes nothing", fix="choose other layers, or another rule", exit_code=CHECK_FAILED
@@ -55,6 +61,18 @@ def _compare(name: str, found: Tensor, expected: Tensor, before: Tensor | None) 
     if not error <= TOLERANCE * size + rounding:
         raise ToolkitError(
             f"the traced step is off by {error:.3g} where eager torch changes by {size:.3g}",
+            at=name,
+            fix="report it with the model: this operator's gradient is wrong in the exported program",
+            exit_code=CHECK_FAILED,
+        )
+
+
+def _compare_rounded(name: str, found: Tensor, expected: Tensor) -> None:
+    """Demand that integers are the expected ones, but for a few that lay close to where rounding turns."""
+    error = (found.int() - expected.int()).abs()
+    if int(error.max()) > 1 or int(error.sum()) > max(1.0, FLIPS * error.numel()):
+        raise ToolkitError(
+            f"of {error.numel():,} integers of the traced step, {int((error > 0).sum()):,} are not eager torch's",
             at=name,
             fix="report it with the model: this operator's gradient is wrong in the exported program",
             exit_code=CHECK_FAILED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import torch
@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture
 from toolkit.program.quantize import folded
+from toolkit.training.kept import Kept, Rounding
 from toolkit.training.methods import Layers
 from toolkit.training.norms import norm_behind
 from toolkit.training.straight import Bounds, passed, quantized
@@ -43,14 +44,19 @@ _KEEP_RANGE = {
 
 # Called with a block's index and output; returns what goes on into the next one.
 AtBlock = Callable[[int, Tensor], Tensor]
+# What nodes of the graph give for a sample, found beforehand.
+Known = dict[fx.Node, Any]
 
 
 class Forward:
     """A model for one sample, whose weights are given at each run.
 
+    What is ``known`` of the next sample is not computed again: blocks that end before it are skipped.
+
     ``weights`` are the layers' weights and biases as real numbers, by name; ``block_of`` says in which block of a chain
-    each lies; ``tensors`` is all that the graph holds, weights as they are stored. Layers run as ``method`` says. With
-    ``keep_norms``, batch normalizations are not folded into a module's layers, and learn: ``norms`` has them by layer.
+    each lies; ``tensors`` is all that the graph holds, weights as they are stored. Layers run as ``method`` says, with
+    weights as they are ``kept``. With ``keep_norms``, batch normalizations are not folded into a module's layers, and
+    learn: ``norms`` has them by layer.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class Forward:
             )
         self.norms = {layer: norm for layer in self.layers if keep_norms and (norm := norm_behind(layer))}
         self.method: Layers | None = None
+        self.kept: dict[str, Kept] = {}
+        self.known: Known = {}
         self.starts = self._starts()
         self.weights, self.block_of = self._weights()
 
@@ -92,7 +100,38 @@ class Forward:
             tensors: weights to use in place of the graph's own, as reals, and constants, by name.
             at_block: sees each block's output but the last one's, and gives what the next block takes.
         """
-        return _Run(self, tensors, at_block).run(sample)
+        needed = _needed(self.graph.graph.find_nodes(op="output"), self.known) if self.known else None
+        return _Run(self, tensors, at_block, needed).run(sample, initial_env=dict(self.known))  # type: ignore[no-any-return]
+
+    def before(self, names: list[str] | None, sample: Tensor, known: Known) -> Known:
+        """Return what of the run of ``sample`` does not depend on the weights ``names``, as far as the rest reads it.
+
+        Args:
+            names: of weights; None: what does not depend on the sample.
+            sample: one input.
+            known: what is known of this sample.
+        """
+        changing: set[fx.Node] = set()
+        for node in self.graph.graph.nodes:
+            begins = (
+                node.op == "placeholder" if names is None else node.op == "get_attr" and node.target in names
+            )
+            if begins or changing & set(node.all_input_nodes):
+                changing.add(node)
+        wanted = {arg for node in changing for arg in node.all_input_nodes if arg not in changing}
+        run = _Run(self, {}, lambda _, value: value, _needed(wanted, known), keeps=True)
+        with torch.no_grad():
+            run.run(sample, initial_env=dict(known), enable_io_processing=False)
+        return {node: run.env[node] for node in wanted}
+
+    def states(self, names: list[str]) -> dict[str, Tensor]:
+        """Return the first content of the states that the weights ``names`` are kept in."""
+        return {name: self.kept[name].first if name in self.kept else self.weights[name] for name in names}
+
+    def constants(self) -> dict[str, Tensor]:
+        """Return all that steps may read and no step changes, and the weights as they are stored."""
+        held = [kept.constants for kept in self.kept.values()]
+        return {**self.tensors, **{name: tensor for each in held for name, tensor in each.items()}}
 
     def weight_of(self, layer: fx.Node) -> str:
         """Return the name of the weight of one of the ``layers``."""
@@ -105,6 +144,10 @@ class Forward:
         (node,) = (n for n in self.graph.graph.find_nodes(op="get_attr") if n.target == name)
         users = [user for user in node.users if user.target in _DEQUANTIZE and user.args[0] is node]
         return users[0] if users else None
+
+    def argument(self, arg: Any) -> Any:
+        """Return the constant that an argument of a node is."""
+        return self.tensors[str(arg.target)] if isinstance(arg, fx.Node) else arg
 
     def widths(self) -> list[int]:
         """Return how many values each block but the last one gives to the next."""
@@ -136,12 +179,9 @@ class Forward:
             for name in [*own, *(name for name in (norm.weight, norm.bias) if name)] if norm else own:
                 value = self.tensors[name]
                 if (rounding := self.rounding(name)) is not None:
-                    value = rounding.target(value, *map(self._argument, rounding.args[1:]))  # type: ignore[operator]
+                    value = rounding.target(value, *map(self.argument, rounding.args[1:]))  # type: ignore[operator]
                 weights[name], blocks[name] = value.clone(), block
         return weights, blocks
-
-    def _argument(self, arg: Any) -> Any:
-        return self.tensors[str(arg.target)] if isinstance(arg, fx.Node) else arg
 
     def _starts(self) -> list[fx.Node]:
         """Return the layers at which blocks begin: nothing made before their input is read at them or later."""
@@ -160,15 +200,25 @@ class Forward:
 class _Run(fx.Interpreter):
     """Puts given weights in the place of constants, and lets gradients through rounding."""
 
-    def __init__(self, forward: Forward, tensors: dict[str, Tensor], at_block: AtBlock) -> None:
-        super().__init__(forward.graph)
-        self.forward, self.tensors, self.at_block = forward, tensors, at_block
+    def __init__(
+        self,
+        forward: Forward,
+        tensors: dict[str, Tensor],
+        at_block: AtBlock,
+        needed: set[fx.Node] | None = None,
+        *,
+        keeps: bool = False,
+    ) -> None:
+        """Run the nodes ``needed`` only, where they are given; ``keeps`` what each gives until the end."""
+        super().__init__(forward.graph, garbage_collect_values=not keeps)
+        self.forward, self.tensors, self.at_block, self.needed = forward, tensors, at_block, needed
         self.bounds: dict[fx.Node, Bounds] = {}
 
     def run_node(self, n: fx.Node) -> Any:
+        if self.needed is not None and n not in self.needed:
+            return None
         if n.op == "get_attr":
-            name = str(n.target)
-            return self.tensors[name] if name in self.tensors else self.forward.tensors[name]
+            return self._constant(n)
         if n.target in _DEQUANTIZE:
             return self._dequantize(n)
         if n.target is _QUANTIZE:
@@ -188,12 +238,27 @@ class _Run(fx.Interpreter):
                 return value
         return super().run_node(n)
 
+    def _constant(self, n: fx.Node) -> Tensor:
+        name = str(n.target)
+        value = self.tensors[name] if name in self.tensors else self.forward.tensors[name]
+        kept = self._kept(name)
+        if kept is None or self.forward.rounding(name) is not None:
+            return value  # made whole where it is dequantized
+        return kept.whole(value, {**kept.constants, **self.tensors}, None)
+
+    def _kept(self, name: str) -> Kept | None:
+        """Return how the weight ``name`` is kept, where it is given."""
+        return self.forward.kept.get(name) if name in self.tensors else None
+
     def _dequantize(self, n: fx.Node) -> Tensor:
         source: Any = n.args[0]
         value = self.env[source]
         parameters = [self.env[arg] if isinstance(arg, fx.Node) else arg for arg in n.args[1:]]
         quantize = _DEQUANTIZE[n.target]  # type: ignore[index]
         if source.op == "get_attr":
+            if (kept := self._kept(str(source.target))) is not None:
+                rounding = Rounding(quantize, n.target, parameters)
+                return kept.whole(value, {**kept.constants, **self.tensors}, rounding)
             if not value.is_floating_point():
                 return n.target(value, *parameters)  # type: ignore[operator, no-any-return]
             return quantized(value, quantize, n.target, parameters, Bounds(), clips=False)
@@ -220,6 +285,18 @@ def _run_time(graph: fx.Graph) -> list[fx.Node]:
         if node.op == "placeholder" or any(arg in found for arg in node.all_input_nodes):
             found[node] = None
     return list(found)
+
+
+def _needed(ends: Iterable[fx.Node], known: Known) -> set[fx.Node]:
+    """Return the nodes that must run for ``ends``, these included, where some are known."""
+    found: set[fx.Node] = set()
+    look = [node for node in ends if node not in known]
+    while look:
+        node = look.pop()
+        if node not in found:
+            found.add(node)
+            look += [arg for arg in node.all_input_nodes if arg not in known]
+    return found
 
 
 def _before(one: fx.Node, other: fx.Node) -> bool:

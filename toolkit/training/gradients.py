@@ -7,10 +7,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from toolkit.training.kept import real
+
 
 def leaves(states: dict[str, Tensor], names: Iterable[str]) -> dict[str, Tensor]:
-    """Return the states ``names`` as tensors that gradients are taken by."""
-    return {name: states[name].detach().requires_grad_() for name in names}
+    """Return the states ``names`` as tensors that gradients are taken by; integers as reals."""
+    return {name: real(states[name]).detach().requires_grad_() for name in names}
 
 
 def gradients(value: Tensor, by: dict[str, Tensor], along: Tensor | None = None) -> dict[str, Tensor]:

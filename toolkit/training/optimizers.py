@@ -7,6 +7,7 @@ from math import log
 import torch
 from torch import Tensor
 
+from toolkit.training.kept import DRAW, moved
 from toolkit.training.settings import StepSettings
 
 # name -> how many tensors of a weight's shape it keeps
@@ -25,12 +26,14 @@ _TINY = 1e-8
 def first_states(names: dict[str, Tensor], settings: StepSettings) -> dict[str, Tensor]:
     """Return what the optimizer keeps of the weights ``names`` before the first step, by the states' names."""
     kept = {
-        f"{kind}.{name}": torch.zeros_like(weight)
+        f"{kind}.{name}": torch.zeros(weight.shape)
         for name, weight in names.items()
         for kind in KEPT[settings.optimizer]
     }
     if settings.optimizer == "adam":
         kept[STEPS] = torch.zeros(1)
+    if not all(weight.is_floating_point() for weight in names.values()):
+        kept[DRAW] = torch.zeros(1, dtype=torch.int32)
     return kept
 
 
@@ -40,7 +43,7 @@ def update(
     """Return the new content of the states that a step by ``gradients`` changes.
 
     Args:
-        states: all states, the weights among them, by name.
+        states: all states, the weights among them, and constants, by name.
         gradients: of the loss by weights.
         rate: learning rate, shape (1,). At 0 no weight moves, though means of gradients do.
         settings: which optimizer.
@@ -51,9 +54,11 @@ def update(
         count = new[STEPS] = states[STEPS] + 1.0
         first, second = (1.0 - torch.exp(count * _log(base)) for base in (settings.momentum, _SQUARES))
         scale, correction = rate / first, torch.rsqrt(second)
-    for name, gradient in gradients.items():
+    for stream, (name, gradient) in enumerate(gradients.items()):
         direction = _direction(states, new, name, gradient, correction, settings)
-        new[name] = states[name] - scale * direction
+        new[name] = moved(name, states, scale, direction, settings.seed, stream)
+    if DRAW in states:
+        new[DRAW] = states[DRAW] + 1
     return new
 
 

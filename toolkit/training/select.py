@@ -6,7 +6,8 @@ After the sparse update of "On-Device Training Under 256KB Memory", Lin et al. 2
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -14,13 +15,17 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from toolkit.errors import ToolkitError
+from toolkit.training.budget import Budget, planned_bytes
 from toolkit.training.choose import chosen_weights
-from toolkit.training.forward import Forward
+from toolkit.training.forward import Forward, Known
+from toolkit.training.kept import cut, inverse_scale, real
 from toolkit.training.losses import loss
+from toolkit.training.rules import Step
 from toolkit.training.settings import StepSettings
-from toolkit.training.step import forward_of, made_step, training_step
+from toolkit.training.step import forward_of, made_step
 
 RATE = 0.01
+SHARES = (1.0, 0.5, 0.25, 0.125)  # of a layer's channels that are tried, one after the other
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,30 @@ class Selection:
         layers: names of the layers that learn; for ``StepSettings.layers``.
         arena_bytes: of a step that trains them, as planned for the device.
         contributions: by layer, how far the loss on samples not learnt from falls when it learns alone, in nats.
+        channels: the share of a layer's channels that learns, where not all do; for ``StepSettings.channels``.
     """
 
     layers: tuple[str, ...]
     arena_bytes: int
     contributions: dict[str, float]
+    channels: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """What a layer's learning brings: ``nats`` whole, and ``parts`` of it by the share of channels that learns.
+
+    A share has as much of it as of the squared change of the weights: to first order, the loss falls by that.
+    """
+
+    nats: float
+    parts: dict[float, float]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    x: Tensor
+    target: Tensor
 
 
 def select(
@@ -50,86 +74,144 @@ def select(
 ) -> Selection:
     """Return the layers that a step within ``max_arena`` bytes can train, the one that contributes most first.
 
+    A layer that does not fit whole may learn in a share of its channels.
+
     Args:
         model: as of ``training_step``.
         x: samples of the world to learn, first axis the sample; half of them are learnt from, half tell what it gained.
         y: their labels.
         max_arena: bytes that states and activations of a step may take.
         kernel_set: of the target, whose kernels need scratch memory.
-        settings: of the step; its ``layers`` are the candidates.
+        settings: of the step; its ``layers`` are the candidates. With ``channels`` or a method no shares are tried.
         progress: told about each layer.
 
     Raises:
         ToolkitError: not even the layer that needs least fits; says how much that takes.
     """
-    sample = torch.from_numpy(x[:1])
-    forward = forward_of(model, sample, settings)
-    names = dict.fromkeys(name.rpartition(".")[0] for name in chosen_weights(forward, settings))
-    half = len(x) // 2
-    classes = forward.run(sample, {}).shape[-1]
-    new, known = _pairs(x[:half], y[:half], classes), _pairs(x[half:], y[half:], classes)
-    before = _loss(forward, {}, known, settings)
-    gains: dict[str, float] = {}
-    for layer in names:
-        states = _learnt(forward, new, classes, replace(settings, layers=(layer,)))
-        gains[layer] = before - _loss(forward, states, known, settings)
-        progress(f"{layer}: {gains[layer]:+.4f} nats")
-    chosen: tuple[str, ...] = ()
-    arena, least = 0, ("", 1 << 62)
-    for layer in sorted(names, key=lambda name: -gains[name]):
-        needed = arena_bytes(model, sample, replace(settings, layers=(*chosen, layer)), kernel_set)
-        progress(f"{', '.join((*chosen, layer))}: {needed:,} B")
-        if not chosen and needed < least[1]:
-            least = (layer, needed)
-        if needed <= max_arena and (gains[layer] > 0 or not chosen):
-            chosen, arena = (*chosen, layer), needed
-    if not chosen:
-        raise ToolkitError(
-            f"no layer can learn within {max_arena:,} bytes: {least[0]} alone takes {least[1]:,}",
-            at="the memory for a training step",
-            fix=f"allow at least {least[1]:,} bytes, or use rule nearest-mean",
-        )
-    return Selection(chosen, arena, gains)
+    forward = forward_of(model, torch.from_numpy(x[:1]), settings)
+    gains = _gains(forward, x, y, settings, progress)
+    shares = (1.0,) if settings.channels or settings.method else SHARES
+    budget = Budget(forward, settings, kernel_set)
+    too_much: set[tuple[str, float]] = set()  # layers and shares whose plan took more than was estimated
+    least = ("", 1 << 62)
+    while chosen := _fitting(gains, shares, budget, max_arena, too_much):
+        channels = {**settings.channels, **{layer: share for layer, share in chosen.items() if share < 1.0}}
+        fitting = replace(settings, layers=tuple(chosen), channels=channels)
+        arena = planned_bytes(forward, fitting, kernel_set)
+        progress(f"{', '.join(chosen)}: {arena:,} B")
+        if arena <= max_arena:
+            nats = {name: gain.nats for name, gain in gains.items()}
+            return Selection(tuple(chosen), arena, nats, channels)
+        least = min(least, (", ".join(chosen), arena), key=lambda pair: pair[1])
+        layer = min(chosen, key=lambda name: gains[name].parts[chosen[name]])
+        too_much.add((layer, chosen[layer]))
+    for layer, gain in gains.items():
+        share = min(share for share in gain.parts if share in shares)
+        least = min(least, (layer, budget.estimate({layer: share})), key=lambda pair: pair[1])
+    raise _nothing_fits(*least, max_arena)
 
 
-def _learnt(
-    forward: Forward, samples: list[tuple[Tensor, Tensor]], classes: int, settings: StepSettings
-) -> dict[str, Tensor]:
+def _fitting(
+    gains: dict[str, _Gain],
+    shares: tuple[float, ...],
+    budget: Budget,
+    max_arena: int,
+    too_much: set[tuple[str, float]],
+) -> dict[str, float]:
+    """Return layers and shares of their channels that fit as far as is known, the one that brings most first."""
+    chosen: dict[str, float] = {}
+    for layer in sorted(gains, key=lambda name: -gains[name].nats):
+        if chosen and gains[layer].nats <= 0:
+            break
+        for share in shares:
+            possible = share in gains[layer].parts and (layer, share) not in too_much
+            if possible and budget.estimate({**chosen, layer: share}) <= max_arena:
+                chosen[layer] = share
+                break
+    return chosen
+
+
+def _nothing_fits(layer: str, needed: int, max_arena: int) -> ToolkitError:
+    return ToolkitError(
+        f"no layer can learn within {max_arena:,} bytes: {layer} alone takes {needed:,}",
+        at="the memory for a training step",
+        fix=f"allow at least {needed:,} bytes, or use rule nearest-mean",
+    )
+
+
+def _gains(
+    forward: Forward, x: np.ndarray, y: np.ndarray, settings: StepSettings, progress: Callable[[str], None]
+) -> dict[str, _Gain]:
+    """Let each layer learn alone from half of the samples, and compare losses of the others."""
+    layers: dict[str, list[str]] = {}
+    for name in chosen_weights(forward, settings):
+        layers.setdefault(name.rpartition(".")[0], []).append(name)
+    classes = forward.run(torch.from_numpy(x[:1]), {}).shape[-1]
+    one_hot = torch.eye(classes)
+    samples = [
+        _Sample(torch.from_numpy(sample[None]), one_hot[None, int(label)])
+        for sample, label in zip(x, y, strict=True)
+    ]
+    fixed = forward.before(None, samples[0].x, {})
+    known: list[Known] = [fixed] * len(samples)
+    half, gains = len(samples) // 2, {}
+    before = _loss(forward, {}, samples[half:], known[half:], settings)
+    for layer, names in layers.items():
+        # what lies in front of the layer is computed once a sample
+        known = [
+            forward.before(names, sample.x, {**fixed, **seen})
+            for sample, seen in zip(samples, known, strict=True)
+        ]
+        own = {pattern: share for pattern, share in settings.channels.items() if fnmatchcase(layer, pattern)}
+        alone = replace(settings, layers=(layer,), channels=own)
+        step = made_step(forward, alone, classes)
+        states = _learnt(forward, step, samples[:half], known[:half])
+        after = _loss(forward, states, samples[half:], known[half:], settings)
+        gains[layer] = _gain(before - after, step.states, states, names, forward)
+        progress(f"{layer}: {gains[layer].nats:+.4f} nats")
+        forward.kept, forward.method = {}, None
+    return gains
+
+
+def _gain(
+    nats: float, old: dict[str, Tensor], new: dict[str, Tensor], names: list[str], forward: Forward
+) -> _Gain:
+    constants = forward.constants()
+    squares = dict.fromkeys(SHARES, 0.0)
+    for name in names:
+        change = (real(new[name]) - real(old[name])) / constants.get(inverse_scale(name), torch.ones(1))
+        for share in list(squares):
+            part = cut(forward, name, share)
+            if part is None:
+                del squares[share]
+            else:
+                squares[share] += float((change.narrow(part.axis, 0, part.count) ** 2).sum())
+    whole = squares[1.0] or 1.0
+    return _Gain(nats, {share: nats * square / whole for share, square in squares.items()})
+
+
+def _learnt(forward: Forward, step: Step, samples: list[_Sample], known: list[Known]) -> dict[str, Tensor]:
     """Return the states after one pass over ``samples``."""
-    step = made_step(forward, settings, classes)
-    states, rate = dict(step.states), torch.tensor([RATE])
-    for inputs, target in samples:
-        states |= {
-            name: value.detach() for name, value in step.learn(states, inputs, target, rate)[2].items()
-        }
+    states, constants, rate = dict(step.states), forward.constants(), torch.tensor([RATE])
+    for sample, forward.known in zip(samples, known, strict=True):
+        _, _, new = step.learn({**constants, **states}, sample.x, sample.target, rate)
+        states |= {name: value.detach() for name, value in new.items()}
+    forward.known = {}
     return states
 
 
 def _loss(
-    forward: Forward, states: dict[str, Tensor], samples: list[tuple[Tensor, Tensor]], settings: StepSettings
+    forward: Forward,
+    states: dict[str, Tensor],
+    samples: list[_Sample],
+    known: list[Known],
+    settings: StepSettings,
 ) -> float:
     """Return the mean loss of ``samples``."""
+    losses = []
+    tensors = {name: real(state) for name, state in states.items()}
     with torch.no_grad():
-        losses = [float(loss(forward.run(inputs, states), target, settings)) for inputs, target in samples]
+        for sample, forward.known in zip(samples, known, strict=True):
+            losses.append(float(loss(forward.run(sample.x, tensors), sample.target, settings)))
+    forward.known = {}
     return float(np.mean(losses))
-
-
-def _pairs(x: np.ndarray, y: np.ndarray, classes: int) -> list[tuple[Tensor, Tensor]]:
-    one_hot = torch.eye(classes)
-    return [
-        (torch.from_numpy(sample[None]), one_hot[None, int(label)])
-        for sample, label in zip(x, y, strict=True)
-    ]
-
-
-def arena_bytes(
-    model: nn.Module | ExportedProgram, sample: Tensor, settings: StepSettings, kernel_set: str
-) -> int:
-    """Return how many bytes states and activations of a step take, as planned for a target with ``kernel_set``."""
-    from toolkit.lower.arena import place
-    from toolkit.lower.choose import choose_kernels
-    from toolkit.lower.passes import lower
-
-    lowered = lower(training_step(model, sample, settings))
-    choose_kernels(lowered, kernel_set)
-    return place(lowered).plan.arena_bytes

@@ -17,6 +17,7 @@ from toolkit.training import methods, rules
 from toolkit.training.check import check
 from toolkit.training.choose import chosen_weights
 from toolkit.training.forward import Forward
+from toolkit.training.kept import keep
 from toolkit.training.rules import Step
 from toolkit.training.settings import StepSettings
 from toolkit.training.tidy import reshape_views, tidy
@@ -55,7 +56,7 @@ def training_step(
                 fix="wrap the model so that it returns them",
             )
         step = made_step(forward, settings, logits.shape[-1])
-        program = _program(step, forward, sample, torch.zeros_like(logits))
+        program = step_program(step, forward, torch.zeros_like(logits))
         check(program, step, sample, logits)
     return program
 
@@ -77,10 +78,28 @@ def made_step(forward: Forward, settings: StepSettings, classes: int) -> Step:
         ToolkitError: as of ``training_step``.
     """
     rule, chosen = rules.find(settings.rule), chosen_weights(forward, settings)
+    takes_gradients = getattr(rule, "GRADIENTS", True)
+    asked = [
+        name for name in ("channels", "weights") if getattr(settings, name) != getattr(StepSettings(), name)
+    ]
+    if asked and not takes_gradients:
+        raise ToolkitError(
+            f"{settings.rule} takes no gradients and keeps its own states, so {asked[0]} would change nothing",
+            at=asked[0],
+            fix="use rule backprop, or leave it out",
+        )
+    if asked and settings.method:
+        raise ToolkitError(
+            f"{settings.method} changes how whole layers run and what is kept of them",
+            at=asked[0],
+            fix="leave out one of the two",
+        )
+    forward.kept = {} if not takes_gradients else keep(forward, chosen, settings)
+    forward.method = None
     if not settings.method:
         return rule.make(forward, chosen, settings, classes)
     method = methods.find(settings.method)
-    if not getattr(rule, "GRADIENTS", True):
+    if not takes_gradients:
         raise ToolkitError(
             f"{settings.rule} takes no gradients, so {settings.method} would change nothing",
             at="method",
@@ -92,8 +111,10 @@ def made_step(forward: Forward, settings: StepSettings, classes: int) -> Step:
     return methods.stored(method, step, forward.method)
 
 
-def _program(step: Step, forward: Forward, sample: Tensor, target: Tensor) -> ExportedProgram:
-    constants = {name: tensor for name, tensor in forward.tensors.items() if name not in step.states}
+def step_program(step: Step, forward: Forward, target: Tensor) -> ExportedProgram:
+    """Return ``step`` as a program, not checked yet, for targets like ``target``."""
+    sample = forward.sample
+    constants = {name: tensor for name, tensor in forward.constants().items() if name not in step.states}
     tensors = {**step.states, **constants}
     names = list(tensors)
     changed: list[str] = []

@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from toolkit.training.narrow import narrow_gradients
+
 _aten = torch.ops.aten
+_integers = torch.ops.quantized_decomposed
 _SAME = {_aten.detach.default, _aten.alias.default, _aten.clone.default}
 _VIEWS = {_aten.view.default, _aten._unsafe_view.default}
 
@@ -24,6 +27,8 @@ def tidy(traced: fx.GraphModule) -> None:
         source: Any = node.args[0] if node.args else None
         if node.target is _aten.t.default and source.target is _aten.t.default:
             node.replace_all_uses_with(source.args[0])
+    _without_rounding_twice(graph)
+    narrow_gradients(graph)
     graph.eliminate_dead_code()
     for node in graph.find_nodes(op="call_function", target=_aten.native_layer_norm.default):
         _write_statistics(graph, node)
@@ -59,6 +64,18 @@ def _write_statistics(graph: fx.Graph, norm: fx.Node) -> None:
         )
     for part in parts:
         part.replace_all_uses_with((mean, scale)[part.args[1] - 1])
+
+
+def _without_rounding_twice(graph: fx.Graph) -> None:
+    """Let integers that became reals and the same integers again stay what they were."""
+    for node in list(graph.nodes):
+        source: Any = node.args[0] if node.args else None
+        if (
+            node.target is _integers.quantize_per_tensor.default
+            and source.target is _integers.dequantize_per_tensor.default
+            and source.args[1:] == node.args[1:]
+        ):
+            node.replace_all_uses_with(source.args[0])
 
 
 def _once(graph: fx.Graph) -> None:

@@ -17,7 +17,7 @@ class Backprop:
 
     def __init__(self, forward: Forward, chosen: list[str], settings: StepSettings) -> None:
         self.forward, self.chosen, self.settings = forward, chosen, settings
-        weights = {name: forward.weights[name] for name in chosen}
+        weights = forward.states(chosen)
         self.states = {**weights, **first_states(weights, settings)}
 
     def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:

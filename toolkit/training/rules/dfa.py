@@ -22,16 +22,16 @@ class DirectFeedback:
         self.forward, self.chosen = forward, chosen
         self.settings, self.feedback = settings, feedback
         self.by_block = by_block(forward, chosen)
-        weights = {name: forward.weights[name] for name in chosen}
+        weights = forward.states(chosen)
         self.states = {**weights, **first_states(weights, settings)}
 
     def learn(self, states: dict[str, Tensor], sample: Tensor, target: Tensor, rate: Tensor) -> Outputs:
         """See ``toolkit.training.rules.Step``."""
         live = leaves(states, self.chosen)
-        outputs: list[Tensor] = []
+        outputs: dict[int, Tensor] = {}
 
-        def at_block(_: int, value: Tensor) -> Tensor:
-            outputs.append(value)
+        def at_block(block: int, value: Tensor) -> Tensor:
+            outputs[block] = value
             return value.detach()
 
         logits = self.forward.run(sample, {**states, **live}, at_block)
@@ -39,14 +39,11 @@ class DirectFeedback:
         error = loss(seen["logits"], target, self.settings)
         along = gradients(error, seen)["logits"]
         found: dict[str, Tensor] = {}
-        for block, value in enumerate([*outputs, logits]):
-            by = {name: live[name] for name in self.by_block.get(block, [])}
-            back = along if block == len(outputs) else self._fed_back(block, along, value)
-            found.update(gradients(value, by, back))
+        for block, names in sorted(self.by_block.items()):
+            value = outputs.get(block, logits)
+            back = (along @ self.feedback[block]).view_as(value) if block in outputs else along
+            found.update(gradients(value, {name: live[name] for name in names}, back))
         return logits, error, update(states, found, rate, self.settings)
-
-    def _fed_back(self, block: int, along: Tensor, value: Tensor) -> Tensor:
-        return (along @ self.feedback[block]).view_as(value) if block in self.feedback else value
 
 
 def make(forward: Forward, chosen: list[str], settings: StepSettings, classes: int) -> DirectFeedback:

@@ -24,7 +24,7 @@ class MonoForward:
     ) -> None:
         self.forward, self.chosen, self.settings = forward, chosen, settings
         self.by_block = by_block(forward, chosen)
-        weights = {name: forward.weights[name] for name in chosen}
+        weights = forward.states(chosen)
         for block, projection in projections.items():
             weights[_projection(block)] = projection
         self.states = {**weights, **first_states(weights, settings)}
