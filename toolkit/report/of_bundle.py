@@ -42,19 +42,19 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
     """
     manifest = manifests.read(bundle, "source", "layers", "sizes", "memory_plan", "info")
     target = targets.load(manifest["target"])
-    figures = words.cost(bench)
+    figures, learnt = words.cost(bench), training(manifest)
     return Facts(
         name=str(manifest["name"]),
         target=target.name,
         target_description=target.description,
         summary=_summary(manifest, bench),
-        headline=_headline(figures, words.memory(bench)),
+        headline=_headline(figures, words.memory(bench), "training step" if learnt else "inference"),
         accuracy=[Accuracy(*score) for score in _noted(manifest.get("info") or {}, "accuracy", 1.0)],
         loss=[Loss(*score) for score in _noted(manifest.get("info") or {}, "mean_squared_error", math.inf)],
         layers=_layers(manifest, bench),
         arena=_arena(manifest),
         budgets=_budgets(bench, target),
-        training=training(manifest),
+        training=learnt,
         cost=figures,
         notes=list(bench["notes"]),
         checks=_checks(verification),
@@ -79,13 +79,13 @@ def _summary(manifest: dict[str, Any], bench: dict[str, Any]) -> list[tuple[str,
     ]
 
 
-def _headline(figures: list[Figure], memory: list[Figure]) -> list[Figure]:
-    """The figures that stand in large type, with short notes; the tables below have the sources."""
+def _headline(figures: list[Figure], memory: list[Figure], run: str) -> list[Figure]:
+    """The figures of one ``run`` that stand in large type, with short notes; the tables below have the sources."""
     by_label = {figure.label: figure for figure in (*figures, *memory)}
     order = {
-        "Instructions": "per inference",
-        "Latency": "per inference",
-        "Energy": "per inference",
+        "Instructions": f"per {run}",
+        "Latency": f"per {run}",
+        "Energy": f"per {run}",
         "Flash": "code and weights",
         "RAM": "arena, statics, stack",
     }
