@@ -36,6 +36,24 @@ def cnn() -> nn.Module:
     ).eval()
 
 
+def separable() -> nn.Module:
+    """Return convolutions with strides, in groups, depthwise and pointwise, some without a bias, and a hardtanh."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, stride=2, padding=1),
+        nn.ReLU6(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False),
+        nn.Conv2d(8, 12, 3, padding=1, groups=4),
+        nn.ReLU(),
+        nn.Conv2d(12, 16, 1),
+        nn.Hardtanh(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 6, 2, bias=False),
+        nn.Flatten(),
+        nn.Linear(6, 5, bias=False),
+    ).eval()
+
+
 def normed_cnn() -> nn.Module:
     """Return convolutions and a linear layer, each with a batch normalization that has statistics."""
     torch.manual_seed(0)

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from tests.training.nets import SAMPLE, cnn, int8_cnn, int8_transformer, silu_transformer, transformer
+from tests.training.nets import (
+    SAMPLE,
+    cnn,
+    int8_cnn,
+    int8_transformer,
+    separable,
+    silu_transformer,
+    transformer,
+)
 from tests.training.test_step import batches
 from toolkit.bundle import export
 from toolkit.lower import learning, reference
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 
 STEPS: dict[str, tuple[Callable[[], nn.Module | ExportedProgram], StepSettings]] = {
     "float-backprop-adam": (cnn, StepSettings(optimizer="adam")),
+    "float-separable-momentum": (separable, StepSettings(optimizer="momentum")),
     "float-mono-forward": (cnn, StepSettings(rule="mono-forward")),
     "float-dfa-sign": (cnn, StepSettings(rule="dfa", optimizer="sign")),
     "int8-backprop-momentum": (int8_cnn, StepSettings(optimizer="momentum")),
@@ -112,6 +121,17 @@ def test_updates_run_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.lower.passes.PASSES", without)
     late = lower(program)
     assert _arena(early) < 0.95 * _arena(late)
+
+
+@pytest.mark.parametrize("net", [cnn, separable])
+def test_weights_change_where_they_lie(net: Callable[[], nn.Module]) -> None:
+    """No step copies a state or turns it round."""
+    model = lower(training_step(net(), torch.zeros(SAMPLE), StepSettings(optimizer="momentum")))
+    sizes = {state.before.size for state in model.states}
+    assert not [step for step in model.steps if step.op in ("slice", "permute") and step.output.size in sizes]
+    arena = place(choose_kernels(model, "portable"))
+    for state in model.states:
+        assert arena.offset(state.before) == arena.offset(state.after), state.name
 
 
 def test_halves_hold_what_they_need() -> None:
