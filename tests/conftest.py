@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +89,15 @@ def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **env
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def _warm_cli(warm: WarmToolkit, environment: Callable[[], dict[str, str]]) -> Cli:
+    def run(*args: object, cwd: Path | None = None, timeout: float = 300, **more: str) -> Ran:
+        if more:  # it may be what the process was started with
+            return _toolkit(*args, cwd=cwd, timeout=timeout, **more)
+        return Ran(*warm.run([*map(str, args)], cwd, environment(), timeout))
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def cli() -> Generator[Cli]:
     """The ``toolkit`` command; started afresh where the environment is another, or where processes do not fork."""
@@ -96,14 +105,24 @@ def cli() -> Generator[Cli]:
         yield _toolkit
         return
     warm = WarmToolkit()
-
-    def run(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
-        if environment:
-            return _toolkit(*args, cwd=cwd, timeout=timeout, **environment)
-        return Ran(*warm.run([*map(str, args)], cwd, _clean_environment(), timeout))
-
-    yield run
+    yield _warm_cli(warm, _clean_environment)
     warm.close()
+
+
+@pytest.fixture
+def cli_of() -> Generator[Callable[[Path, dict[str, str]], Cli | None]]:
+    """Make the ``toolkit`` command of another checkout, in an environment; None where processes do not fork."""
+    started: list[WarmToolkit] = []
+
+    def make(checkout: Path, environment: dict[str, str]) -> Cli | None:
+        if not sys.platform.startswith("linux"):
+            return None
+        started.append(WarmToolkit(checkout))
+        return _warm_cli(started[-1], lambda: environment)
+
+    yield make
+    for warm in started:
+        warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,20 +17,21 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 POLL_S = 0.005
 
 
 class WarmToolkit:
-    """Runs ``toolkit ARGS`` in forks of a process of its own."""
+    """Runs ``toolkit ARGS`` of a checkout in forks of a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, checkout: Path = CHECKOUT) -> None:
         self.server = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=checkout,
         )
 
     def run(

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ class Scratch:
         return self.call(sys.executable, "-m", "toolkit", *words)
 
 
-def test_adding_things(tmp_path: Path) -> None:
+def test_adding_things(tmp_path: Path, cli_of: Callable[[Path, dict[str, str]], Cli | None]) -> None:
     page = CHECKOUT / "docs" / "adding.md"
     for folder in ("toolkit", "quantize", "targets", "runtime", "tests"):
         shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -62,6 +63,7 @@ def test_adding_things(tmp_path: Path) -> None:
     assert re.search(r"\b\d+ passed", tested)
     scratch.call(sys.executable, "net.py")
     scratch.environment["TOOLKIT_TARGETS"] = str(tmp_path / "boards")
+    scratch.cli = cli_of(tmp_path, scratch.environment)
     assert command_lines(page)
     for words in command_lines(page):
         if "sums.pt2" not in words:  # shown to fail before the operator is there

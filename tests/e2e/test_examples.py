@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import Cli
 from toolkit import project
 from toolkit.device.build import read_manifest
 
@@ -31,16 +32,20 @@ def examples(tmp_path: Path) -> Path:
     return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=made_here)
 
 
-def _run_readme(folder: Path) -> list[str]:
+def _run_readme(folder: Path, cli: Cli) -> list[str]:
     """Run the commands of ``folder``'s README in order and return what each printed."""
     commands = [line for block in _blocks(folder / "README.md", "sh") for line in block.splitlines()]
     assert commands
-    return [_run(command, folder) for command in commands]
+    return [_run(command, folder, cli) for command in commands]
 
 
-def _run(command: str, folder: Path) -> str:
+def _run(command: str, folder: Path, cli: Cli) -> str:
     program, *arguments = shlex.split(command)
-    found = {"python": [sys.executable], "toolkit": [sys.executable, "-m", "toolkit"]}.get(program)
+    if program == "toolkit":
+        made = cli(*arguments, cwd=folder, timeout=600)
+        assert made.code == 0, f"{command}\n{made.out}{made.err}"
+        return made.out
+    found = [sys.executable] if program == "python" else None
     if found is None:
         if program in INSTALL and shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: {INSTALL[program]}")
@@ -73,23 +78,23 @@ def test_digits_ternary_is_what_init_writes(tmp_path: Path) -> None:
     assert (EXAMPLES / "digits_ternary" / "toolkit.toml").read_text(encoding="utf-8") == written
 
 
-def test_digits_ternary_then_drop_in_c(examples: Path) -> None:
+def test_digits_ternary_then_drop_in_c(examples: Path, cli: Cli) -> None:
     if shutil.which("cc") is None:
         pytest.skip(f"cc is not installed: {INSTALL['cc']}")
-    made, verified, _ = _run_readme(examples / "digits_ternary")
+    made, verified, _ = _run_readme(examples / "digits_ternary", cli)
     assert "bit-exact" in made
     assert "verified" in verified
     bundle = read_manifest(examples / "digits_ternary" / "build" / "bundle")
     assert bundle["info"]["accuracy"]["quantized"] > 0.96
     assert {layer["weight_type"] for layer in bundle["layers"]} == {"ternary", None}
 
-    printed = _run_readme(examples / "drop_in_c")
+    printed = _run_readme(examples / "drop_in_c", cli)
     by_make, by_cmake = (text for text in printed if "this is a" in text)
     assert by_make == by_cmake == _blocks(examples / "drop_in_c" / "README.md", "text")[0]
 
 
-def test_python_api(examples: Path) -> None:
-    (printed,) = _run_readme(examples / "python_api")
+def test_python_api(examples: Path, cli: Cli) -> None:
+    (printed,) = _run_readme(examples / "python_api", cli)
     promised = _blocks(examples / "python_api" / "README.md", "text")[0]
     assert _without_numbers(printed.replace("\\", "/")) == _without_numbers(promised)
     accuracies = [float(number) for number in re.findall(r"([\d.]+)%", printed)]
@@ -97,9 +102,9 @@ def test_python_api(examples: Path) -> None:
     assert min(accuracies) > 96
 
 
-def test_finetune_on_device(examples: Path) -> None:
+def test_finetune_on_device(examples: Path, cli: Cli) -> None:
     folder = examples / "finetune_on_device"
-    taught, compared = _run_readme(folder)
+    taught, compared = _run_readme(folder, cli)
     promised = _blocks(folder / "README.md", "text")[0]
     assert _without_numbers(taught) == _without_numbers(promised)
     here, before, after, kept = (float(number) for number in re.findall(r"([\d.]+)% right", taught))
@@ -116,9 +121,9 @@ def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 
 
-def test_bring_your_own_model(examples: Path) -> None:
+def test_bring_your_own_model(examples: Path, cli: Cli) -> None:
     folder = examples / "bring_your_own_model"
-    printed = _run_readme(folder)
+    printed = _run_readme(folder, cli)
     device = float(re.findall(r"on the device: ([\d.]+)%", "".join(printed))[0])
     trained = float(re.findall(r"float: ([\d.]+)%", "".join(printed))[0])
     assert device > 90

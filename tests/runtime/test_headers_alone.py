@@ -13,16 +13,12 @@ from toolkit.device import targets
 INCLUDE = paths.runtime_dir() / "include"
 FAMILIES = [name for name in targets.names() if targets.load(name).family == name]
 LANGUAGES = {"c99": C99, "c++11": CPP11, "c++17": CPP17}
-# Debian's aarch64-linux-gnu-gcc is without C++; Zig covers it. GCC reads C++ for all the others, so Zig does where
-# headers have instructions of their own.
-OWN_INSTRUCTIONS = ("host", "rpi", "cortex-m4", "cortex-m55")
+# Headers have other lines only for cores with instructions of their own: there C++ reads them, too. Debian's
+# aarch64-linux-gnu-gcc is without C++; Zig covers it.
 COMBINATIONS = [
-    (target, name, language)
-    for target in FAMILIES
-    for name, languages in (("gcc", ("c99", "c++11")), ("zig", ("c99", "c++17")))
-    for language in languages
-    if (target, name, language) != ("rpi", "gcc", "c++11")
-    and (language != "c++17" or target in OWN_INSTRUCTIONS)
+    *((target, name, "c99") for target in FAMILIES for name in ("gcc", "zig")),
+    *((target, "gcc", "c++11") for target in ("host", "cortex-m4", "cortex-m55")),
+    *((target, "zig", "c++17") for target in ("host", "rpi")),
 ]
 
 
