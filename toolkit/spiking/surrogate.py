@@ -1,0 +1,60 @@
+"""Spikes, and the gradients that stand in for theirs while training (Neftci et al. 2019, arXiv 1901.09948)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+Surrogate = Literal["fast-sigmoid", "arctan", "piecewise-linear"]
+
+
+def _fast_sigmoid(x: Tensor, slope: float) -> Tensor:
+    return 1.0 / (1.0 + slope * x.abs()).square()
+
+
+def _arctan(x: Tensor, slope: float) -> Tensor:
+    return (slope / 2) / (1.0 + (math.pi / 2 * slope * x).square())
+
+
+def _piecewise_linear(x: Tensor, slope: float) -> Tensor:
+    return slope * (1.0 - slope * x.abs()).clamp(min=0.0)
+
+
+# name -> the derivative taken for that of a spike, by how far the potential is above the threshold
+DERIVATIVES: dict[Surrogate, Callable[[Tensor, float], Tensor]] = {
+    "fast-sigmoid": _fast_sigmoid,  # Zenke and Ganguli 2018, arXiv 1705.11146
+    "arctan": _arctan,  # Fang et al. 2021, arXiv 2007.05785
+    "piecewise-linear": _piecewise_linear,  # Bellec et al. 2018, arXiv 1803.09574
+}
+SLOPES: dict[Surrogate, float] = {"fast-sigmoid": 25.0, "arctan": 2.0, "piecewise-linear": 1.0}
+
+
+class _Spike(Function):
+    @staticmethod
+    def forward(ctx: Any, above: Tensor, surrogate: Surrogate, slope: float) -> Tensor:
+        ctx.save_for_backward(above)
+        ctx.surrogate, ctx.slope = surrogate, slope
+        return (above >= 0).to(above.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (above,) = ctx.saved_tensors
+        return gradients[0] * DERIVATIVES[ctx.surrogate](above, ctx.slope), None, None
+
+
+def spike(above: Tensor, surrogate: Surrogate = "arctan", slope: float | None = None) -> Tensor:
+    """Return 1.0 where a potential has reached its threshold, else 0.0.
+
+    Args:
+        above: potential minus threshold, any shape.
+        surrogate: whose derivative the gradient takes.
+        slope: how steep it is, in 1 / unit of the potential; default: the one that its paper uses.
+    """
+    if not torch.is_grad_enabled() or not above.requires_grad:
+        return (above >= 0).to(above.dtype)
+    return _Spike.apply(above, surrogate, SLOPES[surrogate] if slope is None else slope)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,0 +1,56 @@
+"""Layers without a memory inside networks that go through time, and such networks step by step."""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from toolkit.spiking.neurons import Neuron
+
+
+class EachStep(nn.Module):
+    """Runs ``module``, which has no memory, at each step of ``(time, n, ...)``; on one step where neurons stream."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.streams = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what ``module`` gives, for each step."""
+        if self.streams:
+            return cast("Tensor", self.module(x))
+        return cast("Tensor", self.module(x.flatten(0, 1)).unflatten(0, x.shape[:2]))
+
+
+def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
+    """Return a copy of ``model`` that takes one step a run and keeps its neurons' states in buffers.
+
+    Args:
+        model: of neurons and ``EachStep``, in evaluation mode.
+        sample: a step's input, first axis 1.
+    """
+    made = copy.deepcopy(model)
+    handles = []
+
+    def begin(neuron: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        cast("Neuron", neuron).stream(inputs[0])
+
+    inner = {id(neuron.neuron) for neuron in made.modules() if hasattr(neuron, "neuron")}
+    for module in made.modules():
+        if isinstance(module, EachStep):
+            module.streams = True
+        elif isinstance(module, Neuron) and id(module) not in inner:
+            handles.append(module.register_forward_pre_hook(begin))
+    with torch.no_grad():
+        made(sample)
+    for handle in handles:
+        handle.remove()
+    for module in made.modules():  # as they were before the sample
+        if isinstance(module, Neuron) and module.streams:
+            for name in module.names:
+                cast("Tensor", getattr(module, name)).zero_()
+    return made
