@@ -11,6 +11,7 @@ from torch import nn
 
 from toolkit import models
 from toolkit.errors import ToolkitError
+from toolkit.spiking.neurons import LI, LIF
 
 EVERY_PRESET = [(family, preset) for family in models.families() for preset in models.presets(family)]
 
@@ -29,7 +30,7 @@ def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
 def test_the_families_are_the_modules():
     assert list(models.families()) == [
         "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn", "mlp", "mobilenet_v1",
-        "noprop_cnn", "resnet8", "text_encoder",
+        "noprop_cnn", "resnet8", "spiking_cnn", "text_encoder",
     ]  # fmt: skip
     assert all(20 < len(about) <= 120 for about in models.families().values())
 
@@ -71,7 +72,7 @@ def test_the_seed_decides_the_weights(family, preset):
 def test_only_plain_layers_with_names_of_their_own(family, preset):
     allowed = (
         nn.Conv2d, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Linear,
-        nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d, nn.RMSNorm,
+        nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d, nn.RMSNorm, LI, LIF,
     )  # fmt: skip
     model = models.build(family, preset)
     leaves = [module for module in model.modules() if not list(module.children())]
@@ -101,6 +102,7 @@ def test_the_first_preset_is_the_default():
         ("ff_mlp", {"hidden": [16, 8, 4], "classes": 3, "goodness": "direction"}, (1, 8, 8), 3),
         ("noprop_cnn", {"steps": 1, "classes": 4}, (1, 8, 8), 4),
         ("noprop_cnn", {"steps": 3, "shared": True, "path": "flow"}, (1, 8, 8), 10),
+        ("spiking_cnn", {"steps": 2, "reset": "zero", "discretisation": "euler"}, (1, 8, 8), 10),
     ],
 )
 def test_overrides(family, settings, x, y):

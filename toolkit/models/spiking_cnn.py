@@ -1,4 +1,4 @@
-"""Spiking CNN: convolutions with leaky integrate-and-fire neurons, an image shown for a few steps, a leaky read-out.
+"""Spiking CNN: convolutions with leaky integrate-and-fire neurons, and a leaky read-out, over a few steps.
 
 The image itself is the first layer's input at each step (direct encoding), so that layer's neurons make the spikes.
 """
