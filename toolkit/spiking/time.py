@@ -23,6 +23,8 @@ class EachStep(nn.Module):
         """Return what ``module`` gives, for each step."""
         if self.streams:
             return cast("Tensor", self.module(x))
+        if torch.compiler.is_exporting():  # devices take one sample at a time
+            return torch.stack([self.module(at) for at in x])
         return cast("Tensor", self.module(x.flatten(0, 1)).unflatten(0, x.shape[:2]))
 
 
