@@ -75,8 +75,9 @@ TK_INLINE void tk_put_real(void *to, int32_t at, int32_t bytes, float value) {
 TK_INLINE void tk_reals_at(const void *from, int32_t at, int32_t bytes, float *into, int32_t count) {
     int32_t i = 0;
 #ifdef TK_UPPER_HALF_TO_FLOAT
+    const int32_t paired = bytes == 2 ? count : 0;
     TK_UNROLLED
-    for (; bytes == 2 && i + 2 <= count; i += 2) { /* one load for two */
+    for (; i + 2 <= paired; i += 2) { /* one load for two */
         const float both = tk_float_of_bits(*(const tk_two_halves *)((const tk_half *)from + at + i));
         __asm(TK_HALF_TO_FLOAT : "=" TK_FLOAT_REGISTER(into[i]) : TK_FLOAT_REGISTER(both));
         __asm(TK_UPPER_HALF_TO_FLOAT : "=" TK_FLOAT_REGISTER(into[i + 1]) : TK_FLOAT_REGISTER(both));

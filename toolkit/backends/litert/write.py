@@ -73,6 +73,8 @@ def _write_step(step: Step, graph: Graph) -> str:
         write_step = writers().get(step.op.removesuffix("_s16"))
         if write_step is None:
             raise Unsupported("nothing here writes it")
+        if any(value.dtype == "float16" for value in (*step.inputs, step.output)):
+            raise Unsupported("LiteRT does not compute in half precision")
         write_step(step, graph)
     except Unsupported as why:
         return f"{step.op} in {step.name}: {why}"
