@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -142,6 +142,13 @@ def find(package: ModuleType) -> dict[str, str]:
                 )
             found[slug] = f"{package.__name__}.{folder.name}.{module.name}"
     return found
+
+
+def carried(package: str, path: Iterable[str]) -> dict[str, Any]:
+    """Import the modules of ``package``, which lies at ``path``, and return those that carry ``METHOD``, by slug."""
+    names = [f"{package}.{entry.name}" for entry in pkgutil.iter_modules(path)]
+    modules: list[Any] = [importlib.import_module(name) for name in names]
+    return {module.METHOD.slug: module for module in modules if hasattr(module, "METHOD")}
 
 
 def load(module: str) -> QuantizeMethod:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import Any
 
+from quantize.method import carried
 from toolkit.errors import ToolkitError, suggestion
 from toolkit.learn.rule import Rule
 from toolkit.learn.settings import Epoch, TrainResult, TrainSettings
@@ -17,10 +16,7 @@ __all__ = ["Epoch", "Rule", "TrainResult", "TrainSettings", "find", "network", "
 @cache
 def rules() -> dict[str, Rule]:
     """Return every training rule by slug: the modules of this package that carry ``METHOD``."""
-    modules: list[Any] = [
-        importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)
-    ]
-    return {module.METHOD.slug: module for module in modules if hasattr(module, "METHOD")}
+    return carried(__name__, __path__)
 
 
 def find(slug: str) -> Rule:

@@ -9,24 +9,19 @@ import torch
 from torch import nn
 
 from toolkit.models._preset import Preset
+from toolkit.models.cnn import PRESETS as CNN
+from toolkit.models.cnn import Layer
 from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import LI, LIF, Discretisation, Firing, Reset, Timing
 from toolkit.spiking.surrogate import Surrogate
 from toolkit.spiking.time import EachStep
 
-Layer = tuple[int, int, int]  # channels, stride, padding
-
-PRESETS = {
-    "digits": Preset(
-        "8x8 digits, 4 steps: 19,056 weights",
-        (1, 8, 8),
-        {"layers": ((16, 1, 1), (32, 2, 1), (48, 1, 0)), "classes": 10},
-    ),
-    "mnist": Preset(
-        "28x28 grey images, 4 steps: 46,864 weights",
-        (1, 28, 28),
-        {"layers": ((16, 2, 1), (32, 2, 1), (48, 1, 0), (64, 1, 0)), "classes": 10},
-    ),
+PRESETS = {  # the plain CNN's layers
+    name: Preset(f"{pictures}, 4 steps: {weights} weights", CNN[name].input_shape, CNN[name].settings)
+    for name, pictures, weights in (
+        ("digits", "8x8 digits", "19,056"),
+        ("mnist", "28x28 grey images", "46,864"),
+    )
 }
 
 

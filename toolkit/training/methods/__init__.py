@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, fx
 
-from quantize.method import Method
+from quantize.method import Method, carried
 from toolkit.errors import ToolkitError, suggestion
 
 if TYPE_CHECKING:
@@ -17,13 +15,14 @@ if TYPE_CHECKING:
     from toolkit.training.rules import Outputs, Step
 
 
-class Layers(Protocol):
-    """A method made ready for a model.
+class Layers:
+    """A method made ready for a model; this one changes nothing.
 
     ``states`` is the first content of what it keeps from step to step, by name; most keep nothing.
     """
 
-    states: dict[str, Tensor]
+    def __init__(self) -> None:
+        self.states: dict[str, Tensor] = {}
 
     def run(self, node: fx.Node, arguments: tuple[Any, ...], states: dict[str, Tensor]) -> Tensor | None:
         """Return what ``node`` gives, with a gradient of the method's own, or None where it leaves the node alone.
@@ -33,11 +32,11 @@ class Layers(Protocol):
             arguments: its arguments, tensors in the place of nodes.
             states: all states at the start of the step, and weights that learn, by name.
         """
-        ...
+        return None
 
     def renew(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return those of its ``states`` that a step changes, as they are after it."""
-        ...
+        return {}
 
 
 class DeviceMethod(Protocol):
@@ -82,10 +81,7 @@ class WithMethod:
 @cache
 def methods() -> dict[str, DeviceMethod]:
     """Return the on-device methods by slug."""
-    modules: list[Any] = [
-        importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)
-    ]
-    return {module.METHOD.slug: module for module in modules if hasattr(module, "METHOD")}
+    return carried(__name__, __path__)
 
 
 def find(slug: str) -> DeviceMethod:

@@ -12,6 +12,7 @@ from torch.autograd import Function
 
 from quantize.method import Method
 from toolkit.errors import ToolkitError
+from toolkit.training.methods import Layers
 
 if TYPE_CHECKING:
     from toolkit.training.forward import Forward
@@ -69,12 +70,12 @@ class _Half(Function):
         return None if by_x is None else _rounded(by_x), by_weight, by_bias, None
 
 
-class Halves:
+class Halves(Layers):
     """See ``toolkit.training.methods.Layers``."""
 
     def __init__(self, weights: list[str]) -> None:
         self.weights = weights
-        self.states: dict[str, Tensor] = {}
+        super().__init__()
 
     def run(self, node: fx.Node, arguments: tuple[Any, ...], states: dict[str, Tensor]) -> Tensor | None:
         """See ``toolkit.training.methods.Layers``."""
@@ -83,10 +84,6 @@ class Halves:
             return None
         x, weight, *bias = arguments[:3]
         return _Half.apply(x, weight, bias[0] if bias else None, layer)  # type: ignore[no-any-return, no-untyped-call]
-
-    def renew(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See ``toolkit.training.methods.Layers``."""
-        return {}
 
 
 class _Stored:

@@ -11,6 +11,7 @@ from torch.autograd import Function
 
 from quantize.method import Method, between
 from toolkit.errors import ToolkitError
+from toolkit.training.methods import Layers
 
 if TYPE_CHECKING:
     from toolkit.training.forward import Forward
@@ -99,12 +100,12 @@ class _Filtered(Function):
         return by_x, by_weight, gradient.sum((0, 2, 3)) if wanted[2] else None, None
 
 
-class Filtered:
+class Filtered(Layers):
     """See ``toolkit.training.methods.Layers``."""
 
     def __init__(self, patch: int) -> None:
         self.patch = patch
-        self.states: dict[str, Tensor] = {}
+        super().__init__()
 
     def run(self, node: fx.Node, arguments: tuple[Any, ...], states: dict[str, Tensor]) -> Tensor | None:
         """See ``toolkit.training.methods.Layers``."""
@@ -113,10 +114,6 @@ class Filtered:
             return None
         x, weight, *bias = arguments[:3]
         return _Filtered.apply(x, weight, bias[0] if bias else None, conv)  # type: ignore[no-any-return, no-untyped-call]
-
-    def renew(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See ``toolkit.training.methods.Layers``."""
-        return {}
 
 
 def make(forward: Forward, chosen: list[str], options: Options, seed: int) -> Filtered:

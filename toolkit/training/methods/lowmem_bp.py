@@ -13,6 +13,7 @@ from torch.autograd import Function
 from quantize.method import Method
 from toolkit.errors import ToolkitError
 from toolkit.program.levels import level_codes, level_gradient
+from toolkit.training.methods import Layers
 
 if TYPE_CHECKING:
     from toolkit.training.forward import Forward
@@ -85,12 +86,12 @@ class _Normalized(Function):
         return (gradient - y * along) * factor, None, None
 
 
-class LowMemory:
+class LowMemory(Layers):
     """See ``toolkit.training.methods.Layers``."""
 
     def __init__(self, norms: set[fx.Node], activations: bool) -> None:
         self.norms, self.activations = norms, activations
-        self.states: dict[str, Tensor] = {}
+        super().__init__()
 
     def run(self, node: fx.Node, arguments: tuple[Any, ...], states: dict[str, Tensor]) -> Tensor | None:
         """See ``toolkit.training.methods.Layers``."""
@@ -105,10 +106,6 @@ class LowMemory:
             return node.target(x, *arguments[1:], **node.kwargs)  # type: ignore[operator, no-any-return]
 
         return _Leveled.apply(arguments[0], function, fit)  # type: ignore[no-any-return, no-untyped-call]
-
-    def renew(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See ``toolkit.training.methods.Layers``."""
-        return {}
 
 
 def make(forward: Forward, chosen: list[str], options: Options, seed: int) -> LowMemory:

@@ -15,6 +15,7 @@ from quantize.method import Method, between
 from toolkit.errors import ToolkitError
 from toolkit.program import noise
 from toolkit.training.gradients import leaves
+from toolkit.training.methods import Layers
 
 if TYPE_CHECKING:
     from toolkit.training.forward import Forward
@@ -64,13 +65,13 @@ class _Kept(NamedTuple):
         return whole * self.step + self.low
 
 
-class Mesa:
+class Mesa(Layers):
     """See ``toolkit.training.methods.Layers``."""
 
     def __init__(self, forward: Forward, options: Options, seed: int) -> None:
         self.forward, self.options, self.seed = forward, options, seed
         self.groups: dict[str, int] = {}  # of what is kept, by the name of the node that makes it
-        self.states: dict[str, Tensor] = {}
+        super().__init__()
         self._new: dict[str, Tensor] = {}
 
     def run(self, node: fx.Node, arguments: tuple[Any, ...], states: dict[str, Tensor]) -> Tensor | None:

@@ -12,6 +12,7 @@ from torch.autograd import Function
 from quantize.method import Method, between
 from toolkit.errors import ToolkitError
 from toolkit.program.noise import sketch
+from toolkit.training.methods import Layers
 
 if TYPE_CHECKING:
     from toolkit.training.forward import Forward
@@ -123,10 +124,11 @@ class _Rectified(Function):
         return torch.where(inside, gradients[0], 0.0), None, None
 
 
-class Sketched:
+class Sketched(Layers):
     """See ``toolkit.training.methods.Layers``."""
 
     def __init__(self, rows: dict[fx.Node, int], frozen: set[fx.Node], seed: int) -> None:
+        super().__init__()
         self.rows, self.seed = rows, seed
         self.keep_nothing = {*rows, *frozen}  # layers that need no input of theirs later
         self.streams = {node: stream for stream, node in enumerate(rows)}

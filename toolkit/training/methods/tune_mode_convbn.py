@@ -13,6 +13,7 @@ from torch.autograd import Function
 from quantize.method import Method
 from toolkit.errors import ToolkitError
 from toolkit.learn.rule import NoOptions as Options
+from toolkit.training.methods import Layers
 from toolkit.training.norms import Norm
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def _pulled_back(function: Callable[[Tensor], Tensor], at: Tensor, gradient: Ten
         return torch.autograd.grad(function(given), given, gradient)[0]
 
 
-class Tuned:
+class Tuned(Layers):
     """See ``toolkit.training.methods.Layers``. Gradients are those of layer and normalization one after the other."""
 
     def __init__(self, forward: Forward) -> None:
-        self.states: dict[str, Tensor] = {}
+        super().__init__()
         self.blocks = {layer: _Block(forward, layer, norm) for layer, norm in forward.norms.items()}
         self.norms = {norm.node for norm in forward.norms.values()}
 
@@ -111,10 +112,6 @@ class Tuned:
         if node in self.norms or (node.target is getitem and node.args[0] in self.norms):
             return arguments[0]  # type: ignore[no-any-return]  # normalized already
         return self.blocks[node].run(arguments, states) if node in self.blocks else None
-
-    def renew(self, states: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See ``toolkit.training.methods.Layers``."""
-        return {}
 
 
 class _Block:
