@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.export import ExportedProgram
 
-Kind = Literal["learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill", "kernels", "device", "spiking"]
+Kind = Literal[
+    "learn", "lowbit", "ptq", "qat", "sparse", "lowrank", "distill", "kernels", "device", "spiking"
+]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,19 @@ from toolkit.errors import ToolkitError
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.spiking import surrogate
-from toolkit.spiking.neurons import IF, LI, LIF, AdaptiveLIF, CubaLIF, Firing, Neuron, Recurrent, Timing
+from toolkit.spiking.neurons import (
+    IF,
+    LI,
+    LIF,
+    AdaptiveLIF,
+    CubaLI,
+    CubaLIF,
+    Firing,
+    I,
+    Neuron,
+    Recurrent,
+    Timing,
+)
 from toolkit.spiking.time import EachStep, streaming
 
 EXACT, EULER = Timing(1e-3), Timing(1e-3, "euler")
@@ -27,9 +39,21 @@ NEURONS: dict[str, Callable[[], Neuron]] = {
     "cuba": lambda: CubaLIF(EXACT, Firing(), tau_syn=3e-3, tau_mem=8e-3, r=6.0, w_in=1.5),
     "adaptive": lambda: AdaptiveLIF(EXACT, Firing(), tau=5e-3, tau_adaptation=2e-2, strength=0.7, r=4.0),
     "li": lambda: LI(EXACT, tau=5e-3),
+    "i": lambda: I(EXACT, r=10.0),
+    "cuba-li": lambda: CubaLI(EXACT, tau_syn=3e-3, tau_mem=8e-3),
+    "lif-each": lambda: _each(),
     "recurrent": lambda: _recurrent(),
 }
 STEPS = 30
+
+
+def _each() -> LIF:
+    """Neurons with a value each for every parameter."""
+    firing = Firing(
+        torch.tensor([0.5, 1.0, 1.0, 2.0]), "zero", torch.tensor([0.0, 0.1, -0.1, 0.0]), fires="above"
+    )
+    tau, r = torch.tensor([2e-3, 5e-3, 9e-3, 5e-3]), torch.tensor([1.0, 3.0, 4.0, 5.0])
+    return LIF(EXACT, firing, tau, r, v_leak=torch.tensor([0.0, 0.0, 0.2, 0.1]))
 
 
 def _recurrent() -> Recurrent:
@@ -62,6 +86,20 @@ def test_what_a_spike_leaves(reset: str, after: float) -> None:
 
 def test_the_threshold_itself_spikes() -> None:
     assert surrogate.spike(torch.tensor([-1e-7, 0.0])).tolist() == [0.0, 1.0]
+
+
+def test_the_threshold_itself_does_not_where_neurons_fire_above_it() -> None:
+    assert surrogate.spike(torch.tensor([0.0, 1e-7]), strict=True).tolist() == [0.0, 1.0]
+    assert IF(Timing(1.0), Firing())(torch.ones(1, 1, 1)) == 1.0
+    assert IF(Timing(1.0), Firing(fires="above"))(torch.ones(1, 1, 1)) == 0.0
+
+
+def test_a_value_for_each_neuron_is_that_neuron_alone() -> None:
+    whole, x = _each(), _input()
+    for i in range(4):
+        firing = Firing(float(whole.v_threshold[i]), "zero", float(whole.v_reset[i]), fires="above")
+        alone = LIF(EXACT, firing, float(whole.tau[i]), float(whole.r[i]), float(whole.v_leak[i]))
+        assert torch.equal(alone(x[..., i]), whole(x)[..., i])
 
 
 def test_an_adaptive_neuron_tires() -> None:
@@ -136,6 +174,7 @@ def test_gradients_reach_the_first_step(name: str) -> None:
         (lambda: Timing(math.nan), "time step of nan s"),
         (lambda: LI(EXACT, tau=0.0), "time constant of 0.0 s"),
         (lambda: LI(Timing(2e-3, "euler"), tau=1e-3), "overshoot"),
+        (lambda: LI(EXACT, tau=torch.tensor([1e-3, -1e-3])), "time constant of -0.001"),
     ],
 )
 def test_refuses_times_that_make_no_sense(make: Callable[[], object], error: str) -> None:

@@ -1,90 +1,25 @@
 """Neurons in discrete time. How time is cut up and what a spike resets are fields of every neuron, never left open.
 
 A layer of neurons takes ``(time, n, ...)`` and gives the same shape. With ``stream`` it takes one step ``(n, ...)`` a
-run and keeps its states in buffers. Equations and names of parameters are those of NIR (Pedersen et al. 2024, Nature
-Communications 15, 8122); input is constant within a step, and states begin at zero.
+run and keeps its states in buffers. A parameter is a number, or a tensor with a value for each neuron. Equations and
+names of parameters are those of NIR (Pedersen et al. 2024, Nature Communications 15, 8122); input is constant within a
+step, and states begin at zero.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from toolkit.errors import ToolkitError
-from toolkit.spiking.surrogate import Surrogate, spike
+from toolkit.spiking.firing import Firing, Reset
+from toolkit.spiking.timing import Discretisation, Timing, Values
 
-Discretisation = Literal["exact", "euler"]
-Reset = Literal["zero", "subtract", "none"]
+__all__ = [
+    "IF", "LI", "LIF", "AdaptiveLIF", "CubaLI", "CubaLIF", "Discretisation", "Firing", "I", "Neuron", "Recurrent",
+    "Reset", "States", "Timing", "Values",
+]  # fmt: skip
+
 States = tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How a differential equation becomes steps.
-
-    Args:
-        dt: length of a step, seconds.
-        discretisation: "exact" solves the equation over a step, "euler" follows its slope at the step's beginning.
-    """
-
-    dt: float = 1e-3
-    discretisation: Discretisation = "exact"
-
-    def __post_init__(self) -> None:
-        if not 0 < self.dt < math.inf:
-            raise ToolkitError(
-                f"a time step of {self.dt} s", fix="give dt as a number of seconds greater than 0"
-            )
-
-    def decay(self, tau: float) -> float:
-        """Return what is left after a step of what decays with the time constant ``tau``, seconds.
-
-        Raises:
-            ToolkitError: ``tau`` is not positive, or Euler's steps overshoot.
-        """
-        if not tau > 0:
-            raise ToolkitError(f"a time constant of {tau} s", fix="give tau as a number greater than 0")
-        if self.discretisation == "exact":
-            return math.exp(-self.dt / tau)
-        if self.dt > tau:
-            raise ToolkitError(
-                f"Euler steps of {self.dt} s overshoot a time constant of {tau} s",
-                fix='take a smaller dt, or discretisation = "exact"',
-            )
-        return 1.0 - self.dt / tau
-
-
-@dataclass(frozen=True)
-class Firing:
-    """When a neuron spikes, and what of its potential is left.
-
-    Args:
-        v_threshold: potential at which it spikes.
-        reset: "zero" sets the potential to ``v_reset``, "subtract" takes the threshold away from it, "none" leaves it.
-        v_reset: potential after a spike.
-        surrogate: gradient of a spike while training.
-        slope: of the surrogate; None: its own.
-    """
-
-    v_threshold: float = 1.0
-    reset: Reset = "subtract"
-    v_reset: float = 0.0
-    surrogate: Surrogate = "arctan"
-    slope: float | None = None
-
-    def fire(self, v: Tensor, threshold: Tensor | float) -> tuple[Tensor, Tensor]:
-        """Return spikes (0.0 or 1.0) and the potential after them."""
-        z = spike(v - threshold, self.surrogate, self.slope)
-        spiked = z.detach()  # the reset is no way for gradients
-        if self.reset == "zero":
-            return z, v + spiked * (self.v_reset - v)
-        if self.reset == "subtract":
-            return z, v - spiked * threshold
-        return z, v
 
 
 class Neuron(nn.Module):
@@ -98,8 +33,20 @@ class Neuron(nn.Module):
         self.streams = False
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
-        """Return a step's output and the states after it, all of the shape of ``x``."""
+        """Return a step's output, of the shape of ``x``, and the states after it."""
         raise NotImplementedError
+
+    def begin(self, x: Tensor) -> States:
+        """Return the states before the first step, whose input is like ``x``: zeros."""
+        return tuple(torch.zeros_like(x) for _ in self.names)
+
+    def keep(self, **values: Values) -> None:
+        """Set what a step computes with: a number as it is, a tensor as a buffer."""
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                self.register_buffer(name, value.to(torch.get_default_dtype()), persistent=False)
+            else:
+                setattr(self, name, value)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs ``(time, n, ...)`` for inputs of that shape; one step's, where the neuron streams."""
@@ -109,7 +56,7 @@ class Neuron(nn.Module):
             for buffer, value in zip(kept, new, strict=True):
                 buffer.copy_(value)
             return y
-        states: States = tuple(torch.zeros_like(x[0]) for _ in self.names)
+        states = self.begin(x[0])
         outputs = []
         for at in x:
             y, states = self.step(at, states)
@@ -119,35 +66,60 @@ class Neuron(nn.Module):
     def stream(self, x: Tensor) -> None:
         """From now on take one step a run, of inputs like ``x``; states begin at zero."""
         self.streams = True
-        for name in self.names:
-            self.register_buffer(name, torch.zeros_like(x))
+        for name, state in zip(self.names, self.begin(x), strict=True):
+            self.register_buffer(name, state)
 
 
-class IF(Neuron):
-    """Integrate and fire: ``dv/dt = r * x``."""
+class I(Neuron):  # noqa: E742  NIR's name
+    """Integrator: ``dv/dt = r * x``; gives its potential."""
 
-    def __init__(self, timing: Timing, firing: Firing, r: float = 1.0) -> None:
+    gain: Values
+
+    def __init__(self, timing: Timing, r: Values = 1.0) -> None:
         super().__init__(timing)
-        self.firing, self.r = firing, r
+        self.r = r
+        self.keep(gain=timing.dt * r)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        z, v = self.firing.fire(states[0] + x * (self.timing.dt * self.r), self.firing.v_threshold)
+        v = states[0] + x * self.gain
+        return v, (v,)
+
+
+class IF(I):
+    """Integrate and fire: an integrator that spikes."""
+
+    v_threshold: Values
+    v_reset: Values
+
+    def __init__(self, timing: Timing, firing: Firing, r: Values = 1.0) -> None:
+        super().__init__(timing, r)
+        self.firing = firing
+        self.keep(v_threshold=firing.v_threshold, v_reset=firing.v_reset)
+
+    def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
+        """See ``Neuron``."""
+        z, v = self.firing.fire(states[0] + x * self.gain, self.v_threshold, self.v_reset)
         return z, (v,)
 
 
 class LI(Neuron):
     """Leaky integrator, for read-outs: ``tau dv/dt = v_leak - v + r * x``; gives its potential."""
 
-    def __init__(self, timing: Timing, tau: float, r: float = 1.0, v_leak: float = 0.0) -> None:
+    decay: Values
+    gain: Values
+    rest: Values
+
+    def __init__(self, timing: Timing, tau: Values, r: Values = 1.0, v_leak: Values = 0.0) -> None:
         super().__init__(timing)
         self.tau, self.r, self.v_leak = tau, r, v_leak
-        self.decay = timing.decay(tau)
+        decay = timing.decay(tau)
+        self.keep(decay=decay, gain=(1.0 - decay) * r, rest=(1.0 - decay) * v_leak)
 
     def leak(self, x: Tensor, v: Tensor) -> Tensor:
         """Return the potential after a step, before any spike."""
-        moved = v * self.decay + x * ((1.0 - self.decay) * self.r)
-        return moved + (1.0 - self.decay) * self.v_leak if self.v_leak else moved
+        moved = v * self.decay + x * self.gain
+        return moved if isinstance(self.rest, float) and self.rest == 0.0 else moved + self.rest
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
@@ -158,36 +130,63 @@ class LI(Neuron):
 class LIF(LI):
     """Leaky integrate and fire: a leaky integrator that spikes."""
 
+    v_threshold: Values
+    v_reset: Values
+
     def __init__(
-        self, timing: Timing, firing: Firing, tau: float, r: float = 1.0, v_leak: float = 0.0
+        self, timing: Timing, firing: Firing, tau: Values, r: Values = 1.0, v_leak: Values = 0.0
     ) -> None:
         super().__init__(timing, tau, r, v_leak)
         self.firing = firing
+        self.keep(v_threshold=firing.v_threshold, v_reset=firing.v_reset)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        z, v = self.firing.fire(self.leak(x, states[0]), self.firing.v_threshold)
+        z, v = self.firing.fire(self.leak(x, states[0]), self.v_threshold, self.v_reset)
         return z, (v,)
 
 
-class CubaLIF(LIF):
-    """Current-based LIF: ``tau_syn di/dt = w_in * x - i``, and the potential follows the step's new current ``i``."""
+class CubaLI(LI):
+    """Current-based LI: ``tau_syn di/dt = w_in * x - i``, and the potential follows the step's new current ``i``."""
 
     names = ("i", "v")
+    current_decay: Values
+    current_gain: Values
 
     def __init__(
-        self, timing: Timing, firing: Firing, tau_syn: float, tau_mem: float, r: float = 1.0,
-        v_leak: float = 0.0, w_in: float = 1.0,
+        self, timing: Timing, tau_syn: Values, tau_mem: Values, r: Values = 1.0, v_leak: Values = 0.0,
+        w_in: Values = 1.0,
     ) -> None:  # fmt: skip
-        super().__init__(timing, firing, tau_mem, r, v_leak)
+        super().__init__(timing, tau_mem, r, v_leak)
         self.tau_syn, self.w_in = tau_syn, w_in
-        self.current_decay = timing.decay(tau_syn)
+        decay = timing.decay(tau_syn)
+        self.keep(current_decay=decay, current_gain=(1.0 - decay) * w_in)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        i, v = states
-        i = i * self.current_decay + x * ((1.0 - self.current_decay) * self.w_in)
-        z, v = self.firing.fire(self.leak(i, v), self.firing.v_threshold)
+        i = states[0] * self.current_decay + x * self.current_gain
+        v = self.leak(i, states[1])
+        return v, (i, v)
+
+
+class CubaLIF(CubaLI):
+    """Current-based LIF: a current-based LI that spikes."""
+
+    v_threshold: Values
+    v_reset: Values
+
+    def __init__(
+        self, timing: Timing, firing: Firing, tau_syn: Values, tau_mem: Values, r: Values = 1.0,
+        v_leak: Values = 0.0, w_in: Values = 1.0,
+    ) -> None:  # fmt: skip
+        super().__init__(timing, tau_syn, tau_mem, r, v_leak, w_in)
+        self.firing = firing
+        self.keep(v_threshold=firing.v_threshold, v_reset=firing.v_reset)
+
+    def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
+        """See ``Neuron``."""
+        v, (i, _) = super().step(x, states)
+        z, v = self.firing.fire(v, self.v_threshold, self.v_reset)
         return z, (i, v)
 
 
@@ -195,19 +194,21 @@ class AdaptiveLIF(LIF):
     """LIF whose threshold rises by ``strength * a`` (Bellec et al. 2018, arXiv 1803.09574)."""
 
     names = ("v", "a")
+    strength: Values
+    adaptation_decay: Values
 
     def __init__(
-        self, timing: Timing, firing: Firing, tau: float, tau_adaptation: float, strength: float,
-        r: float = 1.0, v_leak: float = 0.0,
+        self, timing: Timing, firing: Firing, tau: Values, tau_adaptation: Values, strength: Values,
+        r: Values = 1.0, v_leak: Values = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(timing, firing, tau, r, v_leak)
-        self.tau_adaptation, self.strength = tau_adaptation, strength
-        self.adaptation_decay = timing.decay(tau_adaptation)
+        self.tau_adaptation = tau_adaptation
+        self.keep(strength=strength, adaptation_decay=timing.decay(tau_adaptation))
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
         v, a = states
-        z, v = self.firing.fire(self.leak(x, v), self.firing.v_threshold + a * self.strength)
+        z, v = self.firing.fire(self.leak(x, v), self.v_threshold + a * self.strength, self.v_reset)
         return z, (v, a * self.adaptation_decay + z * (1.0 - self.adaptation_decay))
 
 
@@ -218,6 +219,10 @@ class Recurrent(Neuron):
         super().__init__(neuron.timing)
         self.neuron, self.weights = neuron, weights
         self.names = (*neuron.names, "z")
+
+    def begin(self, x: Tensor) -> States:
+        """See ``Neuron``."""
+        return (*self.neuron.begin(x), torch.zeros_like(x))
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""

@@ -36,25 +36,33 @@ SLOPES: dict[Surrogate, float] = {"fast-sigmoid": 25.0, "arctan": 2.0, "piecewis
 
 class _Spike(Function):
     @staticmethod
-    def forward(ctx: Any, above: Tensor, surrogate: Surrogate, slope: float) -> Tensor:
+    def forward(ctx: Any, above: Tensor, surrogate: Surrogate, slope: float, strict: bool) -> Tensor:
         ctx.save_for_backward(above)
         ctx.surrogate, ctx.slope = surrogate, slope
-        return (above >= 0).to(above.dtype)
+        return _heaviside(above, strict)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (above,) = ctx.saved_tensors
-        return gradients[0] * DERIVATIVES[ctx.surrogate](above, ctx.slope), None, None
+        return gradients[0] * DERIVATIVES[ctx.surrogate](above, ctx.slope), None, None, None
 
 
-def spike(above: Tensor, surrogate: Surrogate = "arctan", slope: float | None = None) -> Tensor:
+def _heaviside(above: Tensor, strict: bool) -> Tensor:
+    return (above > 0 if strict else above >= 0).to(above.dtype)
+
+
+def spike(
+    above: Tensor, surrogate: Surrogate = "arctan", slope: float | None = None, strict: bool = False
+) -> Tensor:
     """Return 1.0 where a potential has reached its threshold, else 0.0.
 
     Args:
         above: potential minus threshold, any shape.
         surrogate: whose derivative the gradient takes.
         slope: how steep it is, in 1 / unit of the potential; default: the one that its paper uses.
+        strict: the threshold itself makes no spike.
     """
     if not torch.is_grad_enabled() or not above.requires_grad:
-        return (above >= 0).to(above.dtype)
-    return _Spike.apply(above, surrogate, SLOPES[surrogate] if slope is None else slope)  # type: ignore[no-any-return, no-untyped-call]
+        return _heaviside(above, strict)
+    slope = SLOPES[surrogate] if slope is None else slope
+    return _Spike.apply(above, surrogate, slope, strict)  # type: ignore[no-any-return, no-untyped-call]

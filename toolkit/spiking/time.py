@@ -41,7 +41,8 @@ def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
     def begin(neuron: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         cast("Neuron", neuron).stream(inputs[0])
 
-    inner = {id(neuron.neuron) for neuron in made.modules() if hasattr(neuron, "neuron")}
+    neurons = [module for module in made.modules() if isinstance(module, Neuron)]
+    inner = {id(part) for neuron in neurons for part in neuron.modules() if part is not neuron}
     for module in made.modules():
         if isinstance(module, EachStep):
             module.streams = True
