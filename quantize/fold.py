@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import fx, nn
@@ -39,13 +40,20 @@ def fold_batchnorm(model: nn.Module) -> list[str]:
 
 
 def _pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield (layer, normalization) where both run once and nothing else reads the layer."""
+    """Yield (layer, normalization) where both run once and nothing else reads the layer.
+
+    In a model that cannot be traced, those are the neighbours in an ``nn.Sequential``.
+    """
     if not any(isinstance(module, _NORMS) for module in model.modules()):
         return
     try:
         graph = fx.Tracer().trace(model)
     except Exception as error:  # fx raises what the model's own code raises on symbols
-        raise CannotFoldError(f"the model's data flow depends on its data ({error})") from error
+        neighbours = list(_neighbours(model))
+        if not neighbours:
+            raise CannotFoldError(f"the model's data flow depends on its data ({error})") from error
+        yield from neighbours
+        return
     calls = [node for node in graph.nodes if node.op == "call_module"]
     runs = Counter(str(node.target) for node in calls)
     for node in calls:
@@ -59,6 +67,16 @@ def _pairs(model: nn.Module) -> Iterator[tuple[str, str]]:
             and runs[norm] == runs[layer] == 1
         ):
             yield layer, norm
+
+
+def _neighbours(model: nn.Module) -> Iterator[tuple[str, str]]:
+    for name, module in list(model.named_modules()):
+        if type(module) is not nn.Sequential:
+            continue
+        children = list(module.named_children())
+        for (first, layer), (second, norm) in pairwise(children):
+            if isinstance(layer, _LAYERS) and isinstance(norm, _NORMS):
+                yield f"{name}.{first}".lstrip("."), f"{name}.{second}".lstrip(".")
 
 
 def _fold(layer: nn.Module, norm: nn.Module) -> None:

@@ -143,8 +143,12 @@ def test_cases_cover_the_types(name: str) -> None:
         value.dtype for case in operators()[name].cases() for value in (*case.step.inputs, case.step.output)
     }
     wanted = {"int16"} if name.endswith("_s16") else {"int8", "float32"}
+    if name.endswith("_wide"):
+        wanted = {"int8", "int16"}
     if operators()[name].takes_int16:
         wanted = {"int8", "int16", "float32"}
+    if operators()[name].potentials:
+        wanted = {"int16", "float32"}
     if name in FLOAT_ONLY or name.endswith("_gradient"):
         wanted = {"float32"}
     if name == "cast":

@@ -79,8 +79,9 @@ def test_a_leak_follows_its_equation(discretisation: str) -> None:
 @pytest.mark.parametrize(("reset", "after"), [("zero", -0.25), ("subtract", 0.5), ("none", 1.5)])
 def test_what_a_spike_leaves(reset: str, after: float) -> None:
     neuron = IF(Timing(1.0), Firing(reset=reset, v_reset=-0.25))  # type: ignore[arg-type]
-    z, (v,) = neuron.step(torch.tensor([[1.5, 0.5]]), (torch.zeros(1, 2),))
+    z, states = neuron.step(torch.tensor([[1.5, 0.5]]), (torch.zeros(1, 2),))
     assert z.tolist() == [[1.0, 0.0]]
+    _, (v,) = neuron.step(torch.zeros(1, 2), states)
     assert v.tolist() == [[after, 0.5]]
 
 

@@ -13,6 +13,7 @@ from toolkit.lower.ir import Model, Quantization, Step, Value, per_channel
 from toolkit.ops import operators
 from toolkit.ops.quantize import LARGEST_BIAS
 from toolkit.ops.trained import ENDING
+from toolkit.ops.wide import ENDING as WIDE
 
 
 def use_integers(model: Model) -> Model:
@@ -78,18 +79,20 @@ def _integer_step(
     ready = ready and (operator.quantization != "none" or operator.integer_output)
     sixteen = any(source is not None and source.dtype == "int16" for source in sources)
     ready = ready and (not sixteen or has_int16(step.op))
+    ready = ready and all(v is None or v.dtype == "int16" for v in sources) if operator.potentials else ready
     quantizers = model.consumers(step.output)
     is_output = any(value is step.output for value in model.outputs)
     same = [q.output.quant for q in quantizers if q.op == "quantize"]
     all_quantize = bool(quantizers) and not is_output and len(same) == len(quantizers)
     kinds = {source.dtype for source in sources if source is not None and source.dtype != "int32"}
-    one_type = all(q.output.dtype in kinds or not kinds for q in quantizers)
+    changed = _of_other_type(step, kinds, {q.output.dtype for q in quantizers})
+    one_type = changed or all(q.output.dtype in kinds or not kinds for q in quantizers)
     inputs = [source or value for source, value in zip(sources, step.inputs, strict=True)]
     if ready and getattr(operator, "integer_output", False):
         step.inputs = inputs
     elif ready and all_quantize and one_type and all(q is not None and q.same_as(same[0]) for q in same):
         step.inputs = inputs
-        step.op += ENDING if trained else ""
+        step.op = f"{step.op}{ENDING}" if trained else changed or step.op
         step.output = quantizers[0].output
         for quantizer in quantizers:
             replaced[id(quantizer.output)] = step.output
@@ -101,6 +104,14 @@ def _integer_step(
     elif operator.quantization != "none":
         step.inputs = [_dequantized_constant(value) for value in step.inputs]
     return [step]
+
+
+def _of_other_type(step: Step, given: set[str], wanted: set[str]) -> str:
+    """Return the operator that takes one integer type and gives another, "" where there is none."""
+    if given == {"int16"} and wanted == {"int8"} and step.op == "fire":
+        return step.op
+    wide = f"{step.op}{WIDE}"
+    return wide if given == {"int8"} and wanted == {"int16"} and wide in operators() else ""
 
 
 def _trained_ready(step: Step, sources: list[Value | None]) -> bool:

@@ -14,7 +14,7 @@ from toolkit.models.cnn import Layer
 from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import LI, LIF, Discretisation, Firing, Reset, Timing
 from toolkit.spiking.surrogate import Surrogate
-from toolkit.spiking.time import EachStep
+from toolkit.spiking.time import EachStep, GlobalMean, InTime
 
 PRESETS = {  # the plain CNN's layers
     name: Preset(f"{pictures}, 4 steps: {weights} weights", CNN[name].input_shape, CNN[name].settings)
@@ -56,11 +56,14 @@ class SpikingCnn(nn.Module):
             blocks.append(EachStep(nn.Sequential(conv, nn.BatchNorm2d(count))))
             blocks.append(LIF(timing, Firing(reset=reset, surrogate=surrogate), tau, r))
             channels = count
-        head = nn.Sequential(nn.AvgPool2d((height, width)), nn.Flatten(), nn.Linear(channels, classes))
-        self.layers = nn.Sequential(*blocks, EachStep(head), LI(timing, tau, r))
+        head = nn.Sequential(GlobalMean(), nn.Linear(channels, classes))
+        self.layers = InTime(*blocks, EachStep(head), LI(timing, tau, r))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(n, classes)`` for images ``(n, channels, height, width)``: the read-out's mean over time."""
+        if torch.compiler.is_exporting():
+            outputs = self.layers.outputs([x] * self.steps)
+            return torch.stack(outputs).mean(0)
         logits: torch.Tensor = self.layers(direct(x, self.steps)).mean(0)
         return logits
 

@@ -110,6 +110,7 @@ class Operator(ABC):
         False  # values pass unchanged, so integers may pass where a float was meant to
     )
     takes_int16: ClassVar[bool] = False  # as it is, without an operator of its own for them
+    potentials: ClassVar[bool] = False  # its inputs are int16 in an int8 model, too
     sums_in_order: ClassVar[bool] = True  # in float32 the reference adds as the kernel does: equal to the bit
     # So many inputs from the first on may be float16, all or none, and ``half_also`` behind them, one by one. Of
     # float16 it gives "picked" float16 (values of its first input, zeros, bounds), "any" of float32 and float16 that

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
 from quantize.fold import CannotFoldError, fold_batchnorm
 from quantize.int8 import TERNARY_RANGE, VANISHING, WEIGHT_RANGES
@@ -71,7 +72,11 @@ def quantize_ptq(
         int4 = {name for name in names.values() if name.rpartition(".")[0] not in int8_layers}
         packed = int4 if weights == "int4" else ()
         quantizer = IntegerQuantizer(ternary=exact, int4=packed, whole=whole, activations=activations)
+        with torch.no_grad(), _states_kept(graph):
+            before = graph(data[:1])
         prepared = prepare_pt2e(graph, quantizer)
+        with torch.no_grad(), _states_kept(prepared):
+            _check_unchanged(before, prepared(data[:1]))
         with torch.no_grad(), _states_kept(prepared):
             for sample in data.split(1):
                 prepared(sample)
@@ -129,12 +134,24 @@ def folded(model: nn.Module, sample: torch.Tensor) -> nn.Module:
             before, after = copy.deepcopy(model).eval()(sample), folded(sample)
     except CannotFoldError:
         return copy.deepcopy(model).eval()
-    if not torch.allclose(before, after, rtol=1e-2, atol=1e-3 * float(before.abs().max())):
-        raise ToolkitError(
-            "folding batch normalization changes the model's output",
-            fix="normalize the output channels of the layer before (BatchNorm1d after Linear: 2-d inputs)",
-        )
+    _check_unchanged(before, after)
     return folded
+
+
+def _check_unchanged(before: Any, after: Any) -> None:
+    """Raise ``ToolkitError`` where PT2E folded a normalization several times, into a layer that runs several times."""
+    pairs = zip(pytree.tree_leaves(before), pytree.tree_leaves(after), strict=True)
+    for x, y in pairs:  # what is not finite, calibration names
+        if bool(x.isfinite().all()) and not torch.allclose(x, y, rtol=1e-2, atol=1e-3 * float(x.abs().max())):
+            raise _norm_error()
+
+
+def _norm_error() -> ToolkitError:
+    return ToolkitError(
+        "folding batch normalization changes the model's output",
+        fix="normalize the output channels of the layer before (BatchNorm1d after Linear: 2-d inputs), and put the two "
+        "into one nn.Sequential",
+    )
 
 
 def _exact_ternary(

@@ -16,6 +16,7 @@ from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
 from toolkit.program.masks import is_mask
+from toolkit.program.potentials import INTEGRATE, potentials
 from toolkit.program.recurrent import role
 from toolkit.program.whole_numbers import WholeNumbers
 
@@ -53,10 +54,13 @@ class IntegerQuantizer(Quantizer):
         self.roles: dict[Hashable, fx.Node] = {}
         self.updates: dict[str, fx.Node] = {}  # by buffer, the node that gives it its value for the next run
         self.activation = activation_spec(training=training, stored=activations)
+        self.potential = activation_spec(training=training, stored="int16")
+        self.potentials: set[fx.Node] = set()
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
         """Annotate every node whose operator has integer kernels; others stay float."""
         self.updates = updates(model)
+        self.potentials = potentials(model, self.operators)
         self.masks = {node for node in model.graph.nodes if is_mask(model, node)}
         for node in model.graph.nodes:
             operator = self.operator(node)
@@ -70,6 +74,9 @@ class IntegerQuantizer(Quantizer):
                 continue  # one kernel with the softmax behind it
             if self.stored == "int16" and not has_int16(operator.name):
                 continue
+            if node.target is INTEGRATE:
+                self._neurons(node)
+                continue
             match operator.quantization:
                 case "weighted":
                     self._weighted(model, node, operator)
@@ -81,11 +88,29 @@ class IntegerQuantizer(Quantizer):
                     self._share(node)
         return model
 
+    def _own(self, node: fx.Node) -> QuantizationSpecBase:
+        """Return the specification of what ``node`` gives."""
+        return self.potential if node in self.potentials else self.activation
+
+    def _neurons(self, node: fx.Node) -> None:
+        """Let the potentials before and after a step, and the rise of their thresholds, have one range."""
+        x, v, rise = (arg if isinstance(arg, fx.Node) else None for arg in node.args[:3])
+        assert x is not None
+        assert v is not None
+        kept = self._kept_range(node)
+        inputs = {x: self._input(x, self.potential), v: kept or self._input(v, self.potential)}
+        shared = (
+            inputs[v] if isinstance(inputs[v], SharedQuantizationSpec) else SharedQuantizationSpec((v, node))
+        )
+        if rise is not None:
+            inputs[rise] = shared
+        _annotate(node, inputs, shared)
+
     def _observed(self, node: fx.Node) -> QuantizationSpecBase:
         """Return a range of the node's own, or that of the first node with its role in a recurrent layer."""
         key = role(node)
         first = self.roles.setdefault(key, node) if key is not None else node
-        return self.activation if first is node else SharedQuantizationSpec(first)
+        return self._own(node) if first is node else SharedQuantizationSpec(first)
 
     def _fixed(self, operator: Operator) -> QuantizationSpecBase:
         if self.stored == "int16":
@@ -130,7 +155,7 @@ class IntegerQuantizer(Quantizer):
         if not isinstance(x, fx.Node) or not isinstance(weight, fx.Node) or weight.op != "get_attr":
             return  # its kernel wants constant weights; the lowering says so
         inputs = {x: self._input(x), weight: self._weight(model, weight, operator.weight_channel_axis)}
-        self._mark(node, operator, inputs, self.activation)
+        self._mark(node, operator, inputs, self._own(node))
 
     def _weight(self, model: fx.GraphModule, node: fx.Node, channel_axis: int) -> QuantizationSpecBase:
         name = str(node.target)
@@ -175,7 +200,7 @@ class IntegerQuantizer(Quantizer):
     ) -> None:
         """Annotate a node with the activation that follows as one unit: nothing is quantized between them."""
         last = self._fused_activation(node, operator)
-        if output is self.activation:
+        if output in (self.activation, self.potential):
             output = self._kept_range(last or node) or output
         if last is None:
             _annotate(node, inputs, output)
@@ -194,13 +219,13 @@ class IntegerQuantizer(Quantizer):
         following = self.operator(user)
         return user if following is not None and following.name == "relu" else None
 
-    def _input(self, node: fx.Node) -> QuantizationSpecBase:
-        """Return the producer's range where it has one (softmax's, say), else a range to be observed."""
+    def _input(self, node: fx.Node, otherwise: QuantizationSpecBase | None = None) -> QuantizationSpecBase:
+        """Return the producer's range where it has one (softmax's, say), else ``otherwise``, a range to be observed."""
         if node.op == "get_attr" and str(node.target) in self.updates:
             node = self.updates[str(node.target)].args[1]  # type: ignore[assignment] # one range with what comes back
         annotation = _annotation(node)
         if annotation is None or annotation.output_qspec is None:
-            return self.activation
+            return otherwise or self._own(node)
         if isinstance(annotation.output_qspec, SharedQuantizationSpec):
             return annotation.output_qspec  # the range that all share: chains of sharing may close to circles
         return SharedQuantizationSpec(node)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from toolkit.program.spikes import reset_of
 from toolkit.spiking.surrogate import Surrogate, spike
 from toolkit.spiking.timing import Values
 
@@ -34,12 +35,11 @@ class Firing:
     slope: float | None = None
     fires: Fires = "at"
 
-    def fire(self, v: Tensor, threshold: Values, v_reset: Values | None = None) -> tuple[Tensor, Tensor]:
-        """Return spikes (0.0 or 1.0) and the potential after them; ``v_reset`` replaces its own."""
-        z = spike(v - threshold, self.surrogate, self.slope, self.fires == "above")
-        spiked = z.detach()  # the reset is no way for gradients
-        if self.reset == "zero":
-            return z, v + spiked * ((self.v_reset if v_reset is None else v_reset) - v)
-        if self.reset == "subtract":
-            return z, v - spiked * threshold
-        return z, v
+    def spikes(self, v: Tensor, level: Values) -> Tensor:
+        """Return 1.0 where a potential has reached ``level``, its threshold, else 0.0."""
+        return spike(v - level, self.surrogate, self.slope, self.fires == "above")
+
+    def after(self, v: Tensor, level: Values, v_reset: Values) -> Tensor:
+        """Return potentials after the reset of what has reached ``level``; who spikes is no way for gradients."""
+        reached = v.detach() > level if self.fires == "above" else v.detach() >= level
+        return reset_of(v, reached, level, self.reset, v_reset)

@@ -8,10 +8,13 @@ step, and states begin at zero.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from toolkit.spiking.firing import Firing, Reset
+from toolkit.spiking.integrate import SILENT, integrate, spikes
 from toolkit.spiking.timing import Discretisation, Timing, Values
 
 __all__ = [
@@ -23,9 +26,15 @@ States = tuple[Tensor, ...]
 
 
 class Neuron(nn.Module):
-    """What all neurons share: going through time, whole or step by step."""
+    """What all neurons share: going through time, whole or step by step.
+
+    A potential among the states is the one before the reset of the step's spike: the next step begins with that.
+    """
 
     names: tuple[str, ...] = ("v",)  # of the states
+    firing: Firing = SILENT
+    v_threshold: Values
+    v_reset: Values
 
     def __init__(self, timing: Timing) -> None:
         super().__init__()
@@ -48,8 +57,32 @@ class Neuron(nn.Module):
             else:
                 setattr(self, name, value)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return outputs ``(time, n, ...)`` for inputs of that shape; one step's, where the neuron streams."""
+    def integrate(
+        self,
+        x: Tensor,
+        v: Tensor,
+        decay: Values,
+        gain: Values,
+        rest: Values = 0.0,
+        rise: Tensor | None = None,
+    ) -> Tensor:
+        """Return the potential after a step; see ``toolkit.spiking.integrate``."""
+        if self.firing is SILENT:
+            return integrate(x, v, decay, gain, rest)
+        own: dict[str, Any] = {"v_threshold": self.v_threshold, "v_reset": self.v_reset}
+        return integrate(x, v, decay, gain, rest, firing=self.firing, rise=rise, **own)
+
+    def spikes(self, v: Tensor, rise: Tensor | None = None) -> Tensor:
+        """Return 1.0 where a potential has reached its threshold, which ``rise`` raises, else 0.0."""
+        return spikes(v, self.firing, self.v_threshold, rise)
+
+    def forward(self, x: Tensor, states: States | None = None) -> Any:
+        """Return outputs ``(time, n, ...)`` for inputs of that shape; one step's, where the neuron streams.
+
+        With ``states`` it is ``step``, under the layer's name in programs.
+        """
+        if states is not None:
+            return self.step(x, states)
         if self.streams:
             kept = [getattr(self, name) for name in self.names]
             y, new = self.step(x, tuple(kept))
@@ -82,7 +115,7 @@ class I(Neuron):  # noqa: E742  NIR's name
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        v = states[0] + x * self.gain
+        v = self.integrate(x, states[0], 1.0, self.gain)
         return v, (v,)
 
 
@@ -99,8 +132,8 @@ class IF(I):
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        z, v = self.firing.fire(states[0] + x * self.gain, self.v_threshold, self.v_reset)
-        return z, (v,)
+        v, states = super().step(x, states)
+        return self.spikes(v), states
 
 
 class LI(Neuron):
@@ -116,10 +149,9 @@ class LI(Neuron):
         decay = timing.decay(tau)
         self.keep(decay=decay, gain=(1.0 - decay) * r, rest=(1.0 - decay) * v_leak)
 
-    def leak(self, x: Tensor, v: Tensor) -> Tensor:
-        """Return the potential after a step, before any spike."""
-        moved = v * self.decay + x * self.gain
-        return moved if isinstance(self.rest, float) and self.rest == 0.0 else moved + self.rest
+    def leak(self, x: Tensor, v: Tensor, rise: Tensor | None = None) -> Tensor:
+        """Return the potential after a step, before the reset of its spike."""
+        return self.integrate(x, v, self.decay, self.gain, self.rest, rise)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
@@ -142,8 +174,8 @@ class LIF(LI):
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        z, v = self.firing.fire(self.leak(x, states[0]), self.v_threshold, self.v_reset)
-        return z, (v,)
+        v, states = super().step(x, states)
+        return self.spikes(v), states
 
 
 class CubaLI(LI):
@@ -164,7 +196,7 @@ class CubaLI(LI):
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        i = states[0] * self.current_decay + x * self.current_gain
+        i = integrate(x, states[0], self.current_decay, self.current_gain)
         v = self.leak(i, states[1])
         return v, (i, v)
 
@@ -185,31 +217,33 @@ class CubaLIF(CubaLI):
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""
-        v, (i, _) = super().step(x, states)
-        z, v = self.firing.fire(v, self.v_threshold, self.v_reset)
-        return z, (i, v)
+        v, states = super().step(x, states)
+        return self.spikes(v), states
 
 
 class AdaptiveLIF(LIF):
-    """LIF whose threshold rises by ``strength * a`` (Bellec et al. 2018, arXiv 1803.09574)."""
+    """LIF whose threshold rises: ``tau_adaptation da/dt = strength * z - a`` (Bellec et al. 2018, arXiv 1803.09574)."""
 
-    names = ("v", "a")
-    strength: Values
+    names = ("v", "rise")
     adaptation_decay: Values
+    adaptation_gain: Values
 
     def __init__(
         self, timing: Timing, firing: Firing, tau: Values, tau_adaptation: Values, strength: Values,
         r: Values = 1.0, v_leak: Values = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(timing, firing, tau, r, v_leak)
-        self.tau_adaptation = tau_adaptation
-        self.keep(strength=strength, adaptation_decay=timing.decay(tau_adaptation))
+        self.tau_adaptation, self.strength = tau_adaptation, strength
+        decay = timing.decay(tau_adaptation)
+        self.keep(adaptation_decay=decay, adaptation_gain=(1.0 - decay) * strength)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
-        """See ``Neuron``."""
-        v, a = states
-        z, v = self.firing.fire(self.leak(x, v), self.v_threshold + a * self.strength, self.v_reset)
-        return z, (v, a * self.adaptation_decay + z * (1.0 - self.adaptation_decay))
+        """See ``Neuron``. ``rise`` is the one that the step's spikes were compared with."""
+        v, rise = states
+        last = self.spikes(v, rise)
+        risen = integrate(last, rise, self.adaptation_decay, self.adaptation_gain)
+        v = self.leak(x, v, rise)
+        return self.spikes(v, risen), (v, risen)
 
 
 class Recurrent(Neuron):

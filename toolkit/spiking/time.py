@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from toolkit.spiking.neurons import Neuron
+from toolkit.spiking.neurons import Neuron, States
+
+
+class GlobalMean(nn.Module):
+    """The mean of each channel of an image: how often its neurons spiked."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(n, channels)`` of ``(n, channels, height, width)``."""
+        return x.mean((2, 3))
 
 
 class EachStep(nn.Module):
@@ -26,6 +35,38 @@ class EachStep(nn.Module):
         if torch.compiler.is_exporting():  # devices take one sample at a time
             return torch.stack([self.module(at) for at in x])
         return cast("Tensor", self.module(x.flatten(0, 1)).unflatten(0, x.shape[:2]))
+
+
+class InTime(nn.Sequential):
+    """Neurons and ``EachStep`` one after the other: layer by layer in training, step by step in a program.
+
+    So a program of all steps needs memory for the activations of one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the last layer gives, for each step."""
+        if not torch.compiler.is_exporting() or any(getattr(layer, "streams", False) for layer in self):
+            return cast("Tensor", super().forward(x))
+        return torch.stack(self.outputs(list(x)))
+
+    def outputs(self, steps: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the last layer gives at each of ``steps``.
+
+        What layers before the first neuron make of a tensor they make once where it comes again.
+        """
+        states: dict[int, States] = {}
+        made: dict[int, Tensor] = {}  # by layer, for the tensor of the step before
+        outputs: list[Tensor] = []
+        for at, x in enumerate(steps):
+            again = at > 0 and x is steps[at - 1]
+            for index, layer in enumerate(self):
+                if isinstance(layer, Neuron):
+                    again = False
+                    x, states[index] = layer(x, states.get(index) or layer.begin(x))
+                else:
+                    made[index] = x = made[index] if again else cast("EachStep", layer).module(x)
+            outputs.append(x)
+        return outputs
 
 
 def streaming(model: nn.Module, sample: Tensor) -> nn.Module:

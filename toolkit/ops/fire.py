@@ -1,0 +1,86 @@
+"""Which spiking neurons spike, from potentials in float32 or int16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toolkit.errors import ToolkitError
+from toolkit.lower.ir import Step, Value, per_tensor
+from toolkit.ops.activation_cases import activation, case_id, sample
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
+from toolkit.ops.int8_value import scale_of
+from toolkit.ops.integrate import threshold_of
+
+
+class Fire(Operator):
+    """``output = 1 where v >= threshold (+ rise), else 0``; int16 in, int8 out, whose scale is 1.
+
+    Inputs are v[, rise], read from ``toolkit::fire``. ``attrs["density"]`` is the share of ones that
+    was measured, or -1.
+    """
+
+    name = "fire"
+    aten: ClassVar[tuple[str, ...]] = ("toolkit.fire.default",)
+    quantization = "fixed"
+    fixed_output = (1.0, 0)
+    layout = "any"
+    takes_int16 = True
+    potentials = True
+
+    def read(self, node: Any, reader: Reader) -> Step:
+        v, rise, threshold, *rest = node.args
+        inputs = [reader.value(arg) for arg in (v, rise) if arg is not None]
+        if any(value.shape != inputs[0].shape for value in inputs):
+            raise reader.unsupported("thresholds of another shape than the potentials")
+        strict, density = [*rest, False, -1.0][:2] if len(rest) != 1 else (rest[0], -1.0)
+        attrs = {"threshold": threshold, "strict": strict, "density": density}
+        return Step(self.name, "", inputs, Value("", ()), attrs)
+
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        v, *rises = inputs
+        if step.output.quant is None:
+            threshold = np.float32(step.attrs["threshold"])
+            level = rises[0] + threshold if rises else threshold
+            return (v > level if step.attrs["strict"] else v >= level).astype(np.float32)
+        least = _threshold(step)
+        return (v >= (rises[0].astype(np.int64) + least if rises else least)).astype(np.int8)
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        v, *rises = (emitter.pointer(value) for value in step.inputs)
+        integers = step.output.quant is not None
+        if integers:
+            level = [str(_threshold(step))]
+        else:
+            level = [emitter.float_literal(step.attrs["threshold"]), str(int(step.attrs["strict"]))]
+        rest = [*level, emitter.pointer(step.output), str(step.output.size)]
+        kernel = "tk_fire_s16" if integers else "tk_fire_f32"
+        return Call(kernel, [v, *(rises or ["0"]), *rest], "tk_fire")
+
+    def overlap(self, step: Step, index: int) -> int | None:
+        return 0 if index == 0 else None
+
+    def cases(self) -> Iterable[Case]:
+        for kind in ("float32", "int16"):
+            for shape, rising in (((1, 300), False), ((1, 3, 5, 7), False), ((1, 33), True), ((1, 1), False)):
+                values = [activation(name, shape, kind) for name in "vr"[: 1 + rising]]
+                y = activation("y", shape, "float32")
+                if kind == "int16":
+                    y = Value("y", shape, "int8", per_tensor(*self.fixed_output))
+                attrs = {"threshold": 1.0, "strict": rising, "density": -1.0}
+                step = Step(self.name, "neurons", values, y, attrs)
+                data = [sample(value, index) for index, value in enumerate(values)]
+                data[0].flat[-1] = _threshold(step) if kind == "int16" else 1.0
+                yield Case(case_id(shape, *(["rise"] if rising else []), kind), step, data)
+
+
+def _threshold(step: Step) -> int:
+    v, *rises = (scale_of(value) for value in step.inputs)
+    if rises and rises[0] != v:
+        raise ToolkitError("a threshold's rise has another scale than the potential", at=step.name)
+    return threshold_of(step, v)
+
+
+OPERATOR = Fire()

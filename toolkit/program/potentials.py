@@ -1,0 +1,43 @@
+"""Which tensors of a graph with spiking neurons are int16: potentials, and the currents that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import fx
+
+from toolkit import ops
+from toolkit.lower.int16 import has_int16
+from toolkit.ops.base import Operator
+from toolkit.ops.wide import ENDING
+from toolkit.program import spikes
+
+_PART = "<built-in function getitem>"  # of a tensor that was split
+INTEGRATE, FIRE = spikes.INTEGRATE, spikes.FIRE
+
+
+def potentials(model: fx.GraphModule, operators: Mapping[str, Operator]) -> set[fx.Node]:
+    """Return the nodes that give int16 in an int8 model: neurons' potentials and what makes their currents.
+
+    Layers with weights do, where there is an operator for it; before others it goes on backwards.
+    """
+    found = set(model.graph.find_nodes(op="call_function", target=INTEGRATE))
+    reached = [node.args[0] for node in found] + [node.args[2] for node in found if node.args[2] is not None]
+    while reached:
+        node = reached.pop()
+        if not isinstance(node, fx.Node) or node in found or node.target is FIRE:
+            continue
+        operator = operators.get(str(node.target))
+        if node.op == "placeholder":
+            found.add(node)
+        elif operator is None and str(node.target) == _PART:
+            reached += [whole for source in node.all_input_nodes for whole in source.all_input_nodes]
+        elif operator is None:
+            continue
+        elif operator.quantization == "weighted":
+            if f"{operator.name}{ENDING}" in ops.operators():
+                found.add(node)
+        elif operator.quantization in ("io", "share") and has_int16(operator.name):
+            found.add(node)
+            reached += node.all_input_nodes
+    return found
