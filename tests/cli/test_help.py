@@ -18,6 +18,7 @@ COMMANDS = [
     "init",
     "train",
     "quantize",
+    "convert",
     "export",
     "build",
     "run",

@@ -3,7 +3,7 @@
 A layer of neurons takes ``(time, n, ...)`` and gives the same shape. With ``stream`` it takes one step ``(n, ...)`` a
 run and keeps its states in buffers. A parameter is a number, or a tensor with a value for each neuron. Equations and
 names of parameters are those of NIR (Pedersen et al. 2024, Nature Communications 15, 8122); input is constant within a
-step, and states begin at zero.
+step, and states begin at zero unless said otherwise.
 """
 
 from __future__ import annotations
@@ -120,15 +120,20 @@ class I(Neuron):  # noqa: E742  NIR's name
 
 
 class IF(I):
-    """Integrate and fire: an integrator that spikes."""
+    """Integrate and fire: an integrator that spikes. Its potential begins at ``v_initial``."""
 
     v_threshold: Values
     v_reset: Values
+    v_initial: Values
 
-    def __init__(self, timing: Timing, firing: Firing, r: Values = 1.0) -> None:
+    def __init__(self, timing: Timing, firing: Firing, r: Values = 1.0, v_initial: Values = 0.0) -> None:
         super().__init__(timing, r)
         self.firing = firing
-        self.keep(v_threshold=firing.v_threshold, v_reset=firing.v_reset)
+        self.keep(v_threshold=firing.v_threshold, v_reset=firing.v_reset, v_initial=v_initial)
+
+    def begin(self, x: Tensor) -> States:
+        """See ``Neuron``."""
+        return (torch.zeros_like(x) + self.v_initial,)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``."""

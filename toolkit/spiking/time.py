@@ -78,9 +78,13 @@ def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
     """
     made = copy.deepcopy(model)
     handles = []
+    firsts: list[tuple[Tensor, Tensor]] = []  # a state, and what it begins with
 
-    def begin(neuron: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        cast("Neuron", neuron).stream(inputs[0])
+    def begin(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        neuron = cast("Neuron", module)
+        neuron.stream(inputs[0])
+        states = [neuron.get_buffer(name) for name in neuron.names]
+        firsts.extend((state, state.clone()) for state in states)
 
     neurons = [module for module in made.modules() if isinstance(module, Neuron)]
     inner = {id(part) for neuron in neurons for part in neuron.modules() if part is not neuron}
@@ -93,8 +97,6 @@ def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
         made(sample)
     for handle in handles:
         handle.remove()
-    for module in made.modules():  # as they were before the sample
-        if isinstance(module, Neuron) and module.streams:
-            for name in module.names:
-                cast("Tensor", getattr(module, name)).zero_()
+    for state, first in firsts:  # as it was before the sample
+        state.copy_(first)
     return made
