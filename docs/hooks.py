@@ -123,6 +123,20 @@ def rules_accuracy_table() -> str:
     return table(headings, shown)
 
 
+def conversion_table() -> str:
+    """Return one row per dataset and way of ``benchmarks/conversion.py``: means over the seeds in its results."""
+    rows = json.loads((_RESULTS / "conversion.json").read_text(encoding="utf-8"))["rows"]
+    shown, steps = [], []
+    for name, seeds in rows.items():
+        found = list(seeds.values())
+        for way in [key for key in found[0] if isinstance(found[0][key], dict)]:
+            steps = list(found[0][way])
+            means = [sum(seed[way][count] for seed in found) / len(found) for count in steps]
+            relu = sum(seed["relu"] for seed in found) / len(found)
+            shown.append((f"{name}, {len(found)} seeds", way, *(f"{100 * mean:.2f}" for mean in (relu, *means))))
+    return table(("network", "way", "ReLU", *(f"T = {count}" for count in steps)), shown)
+
+
 def commands() -> str:
     """Return every command's help."""
     from toolkit.cli._group import SECTIONS, Command, toolkit
@@ -296,6 +310,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "recipe": recipe,
     "rules-accuracy": rules_accuracy_table,
+    "conversion": conversion_table,
     "ternary": ternary_table,
     "settings": settings,
     "operators": operators_table,
