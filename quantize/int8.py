@@ -55,6 +55,28 @@ class ActivationObserver(MinMaxObserver):
         return torch.where(silent, 1.0, scale), torch.where(silent, 0, zero_point)
 
 
+class SpikeObserver(MinMaxObserver):
+    """Of ones and zeros: how many of them are ones. The scale is 1, the zero point 0."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ones, self.seen = 0.0, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Count."""
+        self.ones, self.seen = self.ones + float(x.sum()), self.seen + x.numel()
+        return super().forward(x)
+
+    @property
+    def density(self) -> float:
+        """The share of ones, -1 where nothing was seen."""
+        return self.ones / self.seen if self.seen else -1.0
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Return scale and zero point, one element each."""
+        return torch.ones(1), torch.zeros(1, dtype=torch.int64)
+
+
 class MovingActivationObserver(MovingAverageMinMaxObserver):
     """The same during training: ranges follow the activations slowly."""
 
@@ -148,6 +170,11 @@ def fixed_spec(scale: float, zero_point: int, stored: str = "int8") -> FixedQPar
     return FixedQParamsQuantizationSpec(
         dtype, scale, zero_point, quant_min=low, quant_max=high, qscheme=torch.per_tensor_affine
     )
+
+
+def spike_spec() -> QuantizationSpec:
+    """Return the specification of zeros and ones, which counts them."""
+    return _spec(SpikeObserver, ACTIVATION_RANGE, torch.per_tensor_affine)
 
 
 def _spec(

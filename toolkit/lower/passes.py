@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.lower.attention import fuse_scale, read_in_place
 from toolkit.lower.descend import step_down
+from toolkit.lower.events import note_spikes
 from toolkit.lower.fuse import fold_batch_norm, fuse_activation, fuse_pad
 from toolkit.lower.halves import use_halves
 from toolkit.lower.int16 import int16_operators
@@ -78,6 +79,7 @@ PASSES: list[Callable[[Model], Model]] = [
     update_early,
     settle_states,
     int16_operators,
+    note_spikes,
     name_values,
 ]
 

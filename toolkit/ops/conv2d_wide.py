@@ -9,8 +9,8 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv2d import Conv2d
-from toolkit.ops.weighted import fold, input_zero_point, requant_fields
-from toolkit.ops.wide import wide_cases
+from toolkit.ops.weighted import Folded, input_zero_point, requant_fields
+from toolkit.ops.wide import fold_wide, wide_cases
 from toolkit.ops.window import window_of
 
 
@@ -21,8 +21,11 @@ class Conv2dWide(Conv2d):
     aten = ()
     half_operands = 0
 
+    def folded(self, step: Step) -> Folded:
+        return fold_wide(step)
+
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = fold(step)
+        folded = self.folded(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
         weight = emitter.constant("weight", np.ascontiguousarray(folded.weight))

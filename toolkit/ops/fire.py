@@ -45,14 +45,14 @@ class Fire(Operator):
             threshold = np.float32(step.attrs["threshold"])
             level = rises[0] + threshold if rises else threshold
             return (v > level if step.attrs["strict"] else v >= level).astype(np.float32)
-        least = _threshold(step)
+        least = least_potential(step)
         return (v >= (rises[0].astype(np.int64) + least if rises else least)).astype(np.int8)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         v, *rises = (emitter.pointer(value) for value in step.inputs)
         integers = step.output.quant is not None
         if integers:
-            level = [str(_threshold(step))]
+            level = [str(least_potential(step))]
         else:
             level = [emitter.float_literal(step.attrs["threshold"]), str(int(step.attrs["strict"]))]
         rest = [*level, emitter.pointer(step.output), str(step.output.size)]
@@ -72,11 +72,12 @@ class Fire(Operator):
                 attrs = {"threshold": 1.0, "strict": rising, "density": -1.0}
                 step = Step(self.name, "neurons", values, y, attrs)
                 data = [sample(value, index) for index, value in enumerate(values)]
-                data[0].flat[-1] = _threshold(step) if kind == "int16" else 1.0
+                data[0].flat[-1] = least_potential(step) if kind == "int16" else 1.0
                 yield Case(case_id(shape, *(["rise"] if rising else []), kind), step, data)
 
 
-def _threshold(step: Step) -> int:
+def least_potential(step: Step) -> int:
+    """Return the least potential that spikes, in steps of it."""
     v, *rises = (scale_of(value) for value in step.inputs)
     if rises and rises[0] != v:
         raise ToolkitError("a threshold's rise has another scale than the potential", at=step.name)

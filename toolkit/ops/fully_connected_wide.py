@@ -9,8 +9,8 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.fully_connected import FullyConnected
-from toolkit.ops.weighted import fold, matrix_sizes, requant_fields
-from toolkit.ops.wide import wide_cases
+from toolkit.ops.weighted import Folded, matrix_sizes, requant_fields
+from toolkit.ops.wide import fold_wide, wide_cases
 
 
 class FullyConnectedWide(FullyConnected):
@@ -20,8 +20,11 @@ class FullyConnectedWide(FullyConnected):
     aten = ()
     half_operands = 0
 
+    def folded(self, step: Step) -> Folded:
+        return fold_wide(step)
+
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = fold(step)
+        folded = self.folded(step)
         requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
         bias = emitter.constant("bias", folded.bias.astype(np.int32))
         weight = emitter.constant("weight", np.ascontiguousarray(folded.weight))

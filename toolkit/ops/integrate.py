@@ -71,15 +71,14 @@ class Integrate(Operator):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, *kept = (emitter.pointer(value) for value in step.inputs)
         v, rise = [*kept, "0", "0"][:2]
-        reset = RESETS.index(step.attrs["reset"])
         if step.output.quant is None:
+            reset = RESETS.index(step.attrs["reset"])
             numbers = [emitter.float_literal(step.attrs[name]) for name in _NUMBERS]
-            fields, kind = [str(reset), str(int(step.attrs["strict"])), *numbers], "f32"
+            fields = f"{{{', '.join([str(reset), str(int(step.attrs['strict'])), *numbers])}}}"
+            kind = "f32"
         else:
-            n = neuron(step)
-            fields = [str(f) for f in (reset, n.decay, n.gain, n.offset, n.shift, n.threshold, n.v_reset)]
-            kind = "s16"
-        struct = emitter.local(f"tk_neuron_{kind}", "neuron", f"{{{', '.join(fields)}}}")
+            fields, kind = neuron_fields(step), "s16"
+        struct = emitter.local(f"tk_neuron_{kind}", "neuron", fields)
         rest = [struct, emitter.pointer(step.output), str(step.output.size)]
         return Call(f"tk_integrate_{kind}", [x, v, rise, *rest], "tk_integrate")
 
@@ -143,6 +142,13 @@ def neuron(step: Step) -> Neuron:
         threshold_of(step, v) if step.attrs["reset"] in ("zero", "subtract") else 0,
         round(min(max(step.attrs["v_reset"] / v, LOWEST), LARGEST)),
     )
+
+
+def neuron_fields(step: Step) -> str:
+    """Return the initialiser of a ``tk_neuron_s16``."""
+    n, reset = neuron(step), RESETS.index(step.attrs["reset"])
+    fields = (reset, n.decay, n.gain, n.offset, n.shift, n.threshold, n.v_reset)
+    return f"{{{', '.join(map(str, fields))}}}"
 
 
 def threshold_of(step: Step, scale: float) -> int:

@@ -7,12 +7,25 @@ from dataclasses import replace
 
 import numpy as np
 
-from toolkit.lower.ir import per_tensor
+from toolkit.lower.ir import Step, per_tensor
 from toolkit.ops.base import Case
 from toolkit.ops.int16 import LARGEST, LOWEST
-from toolkit.ops.weighted import is_int8, is_ternary
+from toolkit.ops.weighted import Folded, fold, is_int8, is_ternary
 
 ENDING = "_wide"  # of the operators' names
+EVENT_SHIFT = 24  # of multipliers: kernels that follow spikes have it in their instructions
+
+
+def fold_wide(step: Step) -> Folded:
+    """Return ``fold``'s constants, all multipliers with one shift: 24, or less where 31 bits do not hold them."""
+    folded = fold(step)
+    real = folded.multiplier / 2.0**folded.shift
+    shift = min(EVENT_SHIFT, int(folded.shift[folded.multiplier != 0].min(initial=EVENT_SHIFT)))
+    return replace(
+        folded,
+        multiplier=np.rint(real * 2.0**shift).astype(np.int64),
+        shift=np.full(folded.shift.shape, shift, np.int64),
+    )
 
 
 def wide_cases(cases: Iterable[Case], op: str) -> Iterable[Case]:

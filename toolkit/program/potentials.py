@@ -1,4 +1,4 @@
-"""Which tensors of a graph with spiking neurons are int16: potentials, and the currents that make them."""
+"""What quantization asks of a graph with spiking neurons: which tensors are int16, and how often neurons spiked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import fx
 
+from quantize.int8 import SpikeObserver
 from toolkit import ops
 from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
@@ -41,3 +42,14 @@ def potentials(model: fx.GraphModule, operators: Mapping[str, Operator]) -> set[
             found.add(node)
             reached += node.all_input_nodes
     return found
+
+
+def note_densities(prepared: fx.GraphModule) -> None:
+    """Write into a calibrated graph what share of each layer's neurons spiked: kernels are chosen by it."""
+    for node in prepared.graph.find_nodes(op="call_function", target=FIRE):
+        observers = [user for user in node.users if user.op == "call_module"]
+        for observer in (prepared.get_submodule(str(user.target)) for user in observers):
+            if isinstance(observer, SpikeObserver):
+                v, rise, threshold, *strict = node.args[:4]
+                node.args = (v, rise, threshold, strict[0] if strict else False, observer.density)
+    prepared.recompile()

@@ -22,6 +22,7 @@ from toolkit.errors import ToolkitError
 from toolkit.program.capture import capture, samples
 from toolkit.program.convert import convert
 from toolkit.program.fake_quantized import FakeQuantized
+from toolkit.program.potentials import note_densities
 from toolkit.program.quantizer import IntegerQuantizer, updates, weighted
 from toolkit.program.whole_numbers import whole_numbers
 
@@ -80,6 +81,7 @@ def quantize_ptq(
         with torch.no_grad(), _states_kept(prepared):
             for sample in data.split(1):
                 prepared(sample)
+    note_densities(prepared)
     held = {name: (weight, TERNARY_RANGE) for name, weight in exact.items()}
     held |= {name: (each.weight, WEIGHT_RANGES[each.stored]) for name, each in whole.items()}
     return convert(prepared, data[:1], names, held)

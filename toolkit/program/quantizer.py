@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from quantize.int8 import activation_spec, fixed_spec, known_weight_spec, weight_spec
+from quantize.int8 import activation_spec, fixed_spec, known_weight_spec, spike_spec, weight_spec
 from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantizer, SharedQuantizationSpec
 from quantize.ternary import one_scale, split
 from toolkit import ops
@@ -16,7 +16,7 @@ from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
 from toolkit.program.masks import is_mask
-from toolkit.program.potentials import INTEGRATE, potentials
+from toolkit.program.potentials import FIRE, INTEGRATE, potentials
 from toolkit.program.recurrent import role
 from toolkit.program.whole_numbers import WholeNumbers
 
@@ -76,6 +76,9 @@ class IntegerQuantizer(Quantizer):
                 continue
             if node.target is INTEGRATE:
                 self._neurons(node)
+                continue
+            if node.target is FIRE and not self.training:
+                self._separate(node, operator, spike_spec())
                 continue
             match operator.quantization:
                 case "weighted":

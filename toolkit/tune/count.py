@@ -22,6 +22,7 @@ from toolkit.device.toolchain import find
 from toolkit.kernels import constant_bytes, implementation, kernels
 from toolkit.lower.ir import Model, Quantization, Step, Value
 from toolkit.ops.requantize import output_bounds
+from toolkit.ops.wide import ENDING as WIDE
 from toolkit.tune.image import build_alone
 
 PROGRAM_RAM_BYTES = 1 << 20  # of activations that one counting program may hold
@@ -47,8 +48,9 @@ def count(
 ) -> list[Cost]:
     """Return what each of ``steps`` costs with the kernel chosen for it.
 
-    The steps run on random data, in programs of their own, on the target's family: a core with memory enough for
-    all of them. Counts are kept in the user's cache, by the layer's shapes, the kernels' source and the compiler.
+    The steps run on random data, spikes as dense as they are expected, in programs of their own, on the target's
+    family: a core with memory enough for all of them. Counts are kept in the user's cache, by the layer's shapes, the
+    kernels' source and the compiler.
 
     Raises:
         ToolkitError: the compiler or the emulator is missing, or something does not build or run.
@@ -74,14 +76,14 @@ def count(
 def _run(steps: list[Step], core: Target, toolchain: str | None) -> list[Cost]:
     """Build one program of independent layers, run it once, and read what each took."""
     alone = [_alone(step, i) for i, step in enumerate(steps)]
-    inputs = [value for step in alone for value in step.activations]
-    model = Model("model", inputs, [step.output for step in alone], alone)
+    inputs = [(value, _share(step, i)) for step in alone for i, value in enumerate(step.activations)]
+    model = Model("model", [value for value, _ in inputs], [step.output for step in alone], alone)
     source = c.emit(model)
     with tempfile.TemporaryDirectory(prefix="toolkit-count-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         image = build_alone(folder, source, model, core, toolchain=toolchain)
         rng = np.random.default_rng(0)
-        sample = b"".join(_random(rng, value).tobytes() for value in inputs)
+        sample = b"".join(_random(rng, value, ones).tobytes() for value, ones in inputs)
         ran = run(image, core, [sample], profile=True, timeout_s=_TIMEOUT_S)
         assert ran.profile is not None
         by_layer, symbols = ran.profile.by_layer(), elf.read(image.path).by_name
@@ -107,7 +109,16 @@ def _alone(step: Step, number: int) -> Step:
     )
 
 
-def _random(rng: np.random.Generator, value: Value) -> np.ndarray:
+def _share(step: Step, index: int) -> float | None:
+    """Return the share of ones in an activation of a step, where it is spikes."""
+    return (
+        step.attrs["density"] if index == 0 and step.op.endswith(WIDE) and "density" in step.attrs else None
+    )
+
+
+def _random(rng: np.random.Generator, value: Value, ones: float | None) -> np.ndarray:
+    if ones is not None:
+        return (rng.random(value.shape) < ones).astype(value.dtype)
     if value.dtype == "float32":
         return rng.normal(size=value.shape).astype(np.float32)
     if value.dtype == "bool":

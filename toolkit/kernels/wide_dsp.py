@@ -1,0 +1,57 @@
+"""Layers from int8 to int16 with SMLAD: two output rows in one multiply."""
+
+from __future__ import annotations
+
+from toolkit.kernels.base import Kernel
+from toolkit.kernels.fully_connected_s8_dsp import matrix, part_groups
+from toolkit.lower.ir import Step
+from toolkit.ops.base import Call, Emitter
+from toolkit.ops.pack import pack_two_rows
+from toolkit.ops.weighted import input_zero_point, matrix_sizes, requant_fields
+from toolkit.ops.wide import fold_wide
+from toolkit.ops.window import window_of
+
+
+class WideDsp(Kernel):
+    """Four rows by four columns at a time, weights packed by ``pack_two_rows``; a window is gathered first."""
+
+    sets = ("armv7em",)
+
+    def __init__(self, op: str) -> None:
+        self.op = op  # type: ignore[misc]
+        self.name = f"tk_{op}_dsp"
+
+    def takes(self, step: Step) -> bool:
+        if self.op == "fully_connected_wide" and not _readable(step):
+            return False
+        return part_groups(*matrix(fold_wide(step))) > 0
+
+    def emit(self, step: Step, emitter: Emitter) -> Call:
+        folded = fold_wide(step)
+        weight, starts = matrix(folded)
+        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
+        constants = [emitter.constant(n, d) for n, d in pack_two_rows(weight, starts).items()]
+        part = str(part_groups(weight, starts))
+        if self.op == "fully_connected_wide":
+            rest = [y, *matrix_sizes(step), part]
+            return Call(self.name, [x, *constants, requant, *rest], "tk_wide_dsp")
+        window = emitter.local("tk_window", "window", window_of(step).initialiser())
+        zero, scratch = input_zero_point(step), emitter.scratch()
+        arguments = [x, zero, *constants, requant, scratch, y, part, window]
+        return Call(self.name, arguments, "tk_wide_dsp")
+
+    def scratch_bytes(self, step: Step) -> int:
+        if self.op == "fully_connected_wide":
+            return 0
+        window = window_of(step)
+        return -(-window.kernel_h * window.kernel_w * window.in_c // 4) * 4
+
+
+def _readable(step: Step) -> bool:
+    """True when every row can be read up to the next multiple of four bytes."""
+    channels, depth = step.inputs[1].shape
+    return depth % 4 == 0 or step.output.size == channels
+
+
+KERNELS = [WideDsp("fully_connected_wide"), WideDsp("conv2d_wide")]
