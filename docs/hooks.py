@@ -133,7 +133,9 @@ def conversion_table() -> str:
             steps = list(found[0][way])
             means = [sum(seed[way][count] for seed in found) / len(found) for count in steps]
             relu = sum(seed["relu"] for seed in found) / len(found)
-            shown.append((f"{name}, {len(found)} seeds", way, *(f"{100 * mean:.2f}" for mean in (relu, *means))))
+            shown.append(
+                (f"{name}, {len(found)} seeds", way, *(f"{100 * mean:.2f}" for mean in (relu, *means)))
+            )
     return table(("network", "way", "ReLU", *(f"T = {count}" for count in steps)), shown)
 
 

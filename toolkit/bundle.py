@@ -32,6 +32,7 @@ from toolkit.lower.rounding import CONVENTIONS
 
 if TYPE_CHECKING:
     from toolkit.program.source import Source
+    from toolkit.spiking.nir import Settings
     from toolkit.tune.budget import Choice
 
 OPTIMIZE = ("speed", "size", "ram")
@@ -55,6 +56,7 @@ def export(
     keep_float: bool = False,
     positions: int | None = None,
     rounding: str | None = None,
+    nir: Settings | None = None,
     golden: np.ndarray | None = None,
     golden_count: int = 16,
     progress: Callable[[str], None] = lambda _: None,
@@ -62,8 +64,8 @@ def export(
     """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
 
     Args:
-        source: a ``.pt2``, ``.tflite`` or ``.onnx`` file: int8 or ternary (``.pt2`` with q/dq nodes), or float32; or a
-            BitNet b1.58 checkpoint, its folder or safetensors file.
+        source: a ``.pt2``, ``.tflite`` or ``.onnx`` file: int8 or ternary (``.pt2`` with q/dq nodes), or float32; a
+            ``.nir`` file; or a BitNet b1.58 checkpoint, its folder or safetensors file.
         target: a name that ``toolkit targets`` lists.
         output: the bundle's folder, replaced as a whole.
         name: what the model is called in the manifest.
@@ -78,6 +80,7 @@ def export(
         calibration: samples in the layout of the file's input, first axis the sample, to quantize a float model with.
         keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C.
         positions: how many tokens the model of a checkpoint remembers; what it was made for by default.
+        nir: what a ``.nir`` file leaves open: length of a step, discretisation, reset.
         rounding: a convention of ``toolkit.lower.rounding``; by default the one of the source's own framework.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
@@ -95,7 +98,7 @@ def export(
     prefixes.check(prefix)
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
-    loaded = load(source, calibration=calibration, keep_float=keep_float, positions=positions)
+    loaded = load(source, calibration=calibration, keep_float=keep_float, positions=positions, nir=nir)
     for note in loaded.notes:
         progress(note)
     rounding = rounding or loaded.rounding
@@ -214,7 +217,7 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Sour
     texts["CMakeLists.txt"] = _CMAKE.format(prefix=prefix)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    if source.kind in ("tflite", "onnx"):
+    if source.kind in ("tflite", "onnx", "nir"):
         shutil.copyfile(source.path, folder / f"model.{source.kind}")
     if source.kind == "pt2" and not source.quantized_here:
         shutil.copyfile(source.path, folder / "model.pt2")

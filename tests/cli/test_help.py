@@ -33,6 +33,7 @@ COMMANDS = [
     "fuzz",
     "make",
     "train-step",
+    "nir",
     "bench-rules",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.backends.formats import Format
     from toolkit.measure.agreement import Agreement
     from toolkit.model_file import Written
+    from toolkit.spiking.nir import Settings
 
 _FOR_C = (
     "target",
@@ -55,6 +56,7 @@ def export_file(
     count: int,
     calibration: np.ndarray | None,
     keep_float: bool,
+    nir: Settings | None,
 ) -> None:
     """Write ``model`` to ``output``, and print what is in the file and what its runtime computes.
 
@@ -69,7 +71,7 @@ def export_file(
     check_path(output, chosen)
     if output.exists() and model.exists() and output.samefile(model):
         raise ToolkitError(f"{output} is the model itself", fix="choose another file with -o")
-    source = load(model, calibration=calibration, keep_float=keep_float)
+    source = load(model, calibration=calibration, keep_float=keep_float, nir=nir)
     for note in source.notes:
         session.say(note)
     written = export_format(source.program, chosen, output, samples, count=count, rounding=source.rounding)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -91,6 +92,32 @@ def project_option(function: Function) -> Function:
         metavar="DIR",
         help="Folder of toolkit.toml; here by default.",
     )(function)
+
+
+def nir_options(function: Function) -> Function:
+    """Add what a NIR file leaves open, as ``nir``: ``Settings``, or None where nothing is given."""
+    names = ("dt", "discretisation", "reset", "fires")
+
+    @functools.wraps(function)
+    def run(*args: Any, **given: Any) -> Any:
+        settings = {name: value for name in names if (value := given.pop(name)) is not None}
+        if not settings:
+            return function(*args, nir=None, **given)
+        from toolkit.spiking.nir.settings import Settings
+
+        return function(*args, nir=Settings(**settings), **given)
+
+    for added in (
+        option("--fires", type=click.Choice(["at", "above"]),
+               help="Of a .nir: spike at the threshold, or only above it as NIR says (default)."),
+        option("--reset", type=click.Choice(["zero", "subtract", "none"]),
+               help="Of a .nir: after a spike go to v_reset, subtract the threshold, or neither."),
+        option("--discretisation", type=click.Choice(["exact", "euler"]),
+               help="Of a .nir: how its equations become steps."),
+        option("--dt", type=float, metavar="SECONDS", help="Of a .nir: length of a step."),
+    ):  # fmt: skip
+        run = added(run)
+    return run  # type: ignore[return-value]
 
 
 def timeout_option(default: float) -> Callable[[Function], Function]:

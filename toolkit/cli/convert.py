@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @option("-c", "--calibration", type=PATH, metavar="X.npy",
         help="Inputs like those of real use, first axis the sample; for MODEL.")  # fmt: skip
 @option("-o", "--output", type=PATH, metavar="OUT.pt2",
-        help="The spiking program.  [default: spiking.pt2 in the project's build folder]")  # fmt: skip
+        help="The spiking program, or OUT.nir.  [default: spiking.pt2 in the project's build folder]")  # fmt: skip
 @option("--steps", type=click.IntRange(1, 4096), default=8, show_default=True,
         help="How many steps an input is shown for.")  # fmt: skip
 @option("--balance", type=click.Choice(["error", "percentile"]), default="error", show_default=True,
@@ -111,11 +111,15 @@ def _write(
 
     from toolkit.program import pt2
     from toolkit.program.capture import samples
+    from toolkit.spiking import nir
     from toolkit.spiking.methods.conversion import convert
     from toolkit.spiking.time import streaming
 
     made = convert(model, calibration, **settings)
     sample = samples(calibration[:1])
+    if output.suffix.lower() == ".nir":
+        nir.save(made.layers, output, tuple(sample.shape[1:]))
+        return made
     shown = streaming(made.layers, sample) if stream else made
     pt2.save(torch.export.export(shown, (sample,)).run_decompositions({}), output, info)
     return made

@@ -9,12 +9,13 @@ import click
 
 from toolkit.cli._format import export_file, load_format
 from toolkit.cli._group import command
-from toolkit.cli._options import PATH, ByteCount, common, option
+from toolkit.cli._options import PATH, ByteCount, common, nir_options, option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from toolkit.backends.formats import Format
+    from toolkit.spiking.nir import Settings
 
 
 @command("Model", 3)
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 )
 @common
 @click.pass_context
+@nir_options
 def export(
     ctx: click.Context,
     model: Path | None,
@@ -78,10 +80,11 @@ def export(
     positions: int | None,
     golden: Path | None,
     golden_count: int,
+    nir: Settings | None,
 ) -> None:
     """Compile MODEL to a bundle: C, build files, manifest, golden data.
 
-    MODEL is a .pt2, .tflite or .onnx file, a BitNet b1.58 checkpoint (its folder or .safetensors file), or a
+    MODEL is a .pt2, .tflite, .onnx or .nir file, a BitNet b1.58 checkpoint (its folder or .safetensors file), or a
     project's folder (this one by default), whose trained model is then used. With --format it is written as one
     file, which is run in its own runtime and compared.
     """
@@ -101,7 +104,7 @@ def export(
         prompt_block = defaults["prompt_block"] if prompt_block is None else prompt_block
         max_flash, max_ram = max_flash or defaults["max_flash"], max_ram or defaults["max_ram"]
     if chosen is not None:
-        export_file(ctx, chosen, model, output, samples, golden_count, observed, keep_float)
+        export_file(ctx, chosen, model, output, samples, golden_count, observed, keep_float, nir)
         return
     from toolkit import bundle
 
@@ -127,6 +130,7 @@ def export(
         keep_float=keep_float,
         rounding=rounding,
         positions=positions,
+        nir=nir,
         golden=samples,
         golden_count=golden_count,
     )

@@ -29,6 +29,7 @@ _EXTRAS = {
     "ai-edge-litert": ("litert", "comparing with LiteRT"),
     "onnxruntime": ("onnx", "comparing with ONNX Runtime"),
     "onnxscript": ("onnx", "writing .onnx files"),
+    "nir": ("spiking", "reading and writing NIR files"),
     "executorch": ("executorch", "ExecuTorch programs"),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from torch.export import ExportedProgram
 from quantize.quiet import quiet
 from toolkit.errors import ToolkitError, first_line
 from toolkit.lower.ir import Quantization
+from toolkit.module_names import module_name
 
 _QD = torch.ops.quantized_decomposed
 DTYPES = {
@@ -97,7 +97,7 @@ class _Imported(nn.Module):
         self.graph = graph
         self.paths: list[str] = []
         for layer in graph.layers:
-            path = _unused(re.sub(r"\W+", "_", layer.name, flags=re.ASCII).strip("_") or "layer", self)
+            path = module_name(layer.name, self)
             self.add_module(path, _Layer(layer))
             self.paths.append(path)
 
@@ -115,13 +115,6 @@ class _Imported(nn.Module):
             results = result if isinstance(result, tuple) else (result,)
             known.update(zip(layer.outputs, results, strict=True))
         return tuple(known[name] for name in self.graph.outputs)
-
-
-def _unused(name: str, module: nn.Module) -> str:
-    candidate, count = name, 2
-    while hasattr(module, candidate):
-        candidate, count = f"{name}_{count}", count + 1
-    return candidate
 
 
 def quantized(x: torch.Tensor, quant: Quantization, dtype: str = "int8") -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Any model file to an exported program: .pt2, .tflite and .onnx, told apart by their names, and checkpoints."""
+"""Any model file to an exported program: .pt2, .tflite, .onnx and .nir by their names, and checkpoints."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
     from toolkit.program.imported import ImportedGraph
+    from toolkit.spiking.nir import Settings
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Source:
     path: Path
     program: ExportedProgram
     rounding: str  # the convention of ``toolkit.lower.rounding`` that the source's own framework follows
-    kind: str  # "pt2", "tflite", "onnx" or "safetensors"
+    kind: str  # "pt2", "tflite", "onnx", "nir" or "safetensors"
     info: dict[str, Any] = field(default_factory=dict)
     quantized_here: bool = False  # by `load`, with the user's data
     inputs: list[str] = field(default_factory=list)  # what the file calls them; empty for a .pt2
@@ -37,14 +38,17 @@ def load(
     calibration: np.ndarray | None = None,
     keep_float: bool = False,
     positions: int | None = None,
+    nir: Settings | None = None,
 ) -> Source:
     """Read a model.
 
     Args:
-        path: a ``.pt2``, ``.tflite`` or ``.onnx`` file, or a checkpoint's folder or safetensors file; untrusted.
+        path: a ``.pt2``, ``.tflite``, ``.onnx`` or ``.nir`` file, or a checkpoint's folder or safetensors file;
+            untrusted.
         calibration: samples in the layout of the model's input, first axis the sample, to quantize a float model with.
         keep_float: compile a float ``.tflite`` or ``.onnx`` as float32 C instead of asking for ``calibration``.
         positions: how many tokens the model of a checkpoint remembers; what it was made for by default.
+        nir: what a ``.nir`` file leaves open; it becomes a program of one step that keeps its neurons' states.
 
     Raises:
         ToolkitError: the file cannot be read, or is float and there is no calibration data.
@@ -63,6 +67,14 @@ def load(
             "only a language model's checkpoint takes --positions", at=str(path), fix="leave --positions out"
         )
     kind = path.suffix.lower().removeprefix(".")
+    if nir is not None and kind != "nir":
+        raise ToolkitError(
+            "only a .nir file takes --dt, --discretisation, --reset and --fires",
+            at=str(path),
+            fix="leave them out",
+        )
+    if kind == "nir":
+        return _spiking(path, nir, calibration)
     if kind == "pt2":
         program, info = pt2.load(path)
         if calibration is None:
@@ -72,7 +84,7 @@ def load(
         raise ToolkitError(
             f"{path.name} is no model file that can be read",
             at=str(path),
-            fix="give a .pt2, .tflite or .onnx file, or the folder of a BitNet b1.58 checkpoint",
+            fix="give a .pt2, .tflite, .onnx or .nir file, or the folder of a BitNet b1.58 checkpoint",
         )
     graph, rounding = _read(kind, path)
     inputs, outputs = [tensor.name for tensor in graph.inputs], list(graph.outputs)
@@ -96,6 +108,18 @@ def load(
     return Source(
         path, program, "single", kind, quantized_here=True, inputs=inputs, outputs=outputs, notes=graph.notes
     )
+
+
+def _spiking(path: Path, settings: Settings | None, calibration: np.ndarray | None) -> Source:
+    from toolkit.spiking.nir.program import step_program
+    from toolkit.spiking.nir.read import NO_SETTINGS
+
+    program, graph = step_program(path, settings or NO_SETTINGS)
+    if calibration is not None:
+        program = _quantized(program, calibration)
+    first, last = graph.ends
+    here = calibration is not None
+    return Source(path, program, "single", "nir", quantized_here=here, inputs=[first], outputs=[last])
 
 
 def _quantized(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:

@@ -1,0 +1,113 @@
+"""Networks whose layers are joined in any way, circles included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from torch import Tensor, nn
+
+from toolkit.module_names import module_name
+from toolkit.spiking.delay import Delay
+from toolkit.spiking.neurons import Neuron, States
+from toolkit.spiking.order import Edge, delayed_edges, ordered
+from toolkit.spiking.timing import Timing
+
+
+class Graph(Neuron):
+    """Modules and the edges between them; a node takes the sum of all that leads to it.
+
+    Args:
+        nodes: neurons, and modules without a memory that take one step ``(n, ...)``, by name.
+        edges: from a node to another. Where neurons close a circle, an edge that leaves one of them brings what that
+            gave a step before; a ``Delay`` of at least a step adds none.
+        shapes: what each node gives in a step, without the axis of samples.
+        ends: the node that takes the network's input, and the one that gives its output.
+
+    Raises:
+        ToolkitError: a circle without a delay.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, nn.Module],
+        edges: Sequence[Edge],
+        shapes: Mapping[str, tuple[int, ...]],
+        ends: Edge,
+    ) -> None:
+        inner = [module for module in nodes.values() if isinstance(module, Neuron)]
+        super().__init__(inner[0].timing if inner else Timing())
+        self.edges, self.shapes, self.ends = list(edges), dict(shapes), ends
+        late = {name for name, module in nodes.items() if isinstance(module, Delay) and module.shortest}
+        keeps = {name for name, module in nodes.items() if isinstance(module, Neuron) and module.names}
+        now = [edge for edge in edges if edge[1] not in late]
+        self.delayed = delayed_edges(now, ends[0], keeps)
+        self.paths: dict[str, str] = {}  # the modules' names here, in the order in which they run
+        for name in ordered(nodes, [edge for edge in now if edge not in self.delayed]):
+            path = module_name(f"node_{name}" if name.startswith("state_") else name, self)
+            self.add_module(path, nodes[name])
+            self.paths[name] = path
+        self.sources: dict[str, list[str]] = {name: [] for name in nodes}
+        for source, target in self.edges:
+            self.sources[target].append(source)
+        self.remembered = sorted({source for source, _ in self.delayed})
+        states = [self._state(name, state) for name in self.paths for state in self._own(name)]
+        self.names = (*states, *(self._state(name, "z") for name in self.remembered))
+
+    def node(self, name: str) -> nn.Module:
+        """Return the module of the node ``name``."""
+        return cast("nn.Module", getattr(self, self.paths[name]))
+
+    def _own(self, name: str) -> tuple[str, ...]:
+        module = self.node(name)
+        return module.names if isinstance(module, Neuron) else ()
+
+    def _state(self, name: str, state: str) -> str:
+        return f"state_{self.paths[name]}_{state}"
+
+    def begin(self, x: Tensor) -> States:
+        """See ``Neuron``."""
+        states: list[Tensor] = []
+        for name in self.paths:
+            module = self.node(name)
+            if isinstance(module, Neuron):  # which gives what it takes, by its shape
+                states += module.begin(x.new_zeros(len(x), *self.shapes[name]))
+        return (*states, *(x.new_zeros(len(x), *self.shapes[name]) for name in self.remembered))
+
+    def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
+        """See ``Neuron``; the output has its own shape."""
+        kept = dict(zip(self.names, states, strict=True))
+        own = {
+            name: tuple(kept[self._state(name, state)] for state in self._own(name)) for name in self.paths
+        }
+        given: dict[str, Tensor] = {}
+        for name in self.paths:
+            module = self.node(name)
+            if isinstance(module, Delay) and module.shortest:  # needs nothing of this step
+                given[name] = module.read(own[name], x.new_empty(len(x), *self.shapes[name]))
+        late = set(given)
+        for name in self.paths:
+            if name not in late:
+                module, taken = self.node(name), self._taken(name, x, given, kept)
+                if isinstance(module, Neuron):
+                    given[name], own[name] = module(taken, own[name])
+                else:
+                    given[name] = module(taken)
+        for name in late:
+            module = cast("Delay", self.node(name))
+            own[name] = module.push(self._taken(name, x, given, kept), own[name])
+        after = [state for name in self.paths for state in own[name]]
+        return given[self.ends[1]], (*after, *(given[name] for name in self.remembered))
+
+    def _taken(self, name: str, x: Tensor, given: dict[str, Tensor], kept: dict[str, Tensor]) -> Tensor:
+        """Return the sum of what leads to a node."""
+        if name == self.ends[0]:
+            return x
+        parts = [
+            kept[self._state(source, "z")] if (source, name) in self.delayed else given[source]
+            for source in self.sources[name]
+        ]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
