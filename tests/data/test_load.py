@@ -19,7 +19,10 @@ from toolkit.errors import ToolkitError
 
 
 def test_the_names_are_the_modules():
-    assert data.names() == ["cifar10", "cora", "digits", "fashion_mnist", "fsdd", "mnist", "tinyshakespeare"]
+    assert data.names() == [
+        "cifar10", "cora", "digits", "dvs128_gesture", "fashion_mnist", "fsdd", "mnist", "n_mnist", "shd", "ssc",
+        "tinyshakespeare",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", data.names())

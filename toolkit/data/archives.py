@@ -56,25 +56,44 @@ def read_tar_gz(path: Path, members: dict[str, int], *, max_total_bytes: int) ->
         ToolkitError: not such an archive, a member missing or too large, or more than ``max_total_bytes`` in
             all.
     """
+    pattern = "|".join(map(re.escape, members))
+    largest = max(members.values())
     found: dict[str, bytes] = {}
+    for match, content in walk_tar_gz(
+        path, pattern, max_member_bytes=largest, max_total_bytes=max_total_bytes
+    ):
+        if len(content) > members[match[0]]:
+            raise damaged(path, f"{match[0]} has {len(content):,} bytes")
+        found[match[0]] = content
+    if missing := members.keys() - found.keys():
+        raise damaged(path, f"{', '.join(sorted(missing))} is not in it")
+    return found
+
+
+def walk_tar_gz(
+    path: Path, pattern: str, *, max_member_bytes: int, max_total_bytes: int
+) -> Iterator[tuple[re.Match[str], bytes]]:
+    """Yield ``(match, bytes)`` of the files in a ``.tar.gz`` whose whole name matches ``pattern``, as they come.
+
+    Raises:
+        ToolkitError: not such an archive, a member larger than ``max_member_bytes``, or more than ``max_total_bytes``
+            in all.
+    """
     try:
         with gzip.open(path) as stream:
             bounded: Any = _Bounded(stream, path, max_total_bytes)
             with tarfile.open(fileobj=bounded, mode="r|") as archive:
                 for member in archive:
-                    name = member.name.removeprefix("./")
-                    if name not in members or not member.isfile():
+                    match = re.fullmatch(pattern, member.name.removeprefix("./"))
+                    if match is None or not member.isfile():
                         continue
-                    if member.size > members[name]:
-                        raise damaged(path, f"{name} has {member.size:,} bytes")
+                    if member.size > max_member_bytes:
+                        raise damaged(path, f"{match[0]} has {member.size:,} bytes")
                     content = archive.extractfile(member)
                     assert content is not None  # it is a regular file
-                    found[name] = content.read()
+                    yield match, content.read()
     except _BROKEN as error:
         raise damaged(path, error) from error
-    if missing := members.keys() - found.keys():
-        raise damaged(path, f"{', '.join(sorted(missing))} is not in it")
-    return found
 
 
 class _Bounded:
