@@ -41,7 +41,13 @@ def graph() -> GraphDataset:
 
 
 def test_the_tasks_are_the_modules() -> None:
-    assert data.task_names() == ["masked-character", "next-character", "restored-line", "whole-graph"]
+    assert data.task_names() == [
+        "masked-character",
+        "next-character",
+        "restored-line",
+        "sound-spikes",
+        "whole-graph",
+    ]
     with pytest.raises(ToolkitError, match="no task called 'next'"):
         data.load("digits", task="next")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from toolkit.errors import ToolkitError
 from toolkit.spiking import encoders
 
 X = torch.tensor([[0.0, 0.25, 0.5, 1.0]])
@@ -31,5 +32,5 @@ def test_latency_is_earlier_for_more() -> None:
 def test_delta_follows_what_moves() -> None:
     signal = torch.tensor([0.0, 0.6, 1.2, 1.2, 0.1]).view(-1, 1)
     assert encoders.delta(signal, 0.5).flatten().tolist() == [0.0, 1.0, 1.0, 0.0, -1.0]
-    with pytest.raises(ValueError, match="threshold of 0"):
+    with pytest.raises(ToolkitError, match="threshold of 0"):
         encoders.delta(signal, 0.0)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+
+from toolkit.errors import ToolkitError
+from toolkit.spiking.neurons import Neuron, States, Timing
 
 
 def direct(x: Tensor, steps: int) -> Tensor:
@@ -28,13 +33,30 @@ def delta(x: Tensor, threshold: float) -> Tensor:
     """Return 1, 0 or -1 for each step of ``x``, (time, n, ...): it has moved by ``threshold`` since the last spike.
 
     Raises:
-        ValueError: ``threshold`` is not positive.
+        ToolkitError: ``threshold`` is not positive.
     """
-    if not threshold > 0:
-        raise ValueError(f"a threshold of {threshold}: give a number greater than 0")
-    known, spikes = torch.zeros_like(x[0]), []
-    for at in x:
-        moved = at - known
-        spikes.append(torch.sign(moved) * (moved.abs() >= threshold))
-        known = known + spikes[-1] * threshold
-    return torch.stack(spikes)
+    up, down = Delta(Timing(), threshold)(x).chunk(2, -1)
+    return up - down
+
+
+class Delta(Neuron):
+    """One spike when a number has risen by ``threshold`` since its last spike, another when it has fallen.
+
+    ``(time, n, ..., values)`` to twice the values: first those that rise, then those that fall. What is known begins
+    at zero and moves by ``threshold`` with each spike.
+    """
+
+    names = ("known",)
+
+    def __init__(self, timing: Timing, threshold: float) -> None:
+        super().__init__(timing)
+        if not 0 < threshold < math.inf:
+            raise ToolkitError(f"a threshold of {threshold}", fix="give a number greater than 0")
+        self.threshold = threshold
+
+    def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
+        """See ``Neuron``."""
+        moved = x - states[0]
+        up = (moved >= self.threshold).to(x.dtype)
+        down = (moved <= -self.threshold).to(x.dtype)
+        return torch.cat([up, down], -1), (states[0] + (up - down) * self.threshold,)
