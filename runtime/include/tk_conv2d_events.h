@@ -30,29 +30,32 @@ TK_INLINE uint16_t *tk_list_window(const int8_t *input, const uint32_t *bits, in
  * through where few are set. `list` holds one more than the window's depth; `bits` one for each input. */
 TK_INLINE void tk_conv2d_by_events(const int8_t *input, const uint32_t *weight, const uint32_t *start,
                                    const tk_event_requant *requant, uint16_t *list, uint32_t *bits,
-                                   int16_t *output, const tk_window *window, int32_t bitmap,
-                                   int32_t ternary) {
+                                   int16_t *output, const tk_window *window, int32_t bitmap, int32_t ternary,
+                                   int32_t wide) {
     const tk_window shape = *window;
     const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;
     if (bitmap) tk_bits_of_bytes(input, shape.in_h * shape.in_w * shape.in_c, bits);
     for (int32_t y = 0; y < shape.out_h; ++y) {
         for (int32_t x = 0; x < shape.out_w; ++x, output += shape.out_c) {
             const uint16_t *const end = tk_list_window(input, bits, y, x, &shape, bitmap, list);
-            tk_event_row(list, end, weight, start, requant, output, depth, shape.out_c, ternary);
+            tk_event_row(list, end, weight, start, requant, output, depth, shape.out_c, ternary, wide);
         }
     }
 }
 
-#define TK_CONV2D_EVENTS(name, bitmap, ternary)                                                           \
+#define TK_CONV2D_EVENTS(name, bitmap, ternary, wide)                                                     \
     TK_KERNEL void name(const int8_t *input, const uint32_t *weight, const uint32_t *start,               \
                         const tk_event_requant *requant, uint16_t *list, uint32_t *bits, int16_t *output, \
                         const tk_window *window) {                                                        \
-        tk_conv2d_by_events(input, weight, start, requant, list, bits, output, window, bitmap, ternary);  \
+        tk_conv2d_by_events(input, weight, start, requant, list, bits, output, window, bitmap, ternary,   \
+                            wide);                                                                        \
     }
 
-TK_CONV2D_EVENTS(tk_conv2d_listed_events_s8, 0, 0)
-TK_CONV2D_EVENTS(tk_conv2d_listed_events_t2, 0, 1)
-TK_CONV2D_EVENTS(tk_conv2d_mapped_events_s8, 1, 0)
-TK_CONV2D_EVENTS(tk_conv2d_mapped_events_t2, 1, 1)
+TK_CONV2D_EVENTS(tk_conv2d_listed_events_s8, 0, 0, 0)
+TK_CONV2D_EVENTS(tk_conv2d_listed_events_s8_wide, 0, 0, 1)
+TK_CONV2D_EVENTS(tk_conv2d_listed_events_t2, 0, 1, 0)
+TK_CONV2D_EVENTS(tk_conv2d_mapped_events_s8, 1, 0, 0)
+TK_CONV2D_EVENTS(tk_conv2d_mapped_events_s8_wide, 1, 0, 1)
+TK_CONV2D_EVENTS(tk_conv2d_mapped_events_t2, 1, 1, 0)
 
 #endif

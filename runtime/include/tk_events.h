@@ -189,13 +189,43 @@ TK_INLINE void tk_event_block_t2(const uint16_t *list, const uint16_t *end, cons
     }
 }
 
-/* All channels of one row of outputs, from a list over `depth` places. `ternary` is a literal. */
+/* Outputs of a block of eight channels whose sums may leave 16 bits: those of at most 256 places do not. */
+TK_INLINE void tk_event_long_block(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
+                                   const int32_t *start, const int32_t *multiplier, int32_t next,
+                                   int16_t *output, int32_t channels) {
+    static const uint32_t none[4] = {0, 0, 0, 0};
+    int32_t sums[TK_EVENT_BLOCK];
+    for (int32_t k = 0; k < TK_EVENT_BLOCK; ++k) sums[k] = start[k];
+    while (list < end) {
+        const uint16_t *const stop = end - list > 256 ? list + 256 : end;
+        uint32_t acc[4];
+        tk_event_block_s8(list, stop, weight, none, acc);
+        for (int32_t k = 0; k < TK_EVENT_BLOCK; ++k)
+            sums[k] += (int16_t)(uint16_t)(acc[k / 2] >> 16 * (k % 2));
+        list = stop;
+    }
+    for (int32_t k = 0; k < channels; ++k) {
+        const int64_t product = (int64_t)sums[k] * multiplier[k * next] + ((int64_t)1 << 23);
+        const int64_t scaled = product >> 24;
+        output[k] = (int16_t)(scaled < -32768 ? -32768 : scaled > 32767 ? 32767 : scaled);
+    }
+}
+
+/* All channels of one row of outputs, from a list over `depth` places. `ternary` and `wide` are literals: with `wide`, of
+ * int8 weights, sums may leave 16 bits, and `start` holds 32. */
 TK_INLINE void tk_event_row(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
                             const uint32_t *start, const tk_event_requant *requant, int16_t *output,
-                            int32_t depth, int32_t channels, int32_t ternary) {
+                            int32_t depth, int32_t channels, int32_t ternary, int32_t wide) {
     const int32_t block = ternary ? TK_EVENT_BLOCK_T2 : TK_EVENT_BLOCK;
-    for (int32_t o = 0; o < channels; o += block, start += block / 2) {
+    for (int32_t o = 0; o < channels; o += block, start += wide ? block : block / 2) {
         uint32_t sums[TK_EVENT_BLOCK_T2 / 2];
+        if (wide) {
+            tk_event_long_block(list, end, weight, (const int32_t *)start,
+                                requant->multiplier + o * requant->per_channel, requant->per_channel,
+                                output + o, tk_min(block, channels - o));
+            weight += 2 * depth;
+            continue;
+        }
         if (ternary) {
             tk_event_block_t2(list, end, weight, start, sums);
             weight += depth;

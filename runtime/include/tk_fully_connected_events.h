@@ -8,25 +8,23 @@
 TK_INLINE void tk_fully_connected_by_events(const int8_t *input, const uint32_t *weight,
                                             const uint32_t *start, const tk_event_requant *requant,
                                             uint16_t *list, int16_t *output, int32_t rows, int32_t depth,
-                                            int32_t channels, int32_t ternary) {
+                                            int32_t channels, int32_t ternary, int32_t wide) {
     for (int32_t row = 0; row < rows; ++row, input += depth, output += channels) {
         const uint16_t *const end = tk_list_bytes(input, depth, 0, list);
-        tk_event_row(list, end, weight, start, requant, output, depth, channels, ternary);
+        tk_event_row(list, end, weight, start, requant, output, depth, channels, ternary, wide);
     }
 }
 
-TK_KERNEL void tk_fully_connected_events_s8(const int8_t *input, const uint32_t *weight,
-                                            const uint32_t *start, const tk_event_requant *requant,
-                                            uint16_t *list, int16_t *output, int32_t rows, int32_t depth,
-                                            int32_t channels) {
-    tk_fully_connected_by_events(input, weight, start, requant, list, output, rows, depth, channels, 0);
-}
+#define TK_FULLY_CONNECTED_EVENTS(name, ternary, wide)                                                   \
+    TK_KERNEL void name(const int8_t *input, const uint32_t *weight, const uint32_t *start,              \
+                        const tk_event_requant *requant, uint16_t *list, int16_t *output, int32_t rows,  \
+                        int32_t depth, int32_t channels) {                                               \
+        tk_fully_connected_by_events(input, weight, start, requant, list, output, rows, depth, channels, \
+                                     ternary, wide);                                                     \
+    }
 
-TK_KERNEL void tk_fully_connected_events_t2(const int8_t *input, const uint32_t *weight,
-                                            const uint32_t *start, const tk_event_requant *requant,
-                                            uint16_t *list, int16_t *output, int32_t rows, int32_t depth,
-                                            int32_t channels) {
-    tk_fully_connected_by_events(input, weight, start, requant, list, output, rows, depth, channels, 1);
-}
+TK_FULLY_CONNECTED_EVENTS(tk_fully_connected_events_s8, 0, 0)
+TK_FULLY_CONNECTED_EVENTS(tk_fully_connected_events_s8_wide, 0, 1)
+TK_FULLY_CONNECTED_EVENTS(tk_fully_connected_events_t2, 1, 0)
 
 #endif

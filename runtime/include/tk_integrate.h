@@ -43,16 +43,30 @@ TK_INLINE int16_t tk_saturated_s16(int32_t value) {
 #endif
 }
 
+/* The potential of neuron i after the reset of its last spike. */
+TK_INLINE int32_t tk_kept_s16(const int16_t *v, const int16_t *rise, const tk_neuron_s16 *neuron, int32_t i) {
+    if (neuron->reset == 3) return neuron->v_reset;
+    if (neuron->reset) {
+        const int32_t level = rise ? rise[i] + neuron->threshold : neuron->threshold;
+        if (v[i] >= level) return neuron->reset == 1 ? neuron->v_reset : tk_min(v[i] - level, 32767);
+    }
+    return v[i];
+}
+
 TK_KERNEL void tk_integrate_s16(const int16_t *input, const int16_t *v, const int16_t *rise,
                                 const tk_neuron_s16 *neuron, int16_t *output, int32_t size) {
     for (int32_t i = 0; i < size; ++i) {
-        int32_t kept = neuron->reset == 3 ? neuron->v_reset : v[i];
-        if (neuron->reset == 1 || neuron->reset == 2) {
-            const int32_t level = rise ? rise[i] + neuron->threshold : neuron->threshold;
-            if (kept >= level) kept = neuron->reset == 1 ? neuron->v_reset : tk_min(kept - level, 32767);
-        }
-        output[i] = tk_saturated_s16((neuron->offset + kept * neuron->decay + input[i] * neuron->gain) >>
-                                     neuron->shift);
+        const int32_t moved = neuron->offset + tk_kept_s16(v, rise, neuron, i) * neuron->decay;
+        output[i] = tk_saturated_s16((moved + input[i] * neuron->gain) >> neuron->shift);
+    }
+}
+
+/* Of spikes: each adds `gain` steps of the output. */
+TK_KERNEL void tk_integrate_spikes_s16(const int8_t *input, const int16_t *v, const int16_t *rise,
+                                       const tk_neuron_s16 *neuron, int16_t *output, int32_t size) {
+    for (int32_t i = 0; i < size; ++i) {
+        const int32_t moved = neuron->offset + tk_kept_s16(v, rise, neuron, i) * neuron->decay;
+        output[i] = tk_saturated_s16((moved >> neuron->shift) + input[i] * neuron->gain);
     }
 }
 

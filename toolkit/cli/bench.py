@@ -13,7 +13,7 @@ from toolkit.cli._options import common, option, timeout_option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.bench import BenchResult
+    from toolkit.measure.bench import BenchResult, LayerCost
 
 
 @command("Device", 4)
@@ -48,7 +48,9 @@ def _layers(session: Session, result: BenchResult) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("layer", no_wrap=True, overflow="ellipsis")
     table.add_column("operator", no_wrap=True)
-    for heading in ("MACs", "instructions", "instr/MAC", "share", "est. cycles"):
+    spiking = any(layer.spikes is not None for layer in result.layers)
+    last = ("spikes", "syn. ops") if spiking else ("share", "est. cycles")
+    for heading in ("MACs", "instructions", "instr/MAC", *last):
         table.add_column(heading, justify="right", no_wrap=True)
     total = result.instructions.value if result.instructions else 0
     for layer in result.layers:
@@ -58,10 +60,20 @@ def _layers(session: Session, result: BenchResult) -> None:
             f"{layer.macs:,}" if layer.macs else "–",
             _count(layer.instructions),
             f"{layer.instructions_per_mac:.2f}" if layer.instructions_per_mac is not None else "–",
-            f"{layer.instructions / total:.1%}" if layer.instructions is not None and total else "–",
-            _count(layer.cycles),
+            *(_spikes(layer) if spiking else _shares(layer, total)),
         )
     session.console.print(table)
+
+
+def _shares(layer: LayerCost, total: float) -> tuple[str, str]:
+    share = f"{layer.instructions / total:.1%}" if layer.instructions is not None and total else "–"
+    return share, _count(layer.cycles)
+
+
+def _spikes(layer: LayerCost) -> tuple[str, str]:
+    if layer.spikes is None or not layer.neurons:
+        return "–", _count(layer.synaptic_operations)
+    return f"{_count(layer.spikes)} ({layer.spikes / layer.neurons:.0%})", "–"
 
 
 def _totals(session: Session, result: BenchResult) -> None:

@@ -8,8 +8,7 @@ from toolkit.kernels.base import Kernel
 from toolkit.kernels.fully_connected_events import MOST_DENSITY, SETS
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack_events import event_constants, of_events
-from toolkit.ops.weighted import is_ternary
+from toolkit.ops.pack_events import event_call, of_events
 from toolkit.ops.wide import fold_wide
 from toolkit.ops.window import Window, window_of
 
@@ -37,8 +36,7 @@ class Conv2dEvents(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y, geometry = emitter.pointer(step.inputs[0]), emitter.pointer(step.output), window_of(step)
         window = emitter.local("tk_window", "window", geometry.initialiser())
-        constants = event_constants(step, fold_wide(step), emitter)
-        kernel = f"{self.name}_{'t2' if is_ternary(step) else 's8'}"
+        kernel, constants = event_call(self.name, step, fold_wide(step), emitter)
         bits, scratch = emitter.scratch("uint32_t"), emitter.scratch("uint16_t")
         places = f"{scratch} + {_bitmap_bytes(geometry) // 2}" if self.mapped else scratch
         return Call(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from toolkit.kernels.base import Kernel
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
-from toolkit.ops.pack_events import event_constants, of_events
-from toolkit.ops.weighted import is_ternary, matrix_sizes
+from toolkit.ops.pack_events import event_call, of_events
+from toolkit.ops.weighted import matrix_sizes
 from toolkit.ops.wide import fold_wide
 
 SETS = ("armv6m", "armv7em", "helium", "rv32im", "neon", "avx2")
@@ -26,8 +26,7 @@ class FullyConnectedEvents(Kernel):
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        constants = event_constants(step, fold_wide(step), emitter)
-        kernel = f"{self.name}_{'t2' if is_ternary(step) else 's8'}"
+        kernel, constants = event_call(self.name, step, fold_wide(step), emitter)
         arguments = [x, *constants, emitter.scratch("uint16_t"), y, *matrix_sizes(step)]
         return Call(kernel, arguments, self.name)
 

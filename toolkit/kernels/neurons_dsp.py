@@ -18,7 +18,8 @@ class IntegrateS16Dsp(Kernel):
     sets = ("armv7em",)
 
     def takes(self, step: Step) -> bool:
-        return step.output.dtype == "int16" and len(step.inputs) == 2 and neuron(step).threshold <= LARGEST
+        of_int16 = {value.dtype for value in (*step.inputs, step.output)} == {"int16"}
+        return of_int16 and len(step.inputs) == 2 and neuron(step).threshold <= LARGEST
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, v = (emitter.pointer(value) for value in step.inputs)

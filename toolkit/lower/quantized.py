@@ -11,6 +11,7 @@ from toolkit.lower.constants import real
 from toolkit.lower.int16 import has_int16
 from toolkit.lower.ir import Model, Quantization, Step, Value, per_channel
 from toolkit.ops import operators
+from toolkit.ops.integrate import SPIKES
 from toolkit.ops.quantize import LARGEST_BIAS
 from toolkit.ops.trained import ENDING
 from toolkit.ops.wide import ENDING as WIDE
@@ -79,12 +80,13 @@ def _integer_step(
     ready = ready and (operator.quantization != "none" or operator.integer_output)
     sixteen = any(source is not None and source.dtype == "int16" for source in sources)
     ready = ready and (not sixteen or has_int16(step.op))
-    ready = ready and all(v is None or v.dtype == "int16" for v in sources) if operator.potentials else ready
+    ready = ready and (not operator.potentials or _are_potentials(step, sources))
     quantizers = model.consumers(step.output)
     is_output = any(value is step.output for value in model.outputs)
     same = [q.output.quant for q in quantizers if q.op == "quantize"]
     all_quantize = bool(quantizers) and not is_output and len(same) == len(quantizers)
     kinds = {source.dtype for source in sources if source is not None and source.dtype != "int32"}
+    kinds = {"int16"} if operator.potentials and ready else kinds
     changed = _of_other_type(step, kinds, {q.output.dtype for q in quantizers})
     one_type = changed or all(q.output.dtype in kinds or not kinds for q in quantizers)
     inputs = [source or value for source, value in zip(sources, step.inputs, strict=True)]
@@ -104,6 +106,16 @@ def _integer_step(
     elif operator.quantization != "none":
         step.inputs = [_dequantized_constant(value) for value in step.inputs]
     return [step]
+
+
+def _are_potentials(step: Step, sources: list[Value | None]) -> bool:
+    """True when all are int16; what comes in may be spikes in int8."""
+    return all(
+        source is None
+        or source.dtype == "int16"
+        or (index == 0 and step.op == "integrate" and (source.quant or SPIKES).same_as(SPIKES))
+        for index, source in enumerate(sources)
+    )
 
 
 def _of_other_type(step: Step, given: set[str], wanted: set[str]) -> str:

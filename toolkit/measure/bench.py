@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +22,11 @@ from toolkit.golden import golden_samples
 from toolkit.measure import cycles, energy, memory
 from toolkit.measure.memory import Memory
 from toolkit.measure.profile import FunctionCount, by_function
+from toolkit.measure.spikes import Spikes
+from toolkit.measure.spikes import count as count_spikes
 
 SCHEMA = 1
+SPIKING = "fire"  # the operator of neurons that spike
 _TIMED_S = 0.2  # how long a timed run should at least take
 
 
@@ -38,7 +41,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer, per inference. Instructions and cycles are None when nothing counted them."""
+    """One layer, per inference. Instructions and cycles are None when nothing counted them.
+
+    The last three are of networks that spike, see ``toolkit.measure.spikes``.
+    """
 
     index: int
     name: str
@@ -48,6 +54,9 @@ class LayerCost:
     instructions: float | None
     instructions_per_mac: float | None
     cycles: float | None
+    spikes: float | None = None  # that the layer's neurons sent
+    neurons: int | None = None
+    synaptic_operations: float | None = None  # that spikes set off in it
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,8 @@ def bench(
         bundle: folder that ``toolkit export`` wrote.
         emulator: one that the target lists; its first unless told.
         toolchain: one that the target lists; Zig unless told.
-        samples: the inputs to count over, each all input tensors' bytes; the first golden sample unless given.
+        samples: the inputs to count over, each all input tensors' bytes. Unless given, the first golden sample; of a
+            network that spikes all of them, because its work follows its spikes.
         blocks: let an inference be one block of elements, of a bundle exported with ``prompt_block``.
         timeout_s: limit for the emulator.
 
@@ -114,13 +124,17 @@ def bench(
         elements = int(manifest["block"]["elements"])
         manifest = {**manifest, "layers": manifest["block"]["layers"]}
     target = targets.load(manifest["target"])
+    spiking: list[Spikes] = []
     if samples is None:
         inputs, _ = golden_samples(bundle, manifest)
         first = [np.take(array, range(elements), 0, mode="wrap")[None] for array in inputs]
+        if any(layer["op"] == SPIKING for layer in manifest["layers"]):
+            first = inputs  # work follows what the potentials have become
+            spiking = count_spikes(bundle, manifest, inputs)
         samples = tensors.to_bytes(first)
     image = build(bundle, toolchain=toolchain, blocks=blocks)
     ran = run(image, target, samples, emulator=emulator, profile=True, timeout_s=timeout_s)
-    return _result(manifest, target, image, ran, samples, timeout_s)
+    return _result(manifest, target, image, ran, samples, timeout_s, spiking)
 
 
 def _result(
@@ -130,6 +144,7 @@ def _result(
     ran: RunResult,
     samples: Sequence[bytes],
     timeout_s: float,
+    spiking: list[Spikes],
 ) -> BenchResult:
     profile, notes = ran.profile, []
     inferences = profile.inferences if profile else len(samples)
@@ -140,6 +155,7 @@ def _result(
         notes.append(f"no instruction counts: {_why_no_counts(ran.emulator)}")
     elif estimate is None:
         notes.append(f"no cycle estimate: {target.name} has no instruction timings in its target.toml")
+    by_layer = estimate.by_layer if estimate else None
     macs = sum(layer["macs"] for layer in manifest["layers"])
     instructions = profile.instructions / inferences if profile else None
     per_inference = estimate.total / inferences if estimate else None
@@ -160,8 +176,10 @@ def _result(
         latency_us=latency,
         energy_uj=_energy(target, per_inference, notes),
         layers=[
-            _layer(layer, counts if profile else None, estimate.by_layer if estimate else None, inferences)
-            for layer in manifest["layers"]
+            replace(_layer(layer, counts if profile else None, by_layer, inferences), **vars(own))
+            for layer, own in zip(
+                manifest["layers"], spiking or [Spikes()] * len(manifest["layers"]), strict=True
+            )
         ],
         functions=by_function(profile, parts) if profile and parts else [],
         memory=memory.of_image(image.path, manifest["sizes"]["arena_bytes"], ran.stack_bytes_used)

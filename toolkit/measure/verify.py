@@ -19,8 +19,8 @@ from toolkit.errors import DEVICE, ToolkitError
 from toolkit.golden import fresh_inputs, golden_samples
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
-from toolkit.lower.rounding import CONVENTIONS
 from toolkit.measure import framework
+from toolkit.measure.bundled import lowered_model
 from toolkit.measure.compare import Piece, VerifyResult, beyond_one_step, by_sample, compare, differs
 from toolkit.ops import operators
 
@@ -68,7 +68,7 @@ def verify(
     """
     bundle = Path(bundle)
     manifest = manifests.read(bundle, "layers", "golden", "patches", "block")
-    model = _model(bundle, manifest)
+    model = lowered_model(bundle, manifest)
     golden_in, golden_out = golden_samples(bundle, manifest)
     random = fresh_inputs(manifest, fresh, seed)
     inputs = [np.concatenate(pair) for pair in zip(golden_in, random, strict=True)]
@@ -128,48 +128,10 @@ def _devices(
     return devices
 
 
-def _model(bundle: Path, manifest: dict[str, Any]) -> Model:
-    from toolkit.lower.passes import lower
-    from toolkit.lower.patches import Patches, apply_patches
-    from toolkit.lower.pooled import fuse_pools
-    from toolkit.lower.residual import fuse_adds
-    from toolkit.program import pt2
-
-    program, _ = pt2.load(bundle / "model.pt2")
-    model = lower(program, rounding=_rounding(bundle, manifest))
-    layers_made = {(layer["name"], layer["op"]) for layer in manifest["layers"]}
-    for fuse in (fuse_pools, fuse_adds):
-        model = fuse(model, lambda step: (step.name, step.op) in layers_made)
-    if manifest.get("patches") is not None:
-        bands = Patches(manifest["patches"]["layers"], manifest["patches"]["bands"])
-        model = apply_patches(model, bands) or model
-    described = [tuple(tensor["device_shape"]) for tensor in (*manifest["inputs"], *manifest["outputs"])]
-    layers = [step for step in model.steps if not operators()[step.op].code_free]
-    shapes = [value.shape for value in (*model.inputs, *model.outputs)]
-    if described != shapes or len(manifest["layers"]) != len(layers):
-        raise ToolkitError(
-            "model.pt2 is not the program this bundle was made of",
-            at=str(bundle),
-            fix="export the bundle again",
-        )
-    return model
-
-
 def _in_order(model: Model) -> bool:
     """True when no float32 sum of the reference is taken in another order than the device's."""
     floats = (step for step in model.steps if step.output.dtype == "float32")
     return all(operators()[step.op].sums_in_order for step in floats)
-
-
-def _rounding(bundle: Path, manifest: dict[str, Any]) -> str:
-    convention = manifest.get("rounding")
-    if convention not in CONVENTIONS:
-        raise ToolkitError(
-            f"the manifest is damaged: rounding is {convention!r}",
-            at=str(bundle / "manifest.json"),
-            fix="make the bundle again with `toolkit export`",
-        )
-    return str(convention)
 
 
 def _compare_framework(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.constants import real
-from toolkit.lower.ir import Step, Value
+from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops.activation_cases import activation, case_id, sample
 from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.int8_value import scale_of
@@ -19,6 +19,7 @@ from toolkit.ops.int16 import LARGEST, LOWEST
 
 RESETS = ("none", "zero", "subtract", "always")  # always: to v_reset, whatever a potential was
 _FIELDS = ("decay", "gain", "offset", "threshold", "reset", "v_reset", "strict")
+SPIKES = per_tensor(1.0)  # of zeros and ones in int8
 _NUMBERS = ("decay", "gain", "offset", "threshold", "v_reset")
 
 
@@ -27,7 +28,7 @@ class Integrate(Operator):
 
     Inputs are x[, v[, rise]], read from ``toolkit::integrate``; see ``toolkit.program.spikes``. Without v all neurons
     begin at ``attrs["v_reset"]``. Of int16 decay and gain are fixed-point numbers that hold the scales, too, and the
-    sum is rounded once, half up.
+    sum is rounded once, half up. x may be spikes in int8 then, each of which adds steps of the output.
     """
 
     name = "integrate"
@@ -80,10 +81,11 @@ class Integrate(Operator):
             fields, kind = neuron_fields(step), "s16"
         struct = emitter.local(f"tk_neuron_{kind}", "neuron", fields)
         rest = [struct, emitter.pointer(step.output), str(step.output.size)]
-        return Call(f"tk_integrate_{kind}", [x, v, rise, *rest], "tk_integrate")
+        taking = "_spikes" if step.inputs[0].dtype == "int8" else ""
+        return Call(f"tk_integrate{taking}_{kind}", [x, v, rise, *rest], "tk_integrate")
 
     def overlap(self, step: Step, index: int) -> int | None:
-        return 0
+        return 0 if step.inputs[index].dtype == step.output.dtype else None
 
     def cases(self) -> Iterable[Case]:
         for kind in ("float32", "int16"):
@@ -97,6 +99,11 @@ class Integrate(Operator):
             ):
                 yield _case(kind, shape, reset, count, offset=offset)
             yield _case(kind, (1, 70), "subtract", 2, decay=1.0, gain=0.01, strict=True)
+        case = _case("int16", (1, 50), "subtract", 3, gain=0.4)
+        x = Value("x", (1, 50), "int8", SPIKES)
+        step = replace(case.step, inputs=[x, *case.step.inputs[1:]])
+        spikes = (np.arange(50) % 3 == 0).astype(np.int8).reshape(1, 50)
+        yield Case(f"{case.id}-spikes", step, [spikes, *case.inputs[1:]])
         yield _case("int16", (1, 40), "subtract", 3, offset=3.0, extreme=True, gain=9.0)
 
 
@@ -123,8 +130,9 @@ def neuron(step: Step) -> Neuron:
     v = kept[0] if kept else out
     if len(kept) > 1 and kept[1] != v:
         raise ToolkitError("a threshold's rise has another scale than the potential", at=step.name)
+    spikes = step.inputs[0].dtype == "int8"  # each adds steps of the output, to what decayed
     reals = step.attrs["decay"] * v / out, step.attrs["gain"] * x / out
-    largest = max(map(abs, reals))
+    largest = abs(reals[0]) if spikes else max(map(abs, reals))
     shift = 14 if largest <= 1 else 14 - math.ceil(math.log2(largest))
     if shift < 1:
         raise ToolkitError(
@@ -132,7 +140,8 @@ def neuron(step: Step) -> Neuron:
             at=step.name,
             fix="calibrate with data like the real input",
         )
-    decay, gain = (round(real * 2**shift) for real in reals)
+    decay = round(reals[0] * 2**shift)
+    gain = round(min(max(reals[1], LOWEST), LARGEST) if spikes else reals[1] * 2**shift)
     offset = round(min(max(step.attrs["offset"] / out, LOWEST), LARGEST) * 2**shift)
     return Neuron(
         decay,
@@ -174,7 +183,10 @@ def _integers(step: Step, inputs: list[np.ndarray]) -> np.ndarray:
     level = kept[1] + n.threshold if len(kept) > 1 else n.threshold
     attrs = {**step.attrs, "strict": False}  # the threshold is the first potential that spikes
     v = np.minimum(_reset(attrs, kept[0] if kept else x, level, n.v_reset), LARGEST)
-    moved = (v * n.decay + x * n.gain + n.offset) >> n.shift
+    if step.inputs[0].dtype == "int8":
+        moved = ((v * n.decay + n.offset) >> n.shift) + x * n.gain
+    else:
+        moved = (v * n.decay + x * n.gain + n.offset) >> n.shift
     return np.clip(moved, LOWEST, LARGEST).astype(np.int16)
 
 

@@ -38,28 +38,33 @@ def pack_events_t2(matrix: np.ndarray) -> np.ndarray:
 
 def of_events(step: Step, folded: Folded) -> bool:
     """True when a step's input is spikes, and its sums and multipliers are such as the kernels take."""
-    matrix = folded.weight.reshape(len(folded.weight), -1).astype(np.int64)
-    highest, lowest = np.maximum(matrix, 0).sum(1) + folded.bias, np.minimum(matrix, 0).sum(1) + folded.bias
     return bool(
         "density" in step.attrs
         and zero_point_of(step.inputs[0]) == 0
-        and matrix.shape[1] <= _MOST_PLACES
-        and highest.max(initial=0) <= LARGEST
-        and lowest.min(initial=0) >= LOWEST
+        and folded.weight[0].size <= _MOST_PLACES
         and folded.shift[0] == EVENT_SHIFT
         and (folded.low, folded.high, folded.rounding) == (LOWEST, LARGEST, "single")
+        and not (is_ternary(step) and _wide(folded))
     )
 
 
-def event_constants(step: Step, folded: Folded, emitter: Emitter) -> list[str]:
-    """Define weights, starts and requantization, and return what a kernel takes of them."""
-    ternary = is_ternary(step)
+def event_call(kernel: str, step: Step, folded: Folded, emitter: Emitter) -> tuple[str, list[str]]:
+    """Define weights, starts and requantization, and return the kernel for them and what it takes of them."""
+    ternary, wide = is_ternary(step), _wide(folded)
     matrix = folded.weight.reshape(len(folded.weight), -1)
     block = EVENT_BLOCK_T2 if ternary else EVENT_BLOCK
     weight = emitter.constant("weight", (pack_events_t2 if ternary else pack_events)(matrix))
-    start = emitter.constant(
-        "bias", padded(folded.bias[:, None], block, 1)[:, 0].astype(np.int16).view(np.uint32)
-    )
+    starts = padded(folded.bias[:, None], block, 1)[:, 0].astype(np.int32 if wide else np.int16)
+    start = emitter.constant("bias", starts.view(np.uint32))
     multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))
     fields = f"{{{multiplier}, {int(folded.multiplier.size > 1)}}}"
-    return [weight, start, emitter.local("tk_event_requant", "requant", fields)]
+    suffix = "t2" if ternary else "s8_wide" if wide else "s8"
+    return f"{kernel}_{suffix}", [weight, start, emitter.local("tk_event_requant", "requant", fields)]
+
+
+def _wide(folded: Folded) -> bool:
+    """True when some inputs make a sum that 16 bits do not hold."""
+    matrix = folded.weight.reshape(len(folded.weight), -1).astype(np.int64)
+    highest, lowest = np.maximum(matrix, 0).sum(1) + folded.bias, np.minimum(matrix, 0).sum(1) + folded.bias
+    extremes = (highest, lowest, folded.bias)
+    return any(not (each.min() >= LOWEST and each.max() <= LARGEST) for each in extremes)

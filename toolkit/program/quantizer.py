@@ -55,6 +55,7 @@ class IntegerQuantizer(Quantizer):
         self.updates: dict[str, fx.Node] = {}  # by buffer, the node that gives it its value for the next run
         self.activation = activation_spec(training=training, stored=activations)
         self.potential = activation_spec(training=training, stored="int16")
+        self.spikes = fixed_spec(1.0, 0) if training else spike_spec()
         self.potentials: set[fx.Node] = set()
 
     def annotate(self, model: fx.GraphModule) -> fx.GraphModule:
@@ -77,8 +78,8 @@ class IntegerQuantizer(Quantizer):
             if node.target is INTEGRATE:
                 self._neurons(node)
                 continue
-            if node.target is FIRE and not self.training:
-                self._separate(node, operator, spike_spec())
+            if node.target is FIRE:
+                self._separate(node, operator, self.spikes)
                 continue
             match operator.quantization:
                 case "weighted":
@@ -93,6 +94,8 @@ class IntegerQuantizer(Quantizer):
 
     def _own(self, node: fx.Node) -> QuantizationSpecBase:
         """Return the specification of what ``node`` gives."""
+        if node.target is FIRE:
+            return self.spikes
         return self.potential if node in self.potentials else self.activation
 
     def _neurons(self, node: fx.Node) -> None:

@@ -118,13 +118,20 @@ def _share(step: Step, index: int) -> float | None:
 
 def _random(rng: np.random.Generator, value: Value, ones: float | None) -> np.ndarray:
     if ones is not None:
-        return (rng.random(value.shape) < ones).astype(value.dtype)
+        return spikes(rng, value.shape, ones)
     if value.dtype == "float32":
         return rng.normal(size=value.shape).astype(np.float32)
     if value.dtype == "bool":
         return rng.random(value.shape) < 0.5
     limits = np.iinfo(value.dtype)
     return rng.integers(limits.min, limits.max, value.shape, endpoint=True).astype(value.dtype)
+
+
+def spikes(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np.ndarray:
+    """Return int8 zeros and ones, ``share`` of them ones to within one of them, anywhere."""
+    ones = np.zeros(int(np.prod(shape)), np.int8)
+    ones[: round(share * ones.size)] = 1
+    return rng.permutation(ones).reshape(shape)
 
 
 def _groups(todo: dict[str, Step]) -> list[list[str]]:
