@@ -60,6 +60,27 @@ def test_a_file_follows_its_equations(name: str, cli: Cli, tmp_path: Path) -> No
     assert done.code == 0, done.out
 
 
+def test_a_file_in_integers(cli: Cli, tmp_path: Path) -> None:
+    """Steps in a row to calibrate with: int8 weights, potentials in int16, layers that follow spikes."""
+    x = _input("cnn_sinabs", 40)
+    np.save(tmp_path / "x.npy", x)
+    settings = ["--dt", 1, "--reset", "subtract", "--calibration", tmp_path / "x.npy"]
+    golden = ["--golden", tmp_path / "x.npy", "--golden-count", len(x)]
+    done = cli(
+        "export", _file("cnn_sinabs"), "-t", "cortex-m4", "-o", tmp_path / "net", *settings, *golden, "--json"
+    )
+    assert done.code == 0, done.err
+    kernels = {layer["kernel"] for layer in done.document["manifest"]["layers"]}
+    assert "tk_integrate_s16_dsp" in kernels
+    assert any("events" in kernel for kernel in kernels)
+    wanted = ran(nir.load(_file("cnn_sinabs"), nir.Settings(1.0, reset="subtract")), x)
+    found = np.load(tmp_path / "net" / "golden" / "output_0.npy").reshape(wanted.shape)
+    assert float((found != wanted).mean()) < 0.15
+    assert found.sum(0).argmax() == wanted.sum(0).argmax()
+    done = cli("verify", tmp_path / "net", "--json")
+    assert done.code == 0, done.out
+
+
 def test_a_file_without_flags_is_refused(cli: Cli, tmp_path: Path) -> None:
     done = cli("export", _file("lif_norse"), "-t", "cortex-m4", "-o", tmp_path / "net")
     assert done.code == 2

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nir as package
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.spiking.nir.test_nodes import NODES, chain
 from toolkit.errors import ToolkitError
 from toolkit.spiking import nir
 from toolkit.spiking.nir import hdf5
+from toolkit.spiking.nir.read import from_tree
 
 SETTINGS = nir.Settings(1e-3, "exact", "subtract")
 
@@ -292,3 +297,50 @@ def test_changed_bytes(network: bytes, tmp_path: Path, changes: list[tuple[float
     path.write_bytes(data[: int(kept * len(data))] if kept < 0.65 else data)
     with suppress(ToolkitError):
         nir.load(path, SETTINGS)
+
+
+ODD = [
+    "text", "", b"bytes", ["a", "b"], [["a", "b"], ["c", "d"]], None, {}, {"type": "LIF"}, 0, -1, 2, 1e30, 1 << 62,
+    np.zeros(0, np.float32), np.zeros((0, 3)), np.zeros((3, 0)), np.array(2.0), np.array(-3), np.full(3, np.nan),
+    np.full((3, 3), np.inf), np.ones((2, 3, 4, 5)), np.ones((1,) * 9), np.array(["a"], object), np.array([1 + 2j]),
+    np.array([2**63 - 1]), np.array([-(2**63)]), np.float32(1e38), np.ones((7,)), np.array([0]), "same", "valid",
+]  # fmt: skip
+
+
+def _trees() -> list[dict[str, Any]]:
+    """Return a graph for each type of node, those of ``test_nodes``."""
+    return [chain(name)[0].to_dict() for name in NODES if not name.startswith("net-")]
+
+
+def _places(tree: Any, place: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the keys that lead to each part of a tree."""
+    found = [place] if place else []
+    for key, part in tree.items() if isinstance(tree, dict) else ():
+        found += _places(part, (*place, key))
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_changed_values(data: st.DataObject) -> None:
+    """What a well-formed file may say of a graph: other types, shapes and numbers than those that make sense."""
+    tree = copy.deepcopy(data.draw(st.sampled_from(TREES)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        *way, last = data.draw(st.sampled_from(_places(tree)))
+        inner = tree
+        for key in way:
+            inner = inner[key]
+        if data.draw(st.booleans()):
+            inner[last] = data.draw(st.sampled_from(ODD))
+        else:
+            inner[data.draw(st.sampled_from(["metadata", "extra", "bias", "shape", last]))] = {
+                "toolkit": inner.pop(last)
+            }
+    with suppress(ToolkitError):
+        net = from_tree(tree, SETTINGS)
+        with torch.no_grad():
+            net(torch.zeros(2, 1, *net.shapes[net.ends[0]]))
+        nir.to_graph(net)
+
+
+TREES = _trees()

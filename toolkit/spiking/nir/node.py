@@ -118,7 +118,7 @@ def flatten(tree: Tree) -> Flat:
 
 def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tuple[list[Edge], str, str]:
     place = prefix.rstrip(SEPARATOR) or "the graph"
-    if tree.get("type") != "NIRGraph" or not isinstance(tree.get("nodes"), dict):
+    if _type(tree) != "NIRGraph" or not isinstance(tree.get("nodes"), dict):
         raise ToolkitError(f"{place} is no NIRGraph with nodes", fix="export a whole network, not one node")
     if depth > MAX_DEPTH:
         raise ToolkitError(f"{place} lies within more than {MAX_DEPTH} graphs", fix="export fewer levels")
@@ -128,13 +128,14 @@ def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tup
         if not name or SEPARATOR in name or not isinstance(part, dict):
             raise ToolkitError(f"{name!r} is no node", at=place, fix="give nodes names without /")
         full = prefix + name
-        if part.get("type") == "NIRGraph":
+        if _type(part) == "NIRGraph":
             inner, *inner_ends = _collect(part, full + SEPARATOR, nodes, depth + 1)
             edges += inner
             ends[name] = (inner_ends[0], inner_ends[1])
             continue
         values = {key: value for key, value in part.items() if key not in ("type", "metadata")}
-        nodes[full] = Node(full, str(part.get("type")), values, part.get("metadata") or {})
+        metadata = part.get("metadata")
+        nodes[full] = Node(full, _type(part), values, metadata if isinstance(metadata, dict) else {})
         ends[name] = (full, full)
         if len(nodes) > MAX_NODES:
             raise ToolkitError(f"the graph has more than {MAX_NODES} nodes", fix="export fewer")
@@ -153,8 +154,17 @@ def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tup
     return edges, found[0], found[1]
 
 
+def _type(tree: Tree) -> str:
+    found = tree.get("type")
+    return found if isinstance(found, str) else f"{found!r:.40}"
+
+
 def _edges(given: Any, ends: dict[str, tuple[str, str]], place: str) -> list[Edge]:
     edges: dict[Edge, None] = {}
+    if not isinstance(given, list | tuple | np.ndarray | None) or (
+        isinstance(given, np.ndarray) and not given.ndim
+    ):
+        raise ToolkitError("the edges are no pairs of names", at=place, fix="write the file again")
     for pair in [] if given is None else given:
         try:
             source, target = (each.decode() if isinstance(each, bytes) else str(each) for each in pair)

@@ -159,7 +159,10 @@ def flatten_takes(node: Node) -> Shape | None:
 
 
 def _ends(node: Node, axes: int) -> tuple[int, int]:
-    first, last = (int(node.numbers(key).reshape(-1)[0]) for key in ("start_dim", "end_dim"))
+    given = [node.numbers(key).reshape(-1) for key in ("start_dim", "end_dim")]
+    if any(each.size != 1 or each[0] != int(each[0]) for each in given):
+        raise node.error("flattens axes that are no whole numbers")
+    first, last = (int(each[0]) for each in given)
     first, last = first + axes * (first < 0), last + axes * (last < 0)
     if not 0 <= first <= last < axes:
         raise node.error(f"flattens the axes {first} to {last} of {axes}")
