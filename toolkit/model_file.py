@@ -94,7 +94,8 @@ def export_format(
         from toolkit.training.file import export_step
 
         return export_step(program, format, path)
-    _check_stateless(model)
+    if not format.keeps_states:
+        _check_stateless(model)
     described = _described(model.inputs, model.input_permutes)
     real = _inputs(program, described, samples, count)
     inputs = [
@@ -133,8 +134,8 @@ def _check_stateless(model: Model) -> None:
     if model.states:
         raise ToolkitError(
             f"the model keeps states from run to run ({', '.join(state.name for state in model.states)}): "
-            "only --format c can",
-            fix="use --format c, or export the model without states",
+            "only --format c and executorch can",
+            fix="use one of those, or export the model without states",
         )
 
 
@@ -204,7 +205,12 @@ def _by_torch(program: ExportedProgram, model: Model, inputs: list[np.ndarray]) 
     module = program.module()
     with torch.no_grad():
         samples = [
-            _pytree.tree_leaves(module(*(torch.from_numpy(array[i : i + 1]) for array in inputs)))
+            [
+                output.clone()  # an output may be a state, which the next run changes
+                for output in _pytree.tree_leaves(
+                    module(*(torch.from_numpy(array[i : i + 1]) for array in inputs))
+                )
+            ]
             for i in range(len(inputs[0]))
         ]
     real = [torch.cat(outputs).numpy() for outputs in zip(*samples, strict=True)]

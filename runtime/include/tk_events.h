@@ -3,50 +3,45 @@
 #define TK_EVENTS_H
 
 #include "tk_dsp.h"
+#include "tk_requant_wide.h"
 
 /* What kernels share whose work follows spikes: inputs are bytes of 0 and 1. A list names the places of the ones; the
  * weights of each place are added up for a block of channels at a time. Sums lie in 16 bits: the packing side proves that
- * no selection of a channel's weights, with its bias, leaves them. */
+ * no selection of a channel's weights leaves them. */
 
 #define TK_EVENT_BLOCK \
     8 /* channels of int8 weights that are summed at once: EVENT_BLOCK of toolkit.ops.pack_events */
 #define TK_EVENT_BLOCK_T2 16
 
-/* A sum becomes an int16: (sum * multiplier) / 2^24, rounded once, half up: EVENT_SHIFT of toolkit.ops.wide. The
- * multiplier is entry 0, or one for each channel. */
-typedef struct {
-    const int32_t *multiplier;
-    int32_t per_channel;
-} tk_event_requant;
+/* Sums become int16 as tk_finish_wide has it, with a shift of 8: SHIFT of toolkit.ops.wide. */
 
-/* Of the product's upper 32 bits of 48 and 2^7, which rounds. */
-TK_INLINE int32_t tk_event_rounded(int32_t upper) {
+TK_INLINE int32_t tk_event_saturated(int32_t moved) {
 #ifdef TK_HAS_DSP
     int32_t saturated;
-    __asm("ssat %0, #16, %1, asr #8" : "=r"(saturated) : "r"(upper));
+    __asm("ssat %0, #16, %1, asr #8" : "=r"(saturated) : "r"(moved));
     return saturated;
 #else
-    return tk_clamp(upper >> 8, -32768, 32767);
+    return tk_clamp(moved >> 8, -32768, 32767);
 #endif
 }
 
 /* The output of a channel whose sum is the lower lane of a word. */
-TK_INLINE int32_t tk_event_finish(uint32_t sum, int32_t multiplier) {
+TK_INLINE int32_t tk_event_finish(uint32_t sum, int32_t multiplier, int32_t bias) {
 #ifdef TK_HAS_DSP
-    return tk_event_rounded(__smlawb(multiplier, (int32_t)sum, 128));
+    return tk_event_saturated(__smlawb(multiplier, (int32_t)sum, bias));
 #else
-    return tk_event_rounded((int32_t)((int64_t)multiplier * tk_lane(sum, 0) >> 16) + 128);
+    return tk_event_saturated((int32_t)((int64_t)multiplier * tk_lane(sum, 0) >> 16) + bias);
 #endif
 }
 
 /* Outputs of two channels, whose sums are the lanes of a word. */
-TK_INLINE uint32_t tk_event_finish2(uint32_t sums, int32_t first, int32_t second) {
+TK_INLINE uint32_t tk_event_finish2(uint32_t sums, int32_t first, int32_t second, const int32_t *bias) {
 #ifdef TK_HAS_DSP
-    const int32_t high = tk_event_rounded(__smlawt(second, (int32_t)sums, 128));
+    const int32_t high = tk_event_saturated(__smlawt(second, (int32_t)sums, bias[1]));
 #else
-    const int32_t high = tk_event_finish(sums >> 16, second);
+    const int32_t high = tk_event_finish(sums >> 16, second, bias[1]);
 #endif
-    return ((uint32_t)tk_event_finish(sums, first) & 0xffffu) | (uint32_t)high << 16;
+    return ((uint32_t)tk_event_finish(sums, first, bias[0]) & 0xffffu) | (uint32_t)high << 16;
 }
 
 TK_INLINE void tk_store_pair(int16_t *at, uint32_t pair) { __builtin_memcpy(at, &pair, 4); }
@@ -119,11 +114,11 @@ TK_INLINE uint16_t *tk_list_bits(const uint32_t *bits, uint32_t from, uint32_t c
           : "r8", "r9")
 #endif
 
-/* Sums of one block of eight channels, two in a word: `start` holds their biases, `weight` two words for each place. The
+/* Sums of one block of eight channels, two in a word: `weight` two words for each place. The
  * order of their bytes makes words of neighbours: see toolkit.ops.pack_events. */
 TK_INLINE void tk_event_block_s8(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
-                                 const uint32_t *start, uint32_t *acc) {
-    for (int32_t k = 0; k < 4; ++k) acc[k] = start[k];
+                                 uint32_t *acc) {
+    for (int32_t k = 0; k < 4; ++k) acc[k] = 0;
 #ifdef TK_HAS_DSP
     for (; end - list >= 4; list += 4) {
         TK_ADD_EVENT(list[0]);
@@ -148,7 +143,7 @@ TK_INLINE void tk_event_block_s8(const uint16_t *list, const uint16_t *end, cons
 /* The same of sixteen channels with ternary weights, two bits each, 1 more than the weight: one word for each place. Up to
  * seven of them are summed in fields of four bits, up to eighteen such sums in bytes, and those in the lanes. */
 TK_INLINE void tk_event_block_t2(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
-                                 const uint32_t *start, uint32_t *acc) {
+                                 uint32_t *acc) {
     const uint32_t codes = 0x33333333u, nibbles = 0x0f0f0f0fu, lanes = 0x00ff00ffu;
     const uint32_t count = ((uint32_t)(end - list) & 0xffffu) * 0x10001u;
     for (int32_t k = 0; k < 8; ++k) acc[k] = 0; /* codes: no carry from lane to lane */
@@ -183,65 +178,54 @@ TK_INLINE void tk_event_block_t2(const uint16_t *list, const uint16_t *end, cons
         }
     }
     for (int32_t k = 0; k < 8; ++k) {
-        const uint32_t sum = acc[k], low = start[k] + (sum & 0xffffu) - (count & 0xffffu);
-        const uint32_t high = (start[k] >> 16) + (sum >> 16) - (count >> 16);
+        const uint32_t low = (acc[k] & 0xffffu) - (count & 0xffffu), high = (acc[k] >> 16) - (count >> 16);
         acc[k] = (low & 0xffffu) | high << 16;
     }
 }
 
-/* Outputs of a block of eight channels whose sums may leave 16 bits: those of at most 256 places do not. */
+/* Sums of a block of eight channels that may leave 16 bits: those of at most 256 places do not. */
 TK_INLINE void tk_event_long_block(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
-                                   const int32_t *start, const int32_t *multiplier, int32_t next,
-                                   int16_t *output, int32_t channels) {
-    static const uint32_t none[4] = {0, 0, 0, 0};
-    int32_t sums[TK_EVENT_BLOCK];
-    for (int32_t k = 0; k < TK_EVENT_BLOCK; ++k) sums[k] = start[k];
+                                   int32_t *sums) {
+    for (int32_t k = 0; k < TK_EVENT_BLOCK; ++k) sums[k] = 0;
     while (list < end) {
         const uint16_t *const stop = end - list > 256 ? list + 256 : end;
         uint32_t acc[4];
-        tk_event_block_s8(list, stop, weight, none, acc);
+        tk_event_block_s8(list, stop, weight, acc);
         for (int32_t k = 0; k < TK_EVENT_BLOCK; ++k)
             sums[k] += (int16_t)(uint16_t)(acc[k / 2] >> 16 * (k % 2));
         list = stop;
     }
-    for (int32_t k = 0; k < channels; ++k) {
-        const int64_t product = (int64_t)sums[k] * multiplier[k * next] + ((int64_t)1 << 23);
-        const int64_t scaled = product >> 24;
-        output[k] = (int16_t)(scaled < -32768 ? -32768 : scaled > 32767 ? 32767 : scaled);
-    }
 }
 
-/* All channels of one row of outputs, from a list over `depth` places. `ternary` and `wide` are literals: with `wide`, of
- * int8 weights, sums may leave 16 bits, and `start` holds 32. */
+/* All channels of one row of outputs, from a list over `depth` places. `ternary` and `large` are literals: with `large`,
+ * of int8 weights, sums may leave 16 bits. */
 TK_INLINE void tk_event_row(const uint16_t *list, const uint16_t *end, const uint32_t *weight,
-                            const uint32_t *start, const tk_event_requant *requant, int16_t *output,
-                            int32_t depth, int32_t channels, int32_t ternary, int32_t wide) {
-    const int32_t block = ternary ? TK_EVENT_BLOCK_T2 : TK_EVENT_BLOCK;
-    for (int32_t o = 0; o < channels; o += block, start += wide ? block : block / 2) {
-        uint32_t sums[TK_EVENT_BLOCK_T2 / 2];
-        if (wide) {
-            tk_event_long_block(list, end, weight, (const int32_t *)start,
-                                requant->multiplier + o * requant->per_channel, requant->per_channel,
-                                output + o, tk_min(block, channels - o));
-            weight += 2 * depth;
+                            const tk_requant_wide *requant, int16_t *output, int32_t depth, int32_t channels,
+                            int32_t ternary, int32_t large) {
+    const int32_t block = ternary ? TK_EVENT_BLOCK_T2 : TK_EVENT_BLOCK, next = requant->per_channel;
+    for (int32_t o = 0; o < channels; o += block, weight += ternary ? depth : 2 * depth) {
+        const int32_t *const m = requant->multiplier + o * next, *const bias = requant->bias + o;
+        const int32_t here = tk_min(block, channels - o);
+        if (large) {
+            int32_t sums[TK_EVENT_BLOCK];
+            tk_event_long_block(list, end, weight, sums);
+            for (int32_t k = 0; k < here; ++k) output[o + k] = tk_finish_wide(sums[k], o + k, requant);
             continue;
         }
+        uint32_t sums[TK_EVENT_BLOCK_T2 / 2];
         if (ternary) {
-            tk_event_block_t2(list, end, weight, start, sums);
-            weight += depth;
+            tk_event_block_t2(list, end, weight, sums);
         } else {
-            tk_event_block_s8(list, end, weight, start, sums);
-            weight += 2 * depth;
+            tk_event_block_s8(list, end, weight, sums);
         }
-        const int32_t *const m = requant->multiplier + o * requant->per_channel;
-        const int32_t next = requant->per_channel;
-        if (o + block <= channels) {
+        if (here == block) {
             TK_UNROLLED
             for (int32_t k = 0; k < block; k += 2)
-                tk_store_pair(output + o + k, tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next]));
+                tk_store_pair(output + o + k,
+                              tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next], bias + k));
         } else {
-            for (int32_t k = 0; k < channels - o; ++k)
-                output[o + k] = (int16_t)tk_event_finish(sums[k / 2] >> 16 * (k % 2), m[k * next]);
+            for (int32_t k = 0; k < here; ++k)
+                output[o + k] = (int16_t)tk_event_finish(sums[k / 2] >> 16 * (k % 2), m[k * next], bias[k]);
         }
     }
 }

@@ -53,6 +53,7 @@ class Format:
             toolkit's reference has.
         rounding: the convention of ``toolkit.lower.rounding`` by which the runtime's kernels round.
         write_step: makes the file of a training step whose states are inputs and outputs; None where files only answer.
+        keeps_states: files hold what a model keeps from run to run, and ``run`` lets samples follow each other.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Format:
     run: Callable[[Path, list[Sample]], list[Sample]]
     rounding: str = "single"
     write_step: Callable[[ExportedProgram, Path], None] | None = None
+    keeps_states: bool = False
 
 
 def names() -> list[str]:

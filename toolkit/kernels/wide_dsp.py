@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_s8_dsp import matrix, part_groups
+from toolkit.kernels.fully_connected_s8_dsp import part_groups
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack import pack_two_rows
-from toolkit.ops.weighted import input_zero_point, matrix_sizes, requant_fields
-from toolkit.ops.wide import fold_wide
+from toolkit.ops.weighted import input_zero_point, matrix_sizes
+from toolkit.ops.wide import Wide, fold_wide, wide_fields
 from toolkit.ops.window import window_of
 
 
@@ -24,14 +26,15 @@ class WideDsp(Kernel):
     def takes(self, step: Step) -> bool:
         if self.op == "fully_connected_wide" and not _readable(step):
             return False
-        return part_groups(*matrix(fold_wide(step))) > 0
+        return part_groups(*_rows(fold_wide(step))) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = fold_wide(step)
-        weight, starts = matrix(folded)
+        wide = fold_wide(step)
+        weight, starts = _rows(wide)
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        constants = [emitter.constant(n, d) for n, d in pack_two_rows(weight, starts).items()]
+        packed = pack_two_rows(weight, starts)
+        constants = [emitter.constant("weight", packed["weight"]), emitter.constant("start", packed["bias"])]
+        requant = wide_fields(wide, emitter)
         part = str(part_groups(weight, starts))
         if self.op == "fully_connected_wide":
             rest = [y, *matrix_sizes(step), part]
@@ -46,6 +49,11 @@ class WideDsp(Kernel):
             return 0
         window = window_of(step)
         return -(-window.kernel_h * window.kernel_w * window.in_c // 4) * 4
+
+
+def _rows(wide: Wide) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights as (channels, depth), and where sums begin."""
+    return wide.matrix, wide.start
 
 
 def _readable(step: Step) -> bool:

@@ -218,6 +218,7 @@ def quantize_bias(model: Model) -> Model:
             operators()[step.op].quantization == "weighted"
             and step.inputs[0].quant is not None
             and len(step.inputs) > 2
+            and not step.op.endswith(WIDE)  # fold their biases finer
         ):
             bias, weight = step.inputs[2], step.inputs[1]
             assert weight.quant is not None

@@ -170,10 +170,11 @@ def _dense(step: Step) -> Step:
     x = replace(step.inputs[0], quant=per_tensor(_SCALE, -3))
     output = replace(step.output, dtype="int8", quant=per_tensor(_SCALE, -128))
     attrs = {name: value for name, value in step.attrs.items() if name != "density"}
+    biases = [replace(bias, dtype="int32", data=np.zeros(bias.shape, np.int32)) for bias in step.inputs[2:]]
     return Step(
         step.op.removesuffix(ENDING),
         step.name,
-        [x, replace(weight, data=data), *step.inputs[2:]],
+        [x, replace(weight, data=data), *biases],
         output,
         {**attrs, "activation": (0.0, np.inf)},
     )

@@ -18,7 +18,6 @@ from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.ordered import convolved
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
-    Folded,
     apply_bounds,
     exact_matmul,
     float_bounds,
@@ -73,13 +72,9 @@ class Conv2d(Operator):
         columns = patches(inputs[0], window, zero_point_of(step.inputs[0])).reshape(
             window.out_h * window.out_w, -1
         )
-        folded = self.folded(step)
+        folded = fold(step)
         acc = exact_matmul(columns, folded.weight.reshape(window.out_c, -1).T) + folded.bias
         return folded.finish(acc).reshape(step.output.shape)
-
-    def folded(self, step: Step) -> Folded:
-        """Return the constants of a quantized step."""
-        return fold(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)

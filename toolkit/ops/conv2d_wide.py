@@ -9,9 +9,10 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv2d import Conv2d
-from toolkit.ops.weighted import Folded, input_zero_point, requant_fields
-from toolkit.ops.wide import fold_wide, wide_cases
-from toolkit.ops.window import window_of
+from toolkit.ops.int8_value import zero_point_of
+from toolkit.ops.weighted import exact_matmul, input_zero_point
+from toolkit.ops.wide import fold_wide, wide_cases, wide_fields
+from toolkit.ops.window import patches, window_of
 
 
 class Conv2dWide(Conv2d):
@@ -21,18 +22,20 @@ class Conv2dWide(Conv2d):
     aten = ()
     half_operands = 0
 
-    def folded(self, step: Step) -> Folded:
-        return fold_wide(step)
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        window, wide = window_of(step), fold_wide(step)
+        columns = patches(inputs[0], window, zero_point_of(step.inputs[0]))
+        acc = exact_matmul(columns.reshape(window.out_h * window.out_w, -1), wide.matrix.T) + wide.start
+        return wide.finish(acc).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = self.folded(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        weight = emitter.constant("weight", np.ascontiguousarray(folded.weight))
+        wide = fold_wide(step)
+        weight = emitter.constant("weight", np.ascontiguousarray(wide.weight))
+        start = emitter.constant("start", wide.start.astype(np.int32))
         window = emitter.local("tk_window", "window", window_of(step).initialiser())
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        zero = input_zero_point(step)
-        return Call("tk_conv2d_wide", [x, zero, weight, bias, requant, emitter.scratch(), y, window])
+        zero, fields = input_zero_point(step), wide_fields(wide, emitter)
+        return Call("tk_conv2d_wide", [x, zero, weight, start, fields, emitter.scratch(), y, window])
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

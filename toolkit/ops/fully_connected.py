@@ -15,7 +15,6 @@ from toolkit.ops.conv_cases import at_run_time
 from toolkit.ops.half import bytes_of_output, halved, suffix
 from toolkit.ops.pack import pack_portable
 from toolkit.ops.weighted import (
-    Folded,
     apply_bounds,
     exact_matmul,
     float_bounds,
@@ -65,12 +64,8 @@ class FullyConnected(Operator):
             for k, column in enumerate(matrix.T):  # every sum in order, as the kernel adds
                 out += x[:, k, None] * column
             return apply_bounds(out, step).reshape(step.output.shape)
-        folded = self.folded(step)
+        folded = fold(step)
         return folded.finish(exact_matmul(x, folded.weight.T) + folded.bias).reshape(step.output.shape)
-
-    def folded(self, step: Step) -> Folded:
-        """Return the constants of a quantized step."""
-        return fold(step)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         weight, out = step.inputs[1], step.output

@@ -9,8 +9,8 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.fully_connected import FullyConnected
-from toolkit.ops.weighted import Folded, matrix_sizes, requant_fields
-from toolkit.ops.wide import fold_wide, wide_cases
+from toolkit.ops.weighted import exact_matmul, matrix_sizes
+from toolkit.ops.wide import fold_wide, wide_cases, wide_fields
 
 
 class FullyConnectedWide(FullyConnected):
@@ -20,16 +20,18 @@ class FullyConnectedWide(FullyConnected):
     aten = ()
     half_operands = 0
 
-    def folded(self, step: Step) -> Folded:
-        return fold_wide(step)
+    def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+        wide = fold_wide(step)
+        acc = exact_matmul(inputs[0].reshape(-1, step.inputs[1].shape[1]), wide.matrix.T) + wide.start
+        return wide.finish(acc).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = self.folded(step)
-        requant = emitter.local("tk_requant_s8", "requant", requant_fields(folded, emitter))
-        bias = emitter.constant("bias", folded.bias.astype(np.int32))
-        weight = emitter.constant("weight", np.ascontiguousarray(folded.weight))
+        wide = fold_wide(step)
+        weight = emitter.constant("weight", np.ascontiguousarray(wide.matrix))
+        start = emitter.constant("start", wide.start.astype(np.int32))
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        return Call("tk_fully_connected_wide", [x, weight, bias, requant, y, *matrix_sizes(step)])
+        fields = wide_fields(wide, emitter)
+        return Call("tk_fully_connected_wide", [x, weight, start, fields, y, *matrix_sizes(step)])
 
     def overlap(self, step: Step, index: int) -> int | None:
         return None

@@ -9,8 +9,8 @@ from toolkit.ops.base import Emitter
 from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.int16 import LARGEST, LOWEST
 from toolkit.ops.pack_ternary import padded
-from toolkit.ops.weighted import Folded, is_ternary
-from toolkit.ops.wide import EVENT_SHIFT
+from toolkit.ops.weighted import is_ternary
+from toolkit.ops.wide import SHIFT, Wide, wide_fields
 
 EVENT_BLOCK, EVENT_BLOCK_T2 = 8, 16  # channels that are summed at once
 _MOST_PLACES = (
@@ -36,35 +36,27 @@ def pack_events_t2(matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray((codes << shifts[None, :, :, None]).sum((1, 2), dtype=np.uint32))
 
 
-def of_events(step: Step, folded: Folded) -> bool:
+def of_events(step: Step, wide: Wide) -> bool:
     """True when a step's input is spikes, and its sums and multipliers are such as the kernels take."""
     return bool(
         "density" in step.attrs
         and zero_point_of(step.inputs[0]) == 0
-        and folded.weight[0].size <= _MOST_PLACES
-        and folded.shift[0] == EVENT_SHIFT
-        and (folded.low, folded.high, folded.rounding) == (LOWEST, LARGEST, "single")
-        and not (is_ternary(step) and _wide(folded))
+        and wide.matrix.shape[1] <= _MOST_PLACES
+        and wide.shift == SHIFT
+        and not (is_ternary(step) and _large(wide))
     )
 
 
-def event_call(kernel: str, step: Step, folded: Folded, emitter: Emitter) -> tuple[str, list[str]]:
-    """Define weights, starts and requantization, and return the kernel for them and what it takes of them."""
-    ternary, wide = is_ternary(step), _wide(folded)
-    matrix = folded.weight.reshape(len(folded.weight), -1)
-    block = EVENT_BLOCK_T2 if ternary else EVENT_BLOCK
-    weight = emitter.constant("weight", (pack_events_t2 if ternary else pack_events)(matrix))
-    starts = padded(folded.bias[:, None], block, 1)[:, 0].astype(np.int32 if wide else np.int16)
-    start = emitter.constant("bias", starts.view(np.uint32))
-    multiplier = emitter.constant("multiplier", folded.multiplier.astype(np.int32))
-    fields = f"{{{multiplier}, {int(folded.multiplier.size > 1)}}}"
-    suffix = "t2" if ternary else "s8_wide" if wide else "s8"
-    return f"{kernel}_{suffix}", [weight, start, emitter.local("tk_event_requant", "requant", fields)]
+def event_call(kernel: str, step: Step, wide: Wide, emitter: Emitter) -> tuple[str, list[str]]:
+    """Define weights and what finishes sums, and return the kernel for them and what it takes of them."""
+    ternary = is_ternary(step)
+    weight = emitter.constant("weight", (pack_events_t2 if ternary else pack_events)(wide.matrix))
+    suffix = "t2" if ternary else "s8_large" if _large(wide) else "s8"
+    return f"{kernel}_{suffix}", [weight, wide_fields(wide, emitter)]
 
 
-def _wide(folded: Folded) -> bool:
+def _large(wide: Wide) -> bool:
     """True when some inputs make a sum that 16 bits do not hold."""
-    matrix = folded.weight.reshape(len(folded.weight), -1).astype(np.int64)
-    highest, lowest = np.maximum(matrix, 0).sum(1) + folded.bias, np.minimum(matrix, 0).sum(1) + folded.bias
-    extremes = (highest, lowest, folded.bias)
-    return any(not (each.min() >= LOWEST and each.max() <= LARGEST) for each in extremes)
+    weights = wide.matrix.astype(np.int64)
+    highest, lowest = np.maximum(weights, 0).sum(1).max(), np.minimum(weights, 0).sum(1).min()
+    return bool(lowest < LOWEST or highest > LARGEST)

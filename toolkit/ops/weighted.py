@@ -29,12 +29,11 @@ class Folded:
     low: int
     high: int
     rounding: str = "single"
-    dtype: str = "int8"  # of what is made
 
     def finish(self, acc: np.ndarray) -> np.ndarray:
-        """Requantize accumulators, channels last. ``acc`` includes the folded bias."""
+        """Requantize accumulators, channels last, to int8. ``acc`` includes the folded bias."""
         out = requantize(acc, self.multiplier, self.shift, self.rounding) + self.zero_point
-        return np.clip(out, self.low, self.high).astype(self.dtype)
+        return np.clip(out, self.low, self.high).astype(np.int8)
 
 
 def fold(step: Step, channel_axis: int = 0) -> Folded:
@@ -57,7 +56,7 @@ def fold(step: Step, channel_axis: int = 0) -> Folded:
     if step.rounding == "away":
         multiplier = _away(step, weight, bias, multiplier, shift)
     rounding = "double" if step.rounding == "double" else "single"
-    return Folded(weight, bias, multiplier, shift, zero_point, low, high, rounding, step.output.dtype)
+    return Folded(weight, bias, multiplier, shift, zero_point, low, high, rounding)
 
 
 def _away(

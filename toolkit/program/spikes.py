@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 
-__all__ = ["FIRE", "INTEGRATE", "decomposed", "fire", "integrate", "reset_of"]
+__all__ = ["FIRE", "INTEGRATE", "fire", "integrate", "plain", "reset_of"]
 
 
 def reset_of(
@@ -92,6 +93,8 @@ def _(v: Tensor, rise: Tensor | None, *rest: object) -> Tensor:
 INTEGRATE, FIRE = torch.ops.toolkit.integrate.default, torch.ops.toolkit.fire.default
 
 
-def decomposed() -> dict[object, object]:
-    """Return what ``ExportedProgram.run_decompositions`` takes to turn both into plain ATen operators."""
-    return {INTEGRATE: _integrated, FIRE: _fired}
+def plain(program: ExportedProgram) -> ExportedProgram:
+    """Return a program whose neurons are plain ATen operators; itself where it has none."""
+    if not any(node.target in (INTEGRATE, FIRE) for node in program.graph.nodes):
+        return program
+    return program.run_decompositions({INTEGRATE: _integrated, FIRE: _fired})

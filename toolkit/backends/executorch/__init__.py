@@ -25,20 +25,21 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     """Write ``program`` as a ``.pte``; see ``toolkit.backends.formats.Format``."""
     from quantize.quiet import quiet
     from toolkit.backends.executorch.prepare import prepare
+    from toolkit.program.spikes import plain
 
     with quiet():
-        ready, packed = prepare(program)
+        ready, packed = prepare(plain(program))
         edge = _lowered(ready)
         _check_operators(edge.exported_program().graph)
         try:
-            path.write_bytes(edge.to_executorch().buffer)
+            path.write_bytes(edge.to_executorch(_with_first_content(edge)).buffer)
         except (RuntimeError, AssertionError) as error:
             raise _refused(error) from error
-    portable = edge.exported_program().state_dict
+    portable, states = edge.exported_program().state_dict, _states(edge)
     weights = {
         tensor.data_ptr(): _stored(_layer(ready, name), tensor, name in packed and name not in portable)
         for name, tensor in ready.state_dict.items()
-        if tensor.dim() > 1
+        if tensor.dim() > 1 and name not in states
     }
     return list(weights.values())
 
@@ -103,6 +104,21 @@ def _lowered(program: ExportedProgram) -> Any:
         raise _refused(error) from error
 
 
+def _with_first_content(edge: Any) -> Any:
+    """Return the settings by which a file holds what its states are before the first run."""
+    from executorch.exir import ExecutorchBackendConfig
+    from executorch.exir.passes.init_mutable_pass import InitializedMutableBufferPass
+
+    buffers, kept = edge.exported_program().graph_signature.inputs_to_buffers, _states(edge)
+    names = [name for name, buffer in buffers.items() if buffer in kept]
+    return ExecutorchBackendConfig(passes=[InitializedMutableBufferPass(names)] if names else [])
+
+
+def _states(edge: Any) -> set[str]:
+    """Return the names of the buffers that a run changes."""
+    return set(edge.exported_program().graph_signature.buffers_to_mutate.values())
+
+
 def _quantized_type(node: fx.Node) -> str:
     """Return the type of a q/dq node's integers, float32 for all other nodes."""
     quantizes = str(node.target).startswith("quantized_decomposed.")
@@ -161,4 +177,6 @@ def _stored(layer: str, tensor: torch.Tensor, packed: bool) -> StoredWeight:
     return StoredWeight(layer, stored, tensor.numel() // 2 if packed else tensor.nbytes)
 
 
-FORMAT = Format("executorch", ".pte", "ExecuTorch", ("executorch",), write, run, write_step=write_step)
+FORMAT = Format(
+    "executorch", ".pte", "ExecuTorch", ("executorch",), write, run, write_step=write_step, keeps_states=True
+)
