@@ -35,6 +35,7 @@ class Row:
         options: the rule's own settings.
         backprop: fields of ``TrainSettings`` tuned for backpropagation; epochs stay the same.
         task: what is asked of the dataset, where it is not its labels.
+        backprop_network: settings of the network that replace those of the rule's.
         backprop_family: where the rule's family is of no use to backpropagation, the one with the same layers that is.
     """
 
@@ -47,6 +48,7 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     backprop: dict[str, Any] = field(default_factory=dict)
     task: str = ""
+    backprop_network: dict[str, Any] = field(default_factory=dict)
     backprop_family: str = ""
 
 
@@ -99,6 +101,11 @@ ROWS = {
         {"epochs": 12, "batch_size": 64, "learning_rate": 5e-3, "schedule": "one-cycle", "warmup": 0.3},
         preset="mnist",
     ),
+    "dcls-delays-fsdd": Row(
+        "dcls-delays", "spiking_delays", "fsdd",
+        {"epochs": 20, "batch_size": 128, "learning_rate": 5e-3, "precision": "bfloat16"},
+        preset="fsdd", task="sound-spikes", backprop_network={"max_delay": 0},
+    ),
     "forward-gnn-cora": Row(
         "forward-gnn", "gcn", "cora",
         {"epochs": 200, "batch_size": 1, "learning_rate": 3e-2, "weight_decay": 0.5},
@@ -136,7 +143,8 @@ def _fresh(row: Row, dataset: Dataset, seed: int, *, by_backprop: bool) -> nn.Mo
     torch.manual_seed(seed)
     family = (by_backprop and row.backprop_family) or row.family
     graph = {"edges": dataset.edges} if isinstance(dataset, GraphDataset) else {}
-    return models.build(family, row.preset or None, **row.network, **graph)
+    settings = {**row.network, **(row.backprop_network if by_backprop else {})}
+    return models.build(family, row.preset or None, **settings, **graph)
 
 
 def _tell(name: str, rule: str) -> Any:

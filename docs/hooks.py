@@ -117,6 +117,9 @@ def rules_accuracy_table() -> str:
         network = f"`{recipe['family']}`, {recipe['dataset']}"
         if "backprop_family" in recipe:
             network += f" (backpropagation: `{recipe['backprop_family']}`)"
+        if "backprop_network" in recipe:
+            other = ", ".join(f"{name} = {value}" for name, value in recipe["backprop_network"].items())
+            network += f" (backpropagation: `{other}`)"
         shown.append((f"`{path.stem}`", network, recipe["train"]["epochs"], len(seeds), *cells))
     headings = ("row", "network", "epochs", "seeds", "accuracy", "by backprop", "peak of a step, B", "by backprop",
                 "trains s", "by backprop")  # fmt: skip

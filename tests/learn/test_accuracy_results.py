@@ -41,3 +41,4 @@ def test_every_recipe_can_be_built(benchmark: ModuleType) -> None:
         find(row.rule).Options(**row.options)
         for family in {row.family, row.backprop_family or row.family}:
             models.build(family, row.preset or None, **row.network)
+        models.build(row.family, row.preset or None, **{**row.network, **row.backprop_network})

@@ -45,11 +45,16 @@ NARROW, WIDE = {"hidden": (16,)}, {"hidden": (64,)}
 GRAPH_NET = {
     "family": "gcn", "preset": "cora", "input_shape": (40, 12), "classes": 2, "edges": rings().edges,
 }  # fmt: skip
+ROWS = {
+    "family": "spiking_delays", "preset": "fsdd", "input_shape": (8, 8), "hidden": (64,), "max_delay": 3,
+    "tau": 32e-3, "input_dropout": 0.0, "dropout": 0.0,
+}  # fmt: skip
 CASES = {
     "auglocal": Case(0.90),
     "backprop": Case(0.92),
     "collaborative-ff": Case(0.88),
     "counter-current": Case(0.88),
+    "dcls-delays": Case(0.85, replace(SETTINGS, epochs=6), network=ROWS),
     "deeply-supervised": Case(0.92),
     "dfa": Case(0.88),
     "forward-gnn": Case(0.8, GRAPH, network=GRAPH_NET),
@@ -86,7 +91,16 @@ def fresh(rule: str = "backprop") -> nn.Module:
 
 
 def few(rule: str) -> Dataset:
-    return whole_graph.make(rings(), 0) if CASES[rule].network is GRAPH_NET else load("digits", limit=128)
+    if CASES[rule].network is GRAPH_NET:
+        return whole_graph.make(rings(), 0)
+    return of_kind(rule, load("digits", limit=128))
+
+
+def of_kind(rule: str, digits: Dataset) -> Dataset:
+    """Return digits as the rule's network takes them: one that goes through time is given row after row."""
+    if CASES[rule].network is not ROWS:
+        return digits
+    return replace(digits, x_train=digits.x_train[:, 0], x_test=digits.x_test[:, 0])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +119,7 @@ def test_it_learns(rule: str, digits: Dataset, lying: Dataset, upright: nn.Modul
     case = CASES[rule]
     model = copy.deepcopy(upright) if case.pretrained else fresh(rule)
     options = find(rule).Options(**case.options or {})
-    data = few(rule) if case.network is GRAPH_NET else lying if case.pretrained else digits
+    data = few(rule) if case.network is GRAPH_NET else lying if case.pretrained else of_kind(rule, digits)
     result = train(model, data, settings=case.settings, rule=rule, options=options)
     assert result.test_accuracy is not None
     assert result.test_accuracy >= case.accuracy

@@ -131,7 +131,8 @@ FLOAT_ONLY = {
     "matmul_step",
     "stochastic_round",
     "level_codes",
-}  # integers have no use for them
+    "send_delayed",
+}  # integers have no use for them, or none yet
 CONDITIONS = {"logical"}
 MOVES = {"reshape", "permute", "slice"}  # of any type of their size
 WHOLE_NUMBERS = {"count_on", "increment"}  # operators that compute with positions and counts only

@@ -59,6 +59,8 @@ def count(bundle: Path, manifest: dict[str, Any], inputs: Sequence[np.ndarray]) 
 def _counted(step: Step, values: dict[int, np.ndarray], out: np.ndarray) -> float:
     if step.op == "fire":
         return float(out.sum())
+    if step.op == "send_delayed":
+        return float(np.count_nonzero(values[id(step.inputs[1])])) * step.inputs[2].shape[1]
     if "density" not in step.attrs:
         return 0.0
     spikes = values[id(step.inputs[0])].reshape(step.inputs[0].shape)
@@ -71,4 +73,5 @@ def _counted(step: Step, values: dict[int, np.ndarray], out: np.ndarray) -> floa
 def _spikes(step: Step, mean: float) -> Spikes:
     if step.op == "fire":
         return Spikes(spikes=mean, neurons=step.output.size)
-    return Spikes(synaptic_operations=mean) if "density" in step.attrs else Spikes()
+    counts = "density" in step.attrs or step.op == "send_delayed"
+    return Spikes(synaptic_operations=mean) if counts else Spikes()

@@ -83,7 +83,7 @@ def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
     import torch
     import torch.ao.quantization.fx._decomposed  # registers torch.ops.quantized_decomposed
 
-    from toolkit.program import levels, noise, spikes  # noqa: F401  # register torch.ops.toolkit
+    from toolkit.program import delayed, levels, noise, spikes  # noqa: F401  # register torch.ops.toolkit
     from toolkit.program.pt2_shapes import check_shapes
 
     with _located(str(path)):
