@@ -117,6 +117,16 @@ def test_finetune_on_device(examples: Path, cli: Cli) -> None:
     assert (folder / "build" / "finetune" / "finetune.html").is_file()
 
 
+def test_spoken_digits(examples: Path, cli: Cli) -> None:
+    folder = examples / "spoken_digits"
+    (printed,) = _run_readme(folder, cli)
+    promised = _blocks(folder / "README.md", "text")[0]
+    assert _without_numbers(printed) == _without_numbers(promised)
+    assert float(re.findall(r"(\d+)% right", printed)[0]) >= 90
+    speech, silence = (int(count.replace(",", "")) for count in re.findall(r"([\d,]+) instructions", printed))
+    assert speech > silence
+
+
 def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 
