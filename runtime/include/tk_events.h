@@ -13,49 +13,74 @@
     8 /* channels of int8 weights that are summed at once: EVENT_BLOCK of toolkit.ops.pack_events */
 #define TK_EVENT_BLOCK_T2 16
 
-/* Sums become int16 as tk_finish_wide has it, with a shift of 8: SHIFT of toolkit.ops.wide. */
-
-TK_INLINE int32_t tk_event_saturated(int32_t moved) {
+/* Sums become int16 as tk_finish_wide has it, with a shift of 8 or 1: SHIFTS of toolkit.ops.wide less 16. */
+TK_INLINE int32_t tk_event_saturated(int32_t moved, int32_t shift) {
 #ifdef TK_HAS_DSP
     int32_t saturated;
-    __asm("ssat %0, #16, %1, asr #8" : "=r"(saturated) : "r"(moved));
+    if (shift == 8) {
+        __asm("ssat %0, #16, %1, asr #8" : "=r"(saturated) : "r"(moved));
+    } else {
+        __asm("ssat %0, #16, %1, asr #1" : "=r"(saturated) : "r"(moved));
+    }
     return saturated;
 #else
-    return tk_clamp(moved >> 8, -32768, 32767);
+    return tk_clamp(moved >> shift, -32768, 32767);
 #endif
 }
 
 /* The output of a channel whose sum is the lower lane of a word. */
-TK_INLINE int32_t tk_event_finish(uint32_t sum, int32_t multiplier, int32_t bias) {
+TK_INLINE int32_t tk_event_finish(uint32_t sum, int32_t multiplier, int32_t bias, int32_t shift) {
 #ifdef TK_HAS_DSP
-    return tk_event_saturated(__smlawb(multiplier, (int32_t)sum, bias));
+    return tk_event_saturated(__smlawb(multiplier, (int32_t)sum, bias), shift);
 #else
-    return tk_event_saturated((int32_t)((int64_t)multiplier * tk_lane(sum, 0) >> 16) + bias);
+    return tk_event_saturated((int32_t)((int64_t)multiplier * tk_lane(sum, 0) >> 16) + bias, shift);
 #endif
 }
 
 /* Outputs of two channels, whose sums are the lanes of a word. */
-TK_INLINE uint32_t tk_event_finish2(uint32_t sums, int32_t first, int32_t second, const int32_t *bias) {
+TK_INLINE uint32_t tk_event_finish2(uint32_t sums, int32_t first, int32_t second, const int32_t *bias,
+                                    int32_t shift) {
 #ifdef TK_HAS_DSP
-    const int32_t high = tk_event_saturated(__smlawt(second, (int32_t)sums, bias[1]));
+    const int32_t high = tk_event_saturated(__smlawt(second, (int32_t)sums, bias[1]), shift);
 #else
-    const int32_t high = tk_event_finish(sums >> 16, second, bias[1]);
+    const int32_t high = tk_event_finish(sums >> 16, second, bias[1], shift);
 #endif
-    return ((uint32_t)tk_event_finish(sums, first, bias[0]) & 0xffffu) | (uint32_t)high << 16;
+    return ((uint32_t)tk_event_finish(sums, first, bias[0], shift) & 0xffffu) | (uint32_t)high << 16;
 }
 
 TK_INLINE void tk_store_pair(int16_t *at, uint32_t pair) { __builtin_memcpy(at, &pair, 4); }
 
-/* Append the places, from `first` on, of the ones among `count` bytes; the list has room for one more than `count`. */
+TK_INLINE uint32_t tk_first_bit(uint32_t word) {
+#if defined(__GNUC__) || defined(__clang__)
+    return (uint32_t)__builtin_clz(word);
+#else
+    uint32_t count = 0;
+    for (; !(word & 0x80000000u); word <<= 1) ++count;
+    return count;
+#endif
+}
+
+/* Append the places, from `first` on, of the ones among four bytes, the last one first. */
+TK_INLINE uint16_t *tk_list_word(uint32_t word, int32_t first, uint16_t *list) {
+    for (word &= 0x01010101u; word;) {
+        const uint32_t zeros = tk_first_bit(word);
+        *list++ = (uint16_t)(first + 3 - (int32_t)(zeros >> 3));
+        word &= ~(0x80000000u >> zeros);
+    }
+    return list;
+}
+
+/* Append the places, from `first` on, of the ones among `count` bytes. */
 TK_INLINE uint16_t *tk_list_bytes(const int8_t *spikes, int32_t count, int32_t first, uint16_t *list) {
     int32_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const uint32_t low = tk_load4(spikes + i), high = tk_load4(spikes + i + 4);
         if (!(low | high)) continue;
-        for (int32_t k = 0; k < 4; ++k) *list = (uint16_t)(first + i + k), list += low >> 8 * k & 1u;
-        for (int32_t k = 0; k < 4; ++k) *list = (uint16_t)(first + i + 4 + k), list += high >> 8 * k & 1u;
+        list = tk_list_word(low, first + i, list);
+        list = tk_list_word(high, first + i + 4, list);
     }
-    for (; i < count; ++i) *list = (uint16_t)(first + i), list += spikes[i] & 1;
+    for (; i < count; ++i)
+        if (spikes[i] & 1) *list++ = (uint16_t)(first + i);
     return list;
 }
 
@@ -70,16 +95,6 @@ TK_INLINE void tk_bits_of_bytes(const int8_t *spikes, int32_t count, uint32_t *b
     }
     if (count > 0) *bits = 0;
     for (int32_t k = 0; k < count; ++k) *bits |= ((uint32_t)spikes[k] & 1u) << (31 - k);
-}
-
-TK_INLINE uint32_t tk_first_bit(uint32_t word) {
-#if defined(__GNUC__) || defined(__clang__)
-    return (uint32_t)__builtin_clz(word);
-#else
-    uint32_t count = 0;
-    for (; !(word & 0x80000000u); word <<= 1) ++count;
-    return count;
-#endif
 }
 
 /* Append the places, from `first` on, of the ones among `count` bits, which begin with number `from`; count is not 0. */
@@ -203,6 +218,7 @@ TK_INLINE void tk_event_row(const uint16_t *list, const uint16_t *end, const uin
                             const tk_requant_wide *requant, int16_t *output, int32_t depth, int32_t channels,
                             int32_t ternary, int32_t large) {
     const int32_t block = ternary ? TK_EVENT_BLOCK_T2 : TK_EVENT_BLOCK, next = requant->per_channel;
+    const int32_t shift = requant->shift;
     for (int32_t o = 0; o < channels; o += block, weight += ternary ? depth : 2 * depth) {
         const int32_t *const m = requant->multiplier + o * next, *const bias = requant->bias + o;
         const int32_t here = tk_min(block, channels - o);
@@ -222,10 +238,11 @@ TK_INLINE void tk_event_row(const uint16_t *list, const uint16_t *end, const uin
             TK_UNROLLED
             for (int32_t k = 0; k < block; k += 2)
                 tk_store_pair(output + o + k,
-                              tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next], bias + k));
+                              tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next], bias + k, shift));
         } else {
             for (int32_t k = 0; k < here; ++k)
-                output[o + k] = (int16_t)tk_event_finish(sums[k / 2] >> 16 * (k % 2), m[k * next], bias[k]);
+                output[o + k] =
+                    (int16_t)tk_event_finish(sums[k / 2] >> 16 * (k % 2), m[k * next], bias[k], shift);
         }
     }
 }

@@ -15,6 +15,8 @@ from toolkit.backends import formats
 from toolkit.errors import ToolkitError
 from toolkit.model_file import Written, export_format
 from toolkit.program.quantize import quantize_ptq
+from toolkit.spiking.neurons import LI, LIF, Firing, Timing
+from toolkit.spiking.time import EachStep, streaming
 
 pytest.importorskip("executorch", reason='pip install "edge-toolkit[executorch]"')
 FORMAT = formats.load("executorch")
@@ -187,3 +189,27 @@ def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     file.write_bytes(b"not a program" * 20)
     with pytest.raises(ToolkitError, match="cannot run"):
         FORMAT.run(file, [[np.zeros((1, 4), np.float32)]])
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_a_step_of_spiking_neurons_keeps_its_potentials(integers: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    timing = Timing(1e-3)
+    net = nn.Sequential(
+        EachStep(nn.Conv2d(1, 4, 3)), LIF(timing, Firing(), tau=4e-3, r=9.0), EachStep(nn.Flatten()),
+        EachStep(nn.Linear(64, 5)), LI(timing, tau=4e-3),
+    ).eval()  # fmt: skip
+    x = torch.rand(8, 1, 1, 6, 6)
+    step = streaming(net, x[0])
+    program = torch.export.export(step, (x[0],)).run_decompositions({})
+    if integers:
+        program = quantize_ptq(step, x[:, 0].numpy())
+    written = export_format(program, FORMAT, tmp_path / "step.pte", x[:, 0].numpy(), count=8)
+    assert written.ok
+    with torch.no_grad():
+        whole = net(x).numpy()
+    found = np.concatenate(
+        [outputs[0] for outputs in FORMAT.run(tmp_path / "step.pte", [[at.numpy()] for at in x])]
+    )
+    assert np.abs(found[-1]).max() > 1.2 * np.abs(found[0]).max()  # it adds up
+    np.testing.assert_allclose(found, whole[:, 0], atol=0.02 if integers else 1e-5)

@@ -166,7 +166,10 @@ def _with_kernel(step: Step, target: Target) -> Step:
 def _dense(step: Step) -> Step:
     """Return the int8 layer of the same shape, with a relu, whose input may be any integer."""
     weight = step.inputs[1]
-    data = None if weight.data is None else np.clip(weight.data, -127, 127)
+    assert weight.quant is not None
+    assert weight.data is not None
+    quant = replace(weight.quant, qmin=-127, qmax=127)  # ternary ones, too, with products as large
+    data = weight.data * np.int8(127 // max(weight.quant.qmax, 1))
     x = replace(step.inputs[0], quant=per_tensor(_SCALE, -3))
     output = replace(step.output, dtype="int8", quant=per_tensor(_SCALE, -128))
     attrs = {name: value for name, value in step.attrs.items() if name != "density"}
@@ -174,7 +177,7 @@ def _dense(step: Step) -> Step:
     return Step(
         step.op.removesuffix(ENDING),
         step.name,
-        [x, replace(weight, data=data), *biases],
+        [x, replace(weight, data=data, quant=quant), *biases],
         output,
         {**attrs, "activation": (0.0, np.inf)},
     )

@@ -10,7 +10,7 @@ from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.int16 import LARGEST, LOWEST
 from toolkit.ops.pack_ternary import padded
 from toolkit.ops.weighted import is_ternary
-from toolkit.ops.wide import SHIFT, Wide, wide_fields
+from toolkit.ops.wide import Wide, wide_fields
 
 EVENT_BLOCK, EVENT_BLOCK_T2 = 8, 16  # channels that are summed at once
 _MOST_PLACES = (
@@ -37,12 +37,11 @@ def pack_events_t2(matrix: np.ndarray) -> np.ndarray:
 
 
 def of_events(step: Step, wide: Wide) -> bool:
-    """True when a step's input is spikes, and its sums and multipliers are such as the kernels take."""
+    """True when a step's input is spikes, and its sums are such as the kernels take."""
     return bool(
         "density" in step.attrs
         and zero_point_of(step.inputs[0]) == 0
         and wide.matrix.shape[1] <= _MOST_PLACES
-        and wide.shift == SHIFT
         and not (is_ternary(step) and _large(wide))
     )
 

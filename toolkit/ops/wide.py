@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -16,9 +15,7 @@ from toolkit.ops.int16 import LARGEST, LOWEST
 from toolkit.ops.weighted import is_int8, is_ternary
 
 ENDING = "_wide"  # of the operators' names
-SHIFT = (
-    24  # of multipliers, where 31 bits hold them: kernels that follow spikes have it in their instructions
-)
+SHIFTS = (24, 17)  # of multipliers, the finest that 31 bits hold: kernels that follow spikes know these
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,12 @@ def fold_wide(step: Step) -> Wide:
     assert step.output.quant is not None
     scale = float(step.output.quant.scale[0])
     real = np.ravel(x.quant.scale[0] * w.quant.scale / scale)
-    shift = min(SHIFT, 30 - math.ceil(math.log2(max(float(real.max()), 2.0**-20))))
-    if shift < 17:
+    shift = next((shift for shift in SHIFTS if real.max() * 2.0**shift < 2**31 - 1), 0)
+    if not shift:
         raise ToolkitError(
-            "an int16 output is far finer than its inputs", at=step.name, fix="calibrate again"
+            "calibration saw next to nothing of this layer's output, so one spike would leave its range",
+            at=step.name,
+            fix="calibrate with more samples, like the real input; see that the layer before spikes at all",
         )
     channels = len(w.data)
     bias = np.zeros(channels) if not biases else biases[0].data
