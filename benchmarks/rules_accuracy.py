@@ -106,6 +106,17 @@ ROWS = {
         {"epochs": 20, "batch_size": 128, "learning_rate": 5e-3, "precision": "bfloat16"},
         preset="fsdd", task="sound-spikes", backprop_network={"max_delay": 0},
     ),
+    "eprop-digits": Row(
+        "eprop", "spiking_rnn", "digits", {"epochs": 12, "batch_size": 32, "learning_rate": 1e-2}, preset="digits",
+    ),
+    "eprop-online-digits": Row(
+        "eprop", "spiking_rnn", "digits", {"epochs": 12, "batch_size": 32, "learning_rate": 1e-2}, preset="digits",
+        options={"error": "step", "filtered": False},
+    ),
+    "eprop-random-digits": Row(
+        "eprop", "spiking_rnn", "digits", {"epochs": 12, "batch_size": 32, "learning_rate": 1e-2}, preset="digits",
+        options={"feedback": "random"},
+    ),
     "forward-gnn-cora": Row(
         "forward-gnn", "gcn", "cora",
         {"epochs": 200, "batch_size": 1, "learning_rate": 3e-2, "weight_decay": 0.5},

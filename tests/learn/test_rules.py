@@ -57,6 +57,7 @@ CASES = {
     "dcls-delays": Case(0.85, replace(SETTINGS, epochs=6), network=ROWS),
     "deeply-supervised": Case(0.92),
     "dfa": Case(0.88),
+    "eprop": Case(0.65, network={"hidden": (96,)}),
     "forward-gnn": Case(0.8, GRAPH, network=GRAPH_NET),
     "gb-nn": Case(0.85, replace(SETTINGS, epochs=6), network=WIDE),
     "gradient-noise": Case(0.75),
@@ -191,8 +192,8 @@ def test_the_two_estimates_of_a_slope_agree() -> None:
 
 
 OF_LABELS = [
-    "auglocal", "collaborative-ff", "counter-current", "deeply-supervised", "dfa", "forward-gnn", "gb-nn", "lls",
-    "momentum-aux", "mono-forward", "noprop", "phyff",
+    "auglocal", "collaborative-ff", "counter-current", "deeply-supervised", "dfa", "eprop", "forward-gnn", "gb-nn",
+    "lls", "momentum-aux", "mono-forward", "noprop", "phyff",
 ]  # fmt: skip
 
 
@@ -203,6 +204,7 @@ def test_rules_of_labels_refuse_other_losses(rule: str, digits: Dataset) -> None
 
 
 REFUSED = {
+    "eprop": ("mlp", "go through time", "Mlp"),
     "forward-gnn": ("mlp", "a constant layer along the nodes", "Mlp"),
     "gb-nn": ("cnn", r"two linear layers with biases, not blocks.conv1.conv", "Cnn"),
     "pso-neuron": ("cnn", "not BatchNorm2d", "blocks.conv1.bn"),

@@ -32,7 +32,7 @@ def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
 def test_the_families_are_the_modules():
     assert list(models.families()) == [
         "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn", "mlp", "mobilenet_v1",
-        "noprop_cnn", "resnet8", "spiking_cnn", "spiking_delays", "text_encoder",
+        "noprop_cnn", "resnet8", "spiking_cnn", "spiking_delays", "spiking_rnn", "text_encoder",
     ]  # fmt: skip
     assert all(20 < len(about) <= 120 for about in models.families().values())
 
@@ -105,6 +105,7 @@ def test_the_first_preset_is_the_default():
         ("ff_mlp", {"hidden": [16, 8, 4], "classes": 3, "goodness": "direction"}, (1, 8, 8), 3),
         ("noprop_cnn", {"steps": 1, "classes": 4}, (1, 8, 8), 4),
         ("noprop_cnn", {"steps": 3, "shared": True, "path": "flow"}, (1, 8, 8), 10),
+        ("spiking_rnn", {"hidden": [8, 6], "neuron": "adaptive", "recurrent": False}, (1, 8, 8), 10),
         ("spiking_cnn", {"steps": 2, "reset": "zero", "discretisation": "euler"}, (1, 8, 8), 10),
         ("spiking_delays", {"hidden": [8], "input_shape": (20, 5), "classes": 3}, (20, 5), 3),
         ("spiking_delays", {"max_delay": 0}, (50, 64), 10),
@@ -140,6 +141,8 @@ def test_presets_are_the_readers_own_copy():
         (("noprop_cnn",), {"steps": 0}, "0 steps do not lead to a class", ""),
         (("noprop_cnn",), {"path": "straight"}, "no path is called 'straight'", ""),
         (("spiking_delays",), {"max_delay": 255}, "a longest delay of 255 steps", "give 1 to 254"),
+        (("spiking_rnn",), {"neuron": "if"}, "no neuron is called 'if'", ""),
+        (("spiking_rnn",), {"repeats": 0}, "reads each row at least once", ""),
         (("mobilenet_v1",), {"width": 0.01}, "width 0.01 leaves no channels", ""),
     ],
 )
