@@ -27,26 +27,27 @@ TK_INLINE uint16_t *tk_list_window(const int8_t *input, const uint32_t *bits, in
 
 /* As tk_conv2d_wide of spikes: for each pixel, the places of the ones in its window, then the sums of their weights. They
  * are found among the bytes of the input, or, `bitmap` being 1, among bits made of them once, which are faster to go
- * through where few are set. `list` holds one more than the window's depth; `bits` one for each input. */
+ * through where few are set. `scratch` holds those bits, 32 to a word, and behind them one place more than a window has. */
 TK_INLINE void tk_conv2d_by_events(const int8_t *input, const uint32_t *weight,
-                                   const tk_requant_wide *requant, uint16_t *list, uint32_t *bits,
-                                   int16_t *output, const tk_window *window, int32_t bitmap, int32_t ternary,
-                                   int32_t large) {
+                                   const tk_requant_wide *requant, uint32_t *scratch, int16_t *output,
+                                   const tk_window *window, int32_t bitmap, int32_t ternary, int32_t large) {
     const tk_window shape = *window;
     const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;
-    if (bitmap) tk_bits_of_bytes(input, shape.in_h * shape.in_w * shape.in_c, bits);
+    const int32_t inputs = shape.in_h * shape.in_w * shape.in_c;
+    uint16_t *const list = (uint16_t *)(void *)(scratch + (bitmap ? (inputs + 31) / 32 : 0));
+    if (bitmap) tk_bits_of_bytes(input, inputs, scratch);
     for (int32_t y = 0; y < shape.out_h; ++y) {
         for (int32_t x = 0; x < shape.out_w; ++x, output += shape.out_c) {
-            const uint16_t *const end = tk_list_window(input, bits, y, x, &shape, bitmap, list);
+            const uint16_t *const end = tk_list_window(input, scratch, y, x, &shape, bitmap, list);
             tk_event_row(list, end, weight, requant, output, depth, shape.out_c, ternary, large);
         }
     }
 }
 
-#define TK_CONV2D_EVENTS(name, bitmap, ternary, large)                                                   \
-    TK_KERNEL void name(const int8_t *input, const uint32_t *weight, const tk_requant_wide *requant,     \
-                        uint16_t *list, uint32_t *bits, int16_t *output, const tk_window *window) {      \
-        tk_conv2d_by_events(input, weight, requant, list, bits, output, window, bitmap, ternary, large); \
+#define TK_CONV2D_EVENTS(name, bitmap, ternary, large)                                                \
+    TK_KERNEL void name(const int8_t *input, const uint32_t *weight, const tk_requant_wide *requant,  \
+                        uint32_t *scratch, int16_t *output, const tk_window *window) {                \
+        tk_conv2d_by_events(input, weight, requant, scratch, output, window, bitmap, ternary, large); \
     }
 
 TK_CONV2D_EVENTS(tk_conv2d_listed_events_s8, 0, 0, 0)

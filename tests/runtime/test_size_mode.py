@@ -33,10 +33,10 @@ def test_what_calls_have_in_common_stays_a_literal() -> None:
     assert "tk_f(x, c->f5, &window, 7);" in shared.definition
     assert "    const int8_t *f5;\n    uint8_t f0;\n" in shared.definition
     assert shared.constants == [
-        "static const m_tk_f_call m_call_5 = {w0, 96};\n",
-        "static const m_tk_f_call m_call_6 = {w1, 48};\n",
+        "static const m_tk_f_5_call m_call_5 = {w0, 96};\n",
+        "static const m_tk_f_5_call m_call_6 = {w1, 48};\n",
     ]
-    assert shared.calls == ["    m_tk_f(&m_call_5);\n", "    m_tk_f(&m_call_6);\n"]
+    assert shared.calls == ["    m_tk_f_5(&m_call_5);\n", "    m_tk_f_5(&m_call_6);\n"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,13 @@ def test_numbers_take_the_narrowest_type(numbers: tuple[int, int], ctype: str) -
     shared = share("m", [LayerCall("tk_f", (str(n),), ()) for n in numbers], {}, 0)
     assert shared is not None
     assert f"    {ctype} f0;\n" in shared.definition
+
+
+def test_calls_that_do_not_differ_take_nothing() -> None:
+    shared = share("m", [_call("w0", 96, -1)] * 2, POINTERS, 3)
+    assert shared is not None
+    assert "void m_tk_f_3(void)" in shared.definition
+    assert (shared.constants, shared.calls) == ([], ["    m_tk_f_3();\n"] * 2)
 
 
 def test_calls_of_other_forms_are_not_shared() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -164,16 +165,21 @@ class _Writer:
         return tuple(local for local in self.locals if f"&{local.name}" in call.args)
 
     def _bodies(self, layers: list[Layer], calls: list[list[LayerCall]]) -> tuple[list[str], list[str]]:
-        """Return each layer's statements, and the functions they share when made for size."""
+        """Return each layer's statements, and the functions they share.
+
+        Made for size, all calls of a kernel share one. Else only calls that differ in nothing but where their
+        activations lie: one layer at several steps of a sequence.
+        """
         definitions: list[str] = []
         texts = {id(call): call.text() for layer in calls for call in layer}
-        by_kernel: dict[str, list[LayerCall]] = {}
+        groups: dict[tuple[Any, ...], list[LayerCall]] = {}
         for layer, own in zip(layers, calls, strict=True):
             for call in own if layer.loop is None else []:
-                by_kernel.setdefault(call.kernel, []).append(call)
+                key = (call.kernel,) if self.share_kernels else (call.kernel, *self._but_for_places(call))
+                groups.setdefault(key, []).append(call)
         number = 0
-        for alike in by_kernel.values():
-            if not self.share_kernels or len(alike) < 2:
+        for alike in groups.values():
+            if len(alike) < 2:
                 continue
             shared = share(self.prefix, alike, self.pointer_types, number)
             if shared is not None:
@@ -193,6 +199,12 @@ class _Writer:
             else:  # their structs may have the same names
                 bodies.append("".join(f"    {{\n{texts[id(call)]}    }}\n" for call in own))
         return bodies, definitions
+
+    def _but_for_places(self, call: LayerCall) -> tuple[Any, ...]:
+        """Return what a call is made of, addresses in the arena left out."""
+        kinds = [self.pointer_types.get(argument, "const") for argument in call.args]
+        args = (a if kind.startswith("const") else kind for a, kind in zip(call.args, kinds, strict=True))
+        return (*args, *call.locals)
 
     def _model_c(
         self, layers: list[Layer], block_layers: list[Layer], bodies: list[str], headers: list[str]

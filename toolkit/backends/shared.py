@@ -68,7 +68,7 @@ def share(
         prefix: what the C names begin with.
         calls: of one kernel.
         pointer_types: the C type of each expression that is an address.
-        start: number of the first call, for its name.
+        start: number of the first call, for names.
     """
     kernel = calls[0].kernel
     if len({(len(call.args), tuple(_form(x) for x in call.locals)) for call in calls}) > 1:
@@ -90,7 +90,11 @@ def share(
         for x in calls[0].locals
     )
     body += f"    {kernel}({', '.join(remaining)});\n"
-    name, ctype = f"{prefix}_{kernel}", f"{prefix}_{kernel}_call"
+    name, ctype = f"{prefix}_{kernel}_{start}", f"{prefix}_{kernel}_{start}_call"
+    if not fields:  # all calls are the same
+        return Shared(
+            f"static TK_NOINLINE void {name}(void) {{\n{body}}}\n", [], [f"    {name}();\n"] * len(calls)
+        )
     members = "".join(f"    {_declare(fields[i], f'f{i}')};\n" for i in order)
     definition = (
         f"typedef struct {{\n{members}}} {ctype};\n\n"

@@ -37,11 +37,7 @@ class Conv2dEvents(Kernel):
         x, y, geometry = emitter.pointer(step.inputs[0]), emitter.pointer(step.output), window_of(step)
         window = emitter.local("tk_window", "window", geometry.initialiser())
         kernel, constants = event_call(self.name, step, fold_wide(step), emitter)
-        bits, scratch = emitter.scratch("uint32_t"), emitter.scratch("uint16_t")
-        places = f"{scratch} + {_bitmap_bytes(geometry) // 2}" if self.mapped else scratch
-        return Call(
-            kernel, [x, *constants, places, bits if self.mapped else "0", y, window], "tk_conv2d_events"
-        )
+        return Call(kernel, [x, *constants, emitter.scratch("uint32_t"), y, window], "tk_conv2d_events")
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

@@ -161,7 +161,11 @@ class IntegerQuantizer(Quantizer):
         if not isinstance(x, fx.Node) or not isinstance(weight, fx.Node) or weight.op != "get_attr":
             return  # its kernel wants constant weights; the lowering says so
         inputs = {x: self._input(x), weight: self._weight(model, weight, operator.weight_channel_axis)}
-        self._mark(node, operator, inputs, self._own(node))
+        output = self._own(node)
+        if node in self.potentials:  # one layer at several steps in time: one range, so one piece of code
+            first = self.roles.setdefault(weight, node)
+            output = output if first is node else SharedQuantizationSpec(first)
+        self._mark(node, operator, inputs, output)
 
     def _weight(self, model: fx.GraphModule, node: fx.Node, channel_axis: int) -> QuantizationSpecBase:
         name = str(node.target)
