@@ -131,7 +131,6 @@ FLOAT_ONLY = {
     "matmul_step",
     "stochastic_round",
     "level_codes",
-    "send_delayed",
 }  # integers have no use for them, or none yet
 CONDITIONS = {"logical"}
 MOVES = {"reshape", "permute", "slice"}  # of any type of their size

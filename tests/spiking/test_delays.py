@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
+from toolkit.lower.passes import lower
 from toolkit.measure.bench import bench
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.delays import NARROWEST, DelayedLinear, clamp_delays, narrow
 from toolkit.spiking.neurons import LI, LIF, Firing, Timing
 from toolkit.spiking.time import EachStep, streaming
@@ -141,6 +144,30 @@ def test_a_board_keeps_what_is_on_its_way(tmp_path: Path) -> None:
     assert first.synaptic_operations == pytest.approx(float(x.sum()) / STEPS * 8)
     assert neurons.spikes is not None
     assert second.synaptic_operations == pytest.approx(neurons.spikes * 3)
+
+
+def test_a_normalization_is_folded_and_sums_are_integers(tmp_path: Path) -> None:
+    net = nn.Sequential(EachStep(nn.Linear(5, 6)), LIF(TIMING, Firing(), tau=15e-3, r=9.0), *_net())
+    x = torch.rand(STEPS, 1, 5, generator=torch.Generator().manual_seed(2))
+    norm: Any = net[3].module
+    norm.running_mean, norm.running_var = torch.rand(8) * 0.1, 0.01 + torch.rand(8)
+    net.eval()
+    step = streaming(net, x[0])
+    with torch.no_grad():
+        stepped = torch.stack([step(at).clone() for at in x])
+        torch.testing.assert_close(stepped, net(x), atol=1e-5, rtol=1e-4)
+    pt2.save(quantize_ptq(streaming(net, x[0]), x[:, 0].numpy()), tmp_path / "step.pt2")
+    lowered = lower(pt2.load(tmp_path / "step.pt2")[0])
+    sent = [one for one in lowered.steps if one.op == "send_delayed"]
+    assert [one.output.dtype for one in sent] == ["int16"] * 2
+    export(
+        tmp_path / "step.pt2", "cortex-m4", tmp_path / "bundle", golden=x[:, 0].numpy(), golden_count=STEPS
+    )
+    result = verify(tmp_path / "bundle", fresh=0, layer_samples=STEPS)
+    assert result.ok, result.first_difference
+    assert result.exact
+    found = np.load(tmp_path / "bundle" / "golden" / "output_0.npy")
+    assert found.any()
 
 
 @pytest.mark.parametrize("max_delay", [0, 255])

@@ -13,6 +13,7 @@ from toolkit.lower.ir import Model, Quantization, Step, Value, per_channel
 from toolkit.ops import operators
 from toolkit.ops.integrate import SPIKES
 from toolkit.ops.quantize import LARGEST_BIAS
+from toolkit.ops.send_delayed import adds_exactly
 from toolkit.ops.trained import ENDING
 from toolkit.ops.wide import ENDING as WIDE
 
@@ -110,6 +111,8 @@ def _integer_step(
 
 def _are_potentials(step: Step, sources: list[Value | None]) -> bool:
     """True when all are int16; what comes in may be spikes in int8."""
+    if step.op == "send_delayed":
+        return adds_exactly(step, sources)
     return all(
         source is None
         or source.dtype == "int16"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import fx
 
 from quantize.int8 import SpikeObserver
@@ -11,10 +12,11 @@ from toolkit import ops
 from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.wide import ENDING
-from toolkit.program import spikes
+from toolkit.program import delayed, spikes  # noqa: F401  # register the operators
 
 _PART = "<built-in function getitem>"  # of a tensor that was split
 INTEGRATE, FIRE = spikes.INTEGRATE, spikes.FIRE
+SEND = torch.ops.toolkit.send_delayed.default
 
 
 def potentials(model: fx.GraphModule, operators: Mapping[str, Operator]) -> set[fx.Node]:
@@ -29,6 +31,8 @@ def potentials(model: fx.GraphModule, operators: Mapping[str, Operator]) -> set[
         if not isinstance(node, fx.Node) or node in found or node.target is FIRE:
             continue
         operator = operators.get(str(node.target))
+        if node.target is SEND:
+            continue  # says itself what is int16
         if node.op == "placeholder":
             found.add(node)
         elif operator is None and str(node.target) == _PART:

@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch import fx
 
-from quantize.int8 import activation_spec, fixed_spec, known_weight_spec, spike_spec, weight_spec
+from quantize.int8 import (
+    WEIGHT_RANGE,
+    activation_spec,
+    fixed_spec,
+    known_weight_spec,
+    spike_spec,
+    weight_spec,
+)
 from quantize.pt2e import QuantizationAnnotation, QuantizationSpecBase, Quantizer, SharedQuantizationSpec
 from quantize.ternary import one_scale, split
 from toolkit import ops
@@ -16,7 +23,7 @@ from toolkit.lower.int16 import has_int16
 from toolkit.ops.base import Operator
 from toolkit.ops.slice import SEVERAL_OUTPUTS
 from toolkit.program.masks import is_mask
-from toolkit.program.potentials import FIRE, INTEGRATE, potentials
+from toolkit.program.potentials import FIRE, INTEGRATE, SEND, potentials
 from toolkit.program.recurrent import role
 from toolkit.program.whole_numbers import WholeNumbers
 
@@ -78,6 +85,9 @@ class IntegerQuantizer(Quantizer):
             if node.target is INTEGRATE:
                 self._neurons(node)
                 continue
+            if node.target is SEND:
+                self._sums(model, node)
+                continue
             if node.target is FIRE:
                 self._separate(node, operator, self.spikes)
                 continue
@@ -111,6 +121,19 @@ class IntegerQuantizer(Quantizer):
         if rise is not None:
             inputs[rise] = shared
         _annotate(node, inputs, shared)
+
+    def _sums(self, model: fx.GraphModule, node: fx.Node) -> None:
+        """Let sums of what is on its way have the scale of the weights that spikes add to them."""
+        pending, x, weight = node.args[:3]
+        if not all(isinstance(arg, fx.Node) for arg in (pending, x, weight)) or not is_constant(weight):
+            return
+        assert isinstance(pending, fx.Node)
+        assert isinstance(x, fx.Node)
+        assert isinstance(weight, fx.Node)
+        largest = float(constant(model, weight).abs().max())
+        sums = fixed_spec(largest / WEIGHT_RANGE[1] if largest > 0 else 1.0, 0, stored="int16")
+        spec = weight_spec(channel_axis=None, training=self.training)
+        _annotate(node, {pending: sums, x: self._input(x), weight: spec}, sums)
 
     def _observed(self, node: fx.Node) -> QuantizationSpecBase:
         """Return a range of the node's own, or that of the first node with its role in a recurrent layer."""

@@ -50,6 +50,7 @@ class DelayedLinear(Neuron):
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
         self.delays = nn.Parameter(torch.rand(outputs, inputs) * max_delay)
         self.register_buffer("width", torch.tensor(self.widest))
+        self.bias: Tensor | None = None  # of a normalization that was folded
 
     @property
     def widest(self) -> float:
@@ -73,14 +74,27 @@ class DelayedLinear(Neuron):
         if self.streams or states is not None:
             return super().forward(x, states)
         over_time = nn.functional.pad(x.permute(1, 2, 0), (self.max_delay, 0))
-        return nn.functional.conv1d(over_time, self.kernels()).permute(2, 0, 1)
+        return nn.functional.conv1d(over_time, self.kernels(), self.bias).permute(2, 0, 1)
 
     def step(self, x: Tensor, states: States) -> tuple[Tensor, States]:
         """See ``Neuron``; what a step sends is added to where it arrives, so that work follows the spikes."""
         pending, position = states
         weight, delays = (self.sent_weight, self.sent_delays) if self.streams else self.sent()
         pending = send_delayed(pending, x, weight, delays, position)
-        return pending[-1:], (pending, (position + 1) % (self.max_delay + 1))
+        arrived = pending[-1:] if self.bias is None else pending[-1:] + self.bias
+        return arrived, (pending, (position + 1) % (self.max_delay + 1))
+
+    def absorb(self, norm: nn.BatchNorm1d) -> None:
+        """Take in the normalization behind the layer, by its running statistics."""
+        mean, var = norm.running_mean, norm.running_var
+        if mean is None or var is None:
+            raise ToolkitError("a normalization without running statistics cannot be folded")
+        with torch.no_grad():
+            factor = torch.rsqrt(var + norm.eps) * (1.0 if norm.weight is None else norm.weight)
+            shift = -mean * factor + (0.0 if norm.bias is None else norm.bias)
+            self.weight.mul_(factor[:, None])
+        del self.bias
+        self.register_buffer("bias", shift.detach())
 
     def sent(self) -> tuple[Tensor, Tensor]:
         """Return weights, and delays in uint8, ``(inputs, outputs)``: by what sends."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import cast
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,8 @@ def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
         sample: a step's input, first axis 1.
     """
     made = copy.deepcopy(model)
+    if not made.training:
+        _absorb_norms(made)
     handles = []
     firsts: list[tuple[Tensor, Tensor]] = []  # a state, and what it begins with
 
@@ -100,3 +103,14 @@ def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
     for state, first in firsts:  # as it was before the sample
         state.copy_(first)
     return made
+
+
+def _absorb_norms(model: nn.Module) -> None:
+    """Fold normalizations into the layers before them, of those layers that know how."""
+    for block in [module for module in model.modules() if isinstance(module, nn.Sequential)]:
+        for layer, follower in pairwise(block):
+            norm = follower.module if isinstance(follower, EachStep) else None
+            absorb: Any = getattr(layer, "absorb", None)
+            if isinstance(norm, nn.BatchNorm1d) and absorb is not None:
+                absorb(norm)
+                cast("EachStep", follower).module = nn.Identity()
