@@ -34,6 +34,7 @@ COMMANDS = [
     "make",
     "train-step",
     "nir",
+    "bench-activity",
     "bench-rules",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")
