@@ -142,6 +142,43 @@ def conversion_table() -> str:
     return table(("network", "way", "ReLU", *(f"T = {count}" for count in steps)), shown)
 
 
+def meta_spikeformer_table() -> str:
+    """Return one row per dataset of ``benchmarks/meta_spikeformer.py``, from its first seed."""
+    shown = []
+    for name, seeds in _spikeformers().items():
+        row, step = next(iter(seeds.values())), next(iter(seeds.values()))["step"]
+        sizes = (f"{step[key]:,}" for key in ("instructions", "flash_bytes", "ram_bytes"))
+        shown.append(
+            (
+                f"`{name}`",
+                f"{100 * row['accuracy']:.2f} %",
+                f"{row['parameters']:,}",
+                f"{row['seconds']:,}",
+                *sizes,
+            )
+        )
+    return table(
+        ("preset", "accuracy", "parameters", "trained s", "instructions a step", "flash B", "RAM B"), shown
+    )
+
+
+def meta_spikeformer_rates() -> str:
+    """Return one row per layer of neurons, as often as they spike on each dataset."""
+    found = {name: next(iter(seeds.values()))["rates"] for name, seeds in _spikeformers().items()}
+    layers = next(iter(found.values()))
+    return table(
+        ("neurons", *(f"`{name}`" for name in found)),
+        ((f"`{layer}`", *(f"{100 * rates[layer]:.1f} %" for rates in found.values())) for layer in layers),
+    )
+
+
+def _spikeformers() -> dict[str, Any]:
+    rows: dict[str, Any] = json.loads((_RESULTS / "meta_spikeformer.json").read_text(encoding="utf-8"))[
+        "rows"
+    ]
+    return rows
+
+
 def commands() -> str:
     """Return every command's help."""
     from toolkit.cli._group import SECTIONS, Command, toolkit
@@ -316,6 +353,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "recipe": recipe,
     "rules-accuracy": rules_accuracy_table,
     "conversion": conversion_table,
+    "meta-spikeformer": meta_spikeformer_table,
+    "meta-spikeformer-rates": meta_spikeformer_rates,
     "ternary": ternary_table,
     "settings": settings,
     "operators": operators_table,

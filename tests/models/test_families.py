@@ -12,7 +12,8 @@ from torch import nn
 from toolkit import models
 from toolkit.errors import ToolkitError
 from toolkit.spiking.delays import DelayedLinear
-from toolkit.spiking.neurons import LI, LIF
+from toolkit.spiking.methods.meta_spikeformer import SpikeAttention
+from toolkit.spiking.neurons import LI, LIF, I
 from toolkit.spiking.time import GlobalMean
 
 EVERY_PRESET = [(family, preset) for family in models.families() for preset in models.presets(family)]
@@ -31,7 +32,8 @@ def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
 
 def test_the_families_are_the_modules():
     assert list(models.families()) == [
-        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn", "mlp", "mobilenet_v1",
+        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn",
+        "meta_spikeformer", "mlp", "mobilenet_v1",
         "noprop_cnn", "resnet8", "spiking_cnn", "spiking_delays", "spiking_rnn", "text_encoder",
     ]  # fmt: skip
     assert all(20 < len(about) <= 120 for about in models.families().values())
@@ -75,7 +77,7 @@ def test_only_plain_layers_with_names_of_their_own(family, preset):
     allowed = (
         nn.Conv2d, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Linear,
         nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d, nn.RMSNorm, nn.Dropout,
-        LI, LIF, DelayedLinear, GlobalMean,
+        LI, LIF, I, DelayedLinear, GlobalMean, SpikeAttention,
     )  # fmt: skip
     model = models.build(family, preset)
     leaves = [module for module in model.modules() if not list(module.children())]
@@ -105,6 +107,7 @@ def test_the_first_preset_is_the_default():
         ("ff_mlp", {"hidden": [16, 8, 4], "classes": 3, "goodness": "direction"}, (1, 8, 8), 3),
         ("noprop_cnn", {"steps": 1, "classes": 4}, (1, 8, 8), 4),
         ("noprop_cnn", {"steps": 3, "shared": True, "path": "flow"}, (1, 8, 8), 10),
+        ("meta_spikeformer", {"channels": [4, 8], "depth": [2, 1], "steps": 2}, (1, 8, 8), 10),
         ("spiking_rnn", {"hidden": [8, 6], "neuron": "adaptive", "recurrent": False}, (1, 8, 8), 10),
         ("spiking_cnn", {"steps": 2, "reset": "zero", "discretisation": "euler"}, (1, 8, 8), 10),
         ("spiking_delays", {"hidden": [8], "input_shape": (20, 5), "classes": 3}, (20, 5), 3),
@@ -141,6 +144,7 @@ def test_presets_are_the_readers_own_copy():
         (("noprop_cnn",), {"steps": 0}, "0 steps do not lead to a class", ""),
         (("noprop_cnn",), {"path": "straight"}, "no path is called 'straight'", ""),
         (("spiking_delays",), {"max_delay": 255}, "a longest delay of 255 steps", "give 1 to 254"),
+        (("meta_spikeformer",), {"heads": 3}, "3 heads do not share 32 channels", ""),
         (("spiking_rnn",), {"neuron": "if"}, "no neuron is called 'if'", ""),
         (("spiking_rnn",), {"repeats": 0}, "reads each row at least once", ""),
         (("mobilenet_v1",), {"width": 0.01}, "width 0.01 leaves no channels", ""),
