@@ -22,7 +22,7 @@ from toolkit.program.capture import samples
 from toolkit.spiking.chain import Segment, segments
 from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import IF, Firing, I, Timing
-from toolkit.spiking.time import EachStep
+from toolkit.spiking.time import EachStep, InTime
 
 METHOD = Method(
     slug="conversion",
@@ -40,12 +40,14 @@ Balance = Literal["error", "percentile"]
 class Converted(nn.Module):
     """``layers`` from each step's input to the sum of the logits so far, over ``steps`` steps of the same input."""
 
-    def __init__(self, layers: nn.Sequential, steps: int) -> None:
+    def __init__(self, layers: InTime, steps: int) -> None:
         super().__init__()
         self.layers, self.steps = layers, steps
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(n, classes)``, on the scale of the ReLU network's."""
+        if torch.compiler.is_exporting():  # step by step: memory for the activations of one
+            return self.layers.outputs([x] * self.steps)[-1]
         logits: Tensor = self.layers(direct(x, self.steps))[-1]
         return logits
 
@@ -101,7 +103,7 @@ def convert(
             spikes = layer(spikes)
         layers += [*layer]
         before = scale
-    return Converted(nn.Sequential(*layers), steps).eval()
+    return Converted(InTime(*layers), steps).eval()
 
 
 def _check(steps: int, balance: str, percentile: float) -> None:
