@@ -51,7 +51,7 @@ def _file(session: Session, model: Path, output: Path | None, settings: Settings
     with in_file(model):
         found = checked(hdf5.read(model), settings)
     missing = lacking(found)
-    back = delayed_edges(found.flat.edges, found.flat.input, found.flat.nodes)
+    back = delayed_edges(found.flat.edges, found.flat.inputs, found.flat.nodes)
     order = ordered(found.flat.nodes, [edge for edge in found.flat.edges if edge not in back])
     if output is not None:
         files.save(files.load(model, settings), output)

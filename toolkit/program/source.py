@@ -117,9 +117,8 @@ def _spiking(path: Path, settings: Settings | None, calibration: np.ndarray | No
     program, graph = step_program(path, settings or NO_SETTINGS)
     if calibration is not None:
         program = _quantized(program, calibration)
-    first, last = graph.ends
-    here = calibration is not None
-    return Source(path, program, "single", "nir", quantized_here=here, inputs=[first], outputs=[last])
+    here, ends = calibration is not None, (list(graph.inputs), list(graph.outputs))
+    return Source(path, program, "single", "nir", quantized_here=here, inputs=ends[0], outputs=ends[1])
 
 
 def _quantized(program: ExportedProgram, calibration: np.ndarray) -> ExportedProgram:

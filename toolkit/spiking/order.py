@@ -9,10 +9,10 @@ from toolkit.errors import ToolkitError
 Edge = tuple[str, str]
 
 
-def delayed_edges(edges: Collection[Edge], first: str, keeps: Collection[str]) -> set[Edge]:
+def delayed_edges(edges: Collection[Edge], firsts: Collection[str], keeps: Collection[str]) -> set[Edge]:
     """Return edges to read what their source gave a step before, so that no circle is left.
 
-    An edge that leads back, found depth first from ``first`` by the nodes' names, is delayed where it leaves the last
+    An edge that leads back, found depth first from ``firsts`` by the nodes' names, is delayed where it leaves the last
     node that ``keeps`` a state.
 
     Raises:
@@ -20,7 +20,7 @@ def delayed_edges(edges: Collection[Edge], first: str, keeps: Collection[str]) -
     """
     targets, sources = _neighbours(edges), _neighbours((b, a) for a, b in edges)
     delayed: set[Edge] = set()
-    for source, target in _leading_back(targets, first):
+    for source, target in _leading_back(targets, firsts):
         within = _reached(targets, target) & _reached(sources, source)  # all that lies on such circles
         stack, seen = [(source, target)], set()
         while stack:
@@ -70,11 +70,11 @@ def _reached(neighbours: dict[str, list[str]], first: str) -> set[str]:
     return found
 
 
-def _leading_back(targets: dict[str, list[str]], first: str) -> list[Edge]:
+def _leading_back(targets: dict[str, list[str]], firsts: Collection[str]) -> list[Edge]:
     """Return the edges to a node that the way there, depth first, has passed."""
     found: list[Edge] = []
     done: set[str] = set()
-    for start in (first, *sorted(targets)):
+    for start in (*sorted(firsts), *sorted(targets)):
         if start in done:
             continue
         path, stack = {start}, [(start, iter(targets.get(start, [])))]

@@ -70,12 +70,12 @@ class InTime(nn.Sequential):
         return outputs
 
 
-def streaming(model: nn.Module, sample: Tensor) -> nn.Module:
+def streaming(model: nn.Module, sample: Tensor | tuple[Tensor, ...]) -> nn.Module:
     """Return a copy of ``model`` that takes one step a run and keeps its neurons' states in buffers.
 
     Args:
         model: of neurons and ``EachStep``, in evaluation mode.
-        sample: a step's input, first axis 1.
+        sample: a step's input, first axis 1; a tuple for a ``Graph`` that takes several.
     """
     made = copy.deepcopy(model)
     if not made.training:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.measure.verify import verify
 from toolkit.spiking import nir
 from toolkit.spiking.neurons import LI, LIF, AdaptiveLIF, CubaLIF, Firing, Recurrent, Timing
+from toolkit.spiking.nir.program import step_program
 from toolkit.spiking.order import delayed_edges
 from toolkit.spiking.time import EachStep
 
@@ -112,7 +114,7 @@ def test_the_way_back_is_delayed_and_not_the_way_on() -> None:
         ("a", "skip"), ("skip", "b"),
     ]  # fmt: skip
     for order in (edges, edges[::-1], sorted(edges)):
-        assert delayed_edges(order, "in", {"a", "b"}) == {("a", "rec"), ("b", "top")}
+        assert delayed_edges(order, ["in"], {"a", "b"}) == {("a", "rec"), ("b", "top")}
 
 
 def test_a_graph_within_a_graph(tmp_path: Path) -> None:
@@ -166,6 +168,56 @@ def test_our_own_network_comes_back(tmp_path: Path) -> None:
     assert set(package.read(tmp_path / "net.nir").nodes["3"].nodes) == {"input", "lif", "w_rec", "output"}
 
 
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    nodes = {
+        "left": package.Input({"input": np.array([3])}), "right": package.Input({"input": np.array([2])}),
+        "a": package.Linear(_weights(4, 3)), "b": package.Linear(_weights(4, 2, seed=1)), "lif": _lif(4),
+        "spikes": package.Output({"output": np.array([4])}), "sum": package.Linear(_weights(1, 4, seed=2)),
+        "last": package.Output({"output": np.array([1])}),
+    }  # fmt: skip
+    edges = [
+        ("left", "a"), ("right", "b"), ("a", "lif"), ("b", "lif"), ("lif", "spikes"), ("lif", "sum"), ("sum", "last"),
+    ]  # fmt: skip
+    package.write(tmp_path / "net.nir", _graph(nodes, edges))
+    net = nir.load(tmp_path / "net.nir", SETTINGS)
+    inputs = {"left": _input(3), "right": _input(2)[::-1].copy()}
+    with torch.no_grad():
+        found = net(tuple(torch.from_numpy(inputs[name])[:, None] for name in net.inputs))
+        current = inputs["left"] @ nodes["a"].weight.T + inputs["right"] @ nodes["b"].weight.T
+        spikes = net.node("lif")(torch.from_numpy(current)[:, None])
+    wanted = {"spikes": spikes, "last": spikes @ torch.from_numpy(nodes["sum"].weight.T)}
+    for name, output in zip(net.outputs, found, strict=True):
+        torch.testing.assert_close(output, wanted[name])
+    assert spikes.sum() > 5
+    nir.save(net, tmp_path / "again.nir")
+    assert set(package.read(tmp_path / "again.nir", type_check=False).inputs) == {"left", "right"}
+    manifest = export(tmp_path / "again.nir", "cortex-m4", tmp_path / "bundle")
+    assert [tensor["name"] for tensor in manifest["inputs"]] == ["left", "right"]
+    assert sorted(tensor["name"] for tensor in manifest["outputs"]) == ["last", "spikes"]
+    assert verify(tmp_path / "bundle", fresh=9, layer_samples=2).exact
+
+
+def test_any_name_will_do(tmp_path: Path) -> None:
+    """Names of our own attributes, words of Python's, other scripts."""
+    names = [
+        "in", "lambda", "forward", "sources", "remembered", "names", "training", "state_0_v", "a b", "a.b", "a_b", "ß",
+        "__class__", "0", "step", "'); import os; ('",
+    ]  # fmt: skip
+    nodes: Nodes = {
+        "input": _ends(2)["input"],
+        **{name: _lif(2) for name in names},
+        "output": _ends(2)["output"],
+    }
+    graph, x = _graph(nodes, list(pairwise(nodes))), 9 * _input(2)
+    package.write(tmp_path / "net.nir", graph)
+    net = nir.load(tmp_path / "net.nir", SETTINGS)
+    np.testing.assert_allclose(ran(net, x), simulate(graph, x, DT, "exact", "subtract"))
+    program = step_program(tmp_path / "net.nir", SETTINGS)[0].module()
+    with torch.no_grad():
+        found = np.stack([program(at[None]).numpy()[0] for at in torch.from_numpy(x)])
+    np.testing.assert_array_equal(found, ran(net, x))
+
+
 def test_gradients_go_round_a_circle() -> None:
     net = nir.from_graph(_graph(*_loop()), SETTINGS)
     net(torch.from_numpy(_input(3))[:, None]).sum().backward()
@@ -209,7 +261,12 @@ WRONG: dict[str, tuple[Nodes, Edges, str]] = {
     "a huge picture": (
         {"a": {"type": "Flatten", "input_type": np.array([1 << 20, 1 << 20])}}, [], "the Flatten a has a tensor of",
     ),
-    "two inputs": ({"a": package.Input({"input": np.array([3])})}, [], "has 2 nodes of type Input"),
+    "an input in the middle": ({"a": package.Input({"input": np.array([3])})}, [], "the Input a gets what another"),
+    "two inputs within": (
+        {"a": {"type": "NIRGraph", "nodes": {**{key: node.to_dict() for key, node in _ends(3).items()},
+               "more": _ends(3)["input"].to_dict()}, "edges": [("input", "output")]}}, [],
+        "a has 2 nodes of type Input: a/input, a/more",
+    ),
     "dt of nothing": (
         {"a": {**_lif(3).to_dict(), "metadata": {"toolkit": {"dt": 0.0}}}}, [], "the LIF a has a dt of 0.0",
     ),

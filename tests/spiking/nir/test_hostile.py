@@ -339,7 +339,8 @@ def test_changed_values(data: st.DataObject) -> None:
     with suppress(ToolkitError):
         net = from_tree(tree, SETTINGS)
         with torch.no_grad():
-            net(torch.zeros(2, 1, *net.shapes[net.ends[0]]))
+            samples = [torch.zeros(2, 1, *net.shapes[name]) for name in net.inputs]
+            net(samples if len(samples) > 1 else samples[0])
         nir.to_graph(net)
 
 

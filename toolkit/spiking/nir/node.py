@@ -100,23 +100,25 @@ class Flat:
 
     nodes: dict[str, Node]
     edges: list[Edge]
-    input: str
-    output: str
+    inputs: list[str]
+    outputs: list[str]
 
 
 def flatten(tree: Tree) -> Flat:
     """Return the graph's nodes and edges.
 
     Raises:
-        ToolkitError: the tree is no graph, names nodes that are not there, has not one input and one output, or is
-            too large.
+        ToolkitError: the tree is no graph, names nodes that are not there, has no input or no output, or is too
+            large; a graph within has several.
     """
     nodes: dict[str, Node] = {}
-    edges, entry, out = _collect(tree, "", nodes, 0)
-    return Flat(nodes, edges, entry, out)
+    edges, inputs, outputs = _collect(tree, "", nodes, 0)
+    return Flat(nodes, edges, inputs, outputs)
 
 
-def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tuple[list[Edge], str, str]:
+def _collect(
+    tree: Tree, prefix: str, nodes: dict[str, Node], depth: int
+) -> tuple[list[Edge], list[str], list[str]]:
     place = prefix.rstrip(SEPARATOR) or "the graph"
     if _type(tree) != "NIRGraph" or not isinstance(tree.get("nodes"), dict):
         raise ToolkitError(f"{place} is no NIRGraph with nodes", fix="export a whole network, not one node")
@@ -129,9 +131,9 @@ def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tup
             raise ToolkitError(f"{name!r} is no node", at=place, fix="give nodes names without /")
         full = prefix + name
         if _type(part) == "NIRGraph":
-            inner, *inner_ends = _collect(part, full + SEPARATOR, nodes, depth + 1)
+            inner, inputs, outputs = _collect(part, full + SEPARATOR, nodes, depth + 1)
             edges += inner
-            ends[name] = (inner_ends[0], inner_ends[1])
+            ends[name] = (inputs[0], outputs[0])
             continue
         values = {key: value for key, value in part.items() if key not in ("type", "metadata")}
         metadata = part.get("metadata")
@@ -143,14 +145,14 @@ def _collect(tree: Tree, prefix: str, nodes: dict[str, Node], depth: int) -> tup
     found = []
     for kind in ("Input", "Output"):
         own = [prefix + name for name in ends if prefix + name in nodes and nodes[prefix + name].type == kind]
-        if len(own) != 1:
+        if not own or (depth and len(own) > 1):
             names = f": {', '.join(own)}" if own else ""
             raise ToolkitError(
                 f"{place} has {len(own)} nodes of type {kind}{names}",
                 at=place,
                 fix=f"export it with one {kind}",
             )
-        found.append(own[0])
+        found.append(own)
     return edges, found[0], found[1]
 
 

@@ -68,7 +68,7 @@ def from_tree(tree: hdf5.Tree, settings: Settings = NO_SETTINGS) -> Graph:
         with at(name):
             modules[name] = KINDS[node.type].build(node, found.shapes[name][0], found.own[name])
     given = {name: shape for name, (_, shape) in found.shapes.items()}
-    return Graph(modules, found.flat.edges, given, (found.flat.input, found.flat.output))
+    return Graph(modules, found.flat.edges, given, found.flat.inputs, found.flat.outputs)
 
 
 def checked(tree: hdf5.Tree, settings: Settings = NO_SETTINGS) -> Checked:
@@ -107,12 +107,12 @@ def _check_one_step(flat: Flat, own: dict[str, dict[str, Any]]) -> None:
 def _check_ends(flat: Flat) -> None:
     targets = {target for _, target in flat.edges}
     for name, node in flat.nodes.items():
-        if name not in targets and name != flat.input:
+        if name not in targets and name not in flat.inputs:
             raise node.error("gets nothing: no edge leads to it")
-    if flat.input in targets:
-        raise flat.nodes[flat.input].error("gets what another node gives")
+        if name in targets and name in flat.inputs:
+            raise node.error("gets what another node gives")
     for source, target in flat.edges:
-        if source == flat.output:
+        if source in flat.outputs:
             raise flat.nodes[source].error(f"leads on to {target}")
 
 

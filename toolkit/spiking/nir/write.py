@@ -116,7 +116,7 @@ def _folded(leaves: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
 def _first_shape(leaves: list[tuple[str, nn.Module]]) -> Shape:
     first: Any = leaves[0][1] if leaves else None
     if isinstance(first, Graph):
-        return first.shapes[first.ends[0]]
+        return first.shapes[first.inputs[0]]
     if isinstance(first, nn.Linear):
         return (first.in_features,)
     raise ToolkitError(
@@ -167,8 +167,10 @@ class _Writer:
             if isinstance(module, Graph):
                 inner = name + SEPARATOR
                 self.graph(inner, module)
-                into, out = inner + module.ends[0], inner + module.ends[1]
-                shape = module.shapes[module.ends[1]]
+                if len(module.inputs) + len(module.outputs) > 2:
+                    self.unknown.append(f"{name}: a graph within a graph has one input and one output")
+                into, out = inner + module.inputs[0], inner + module.outputs[0]
+                shape = module.shapes[module.outputs[0]]
             elif isinstance(module, Recurrent):
                 into, out = self._recurrent(name + SEPARATOR, module, shape)
             else:
