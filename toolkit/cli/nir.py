@@ -87,6 +87,7 @@ def _project(session: Session, folder: Path, output: Path | None) -> None:
     from toolkit.cli._recipe import walk
     from toolkit.spiking import nir as files
     from toolkit.spiking.neurons import Neuron
+    from toolkit.spiking.nir.write import input_shape
     from toolkit.stages.stage import Work
     from toolkit.stages.train import load_dataset, trained_model
 
@@ -103,7 +104,7 @@ def _project(session: Session, folder: Path, output: Path | None) -> None:
             fix="toolkit convert makes one",
         )
     file = output or project.build / f"{project.name}.nir"
-    files.save(network, file, tuple(dataset.x_train.shape[1:]))
+    files.save(network, file, input_shape(network) or tuple(dataset.x_train.shape[1:]))
     session.result({"written": str(file)})
     if not session.json:
         click.echo(f"wrote {file}: {file.stat().st_size:,} B")

@@ -18,6 +18,7 @@ from toolkit.bundle import export
 from toolkit.errors import ToolkitError
 from toolkit.measure.verify import verify
 from toolkit.spiking import nir
+from toolkit.spiking.delays import DelayedLinear
 from toolkit.spiking.neurons import LI, LIF, AdaptiveLIF, CubaLIF, Firing, Recurrent, Timing
 from toolkit.spiking.nir.program import step_program
 from toolkit.spiking.order import delayed_edges
@@ -216,6 +217,28 @@ def test_any_name_will_do(tmp_path: Path) -> None:
     with torch.no_grad():
         found = np.stack([program(at[None]).numpy()[0] for at in torch.from_numpy(x)])
     np.testing.assert_array_equal(found, ran(net, x))
+
+
+def test_learnt_delays_are_delays(tmp_path: Path) -> None:
+    """A delay and weights for each number of steps, with the normalization behind them."""
+    torch.manual_seed(0)
+    timing, norm = Timing(DT, "euler"), nn.BatchNorm1d(6)
+    net = nn.Sequential(
+        DelayedLinear(timing, 5, 6, 4), EachStep(norm), LIF(timing, Firing(0.5), tau=5e-3, r=3.0),
+        DelayedLinear(timing, 6, 2, 3), LI(timing, 9e-3),
+    )  # fmt: skip
+    x = torch.rand(STEPS, 3, 5)
+    net(x)  # statistics
+    net.eval()
+    nir.save(net, tmp_path / "net.nir")
+    again = nir.load(tmp_path / "net.nir")
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), net(x), rtol=1e-4, atol=1e-6)
+        assert net(x).unique().numel() > STEPS
+    inner = package.read(tmp_path / "net.nir").nodes["0"].nodes
+    assert {name for name, node in inner.items() if isinstance(node, package.Delay)} == {
+        f"delay_{steps}" for steps in range(1, 5)
+    }
 
 
 def test_gradients_go_round_a_circle() -> None:

@@ -13,9 +13,11 @@ from toolkit import atomic
 from toolkit.errors import MISSING, ToolkitError
 from toolkit.measure.child import importable
 from toolkit.program.imported import WRONG_INPUTS
+from toolkit.spiking.delays import DelayedLinear
 from toolkit.spiking.graph import Graph
-from toolkit.spiking.layers import Input, Output
+from toolkit.spiking.layers import Input, Output, StackedLinear
 from toolkit.spiking.neurons import Recurrent
+from toolkit.spiking.nir.delays import as_graph
 from toolkit.spiking.nir.exports import EXPORTS, shape_after
 from toolkit.spiking.nir.hdf5 import Tree
 from toolkit.spiking.nir.node import SEPARATOR, Shape
@@ -68,7 +70,12 @@ def to_graph(module: nn.Module, shape: Shape | None = None) -> nir.NIRGraph:
 def to_tree(module: nn.Module, shape: Shape | None = None) -> Tree:
     """Return a network as what ``nir.NIRGraph.to_dict`` gives; see ``save``."""
     leaves = _leaves("", module)
-    shape = _first_shape(leaves) if shape is None else tuple(shape)
+    shape = input_shape(module) if shape is None else tuple(shape)
+    if shape is None:
+        raise ToolkitError(
+            "nothing says the shape of the network's input",
+            fix="give the shape of one step without the axis of samples, as in save(net, path, (2, 34, 34))",
+        )
     writer = _Writer()
     if len(leaves) == 1 and isinstance(leaves[0][1], Graph):
         writer.graph("", leaves[0][1])
@@ -108,21 +115,24 @@ def _folded(leaves: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
             if isinstance(layer, nn.Linear):
                 found[-1] = (before, fuse_linear_bn_eval(layer.eval(), module))
                 continue
+            if isinstance(layer, DelayedLinear) and isinstance(module, nn.BatchNorm1d):
+                found[-1] = (before, as_graph(layer, module))
+                continue
         if not isinstance(module, _NOTHING) or isinstance(module, Input | Output):
             found.append((name, module))
     return found
 
 
-def _first_shape(leaves: list[tuple[str, nn.Module]]) -> Shape:
+def input_shape(module: nn.Module) -> Shape | None:
+    """Return the shape of a step's input, without the axis of samples, where the first layer knows it."""
+    leaves = _leaves("", module)
     first: Any = leaves[0][1] if leaves else None
     if isinstance(first, Graph):
         return first.shapes[first.inputs[0]]
-    if isinstance(first, nn.Linear):
-        return (first.in_features,)
-    raise ToolkitError(
-        "nothing says the shape of the network's input",
-        fix="give the shape of one step without the axis of samples, as in save(net, path, (2, 34, 34))",
-    )
+    if isinstance(first, nn.Linear | StackedLinear | DelayedLinear):
+        *rows, _, inputs = first.weight.shape
+        return (*rows, inputs)
+    return None
 
 
 class _Writer:
@@ -163,6 +173,7 @@ class _Writer:
                 ]
                 shape = self.chain(prefix, whole, shape, last, end="")
                 continue
+            module = as_graph(module) if isinstance(module, DelayedLinear) else module
             into = out = name
             if isinstance(module, Graph):
                 inner = name + SEPARATOR
