@@ -7,11 +7,12 @@ docs/methods/index.md shows them. A run that is cut off goes on from its checkpo
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from seeded import recipe, tell, update
 
 if TYPE_CHECKING:
     from torch import nn
@@ -141,7 +142,7 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
     for rule, chosen, options in ((row.rule, settings, row.options), ("backprop", plain, {})):
         checkpoint = folder / f"{name}-{rule}-{seed}.pt"
         model = _fresh(row, dataset, seed, by_backprop=rule == "backprop")
-        found[rule] = run(rule, model, dataset, chosen, options, checkpoint, _tell(name, rule))
+        found[rule] = run(rule, model, dataset, chosen, options, checkpoint, tell(name, rule))
     return {"rule": found[row.rule], "backprop": found["backprop"]}
 
 
@@ -156,33 +157,6 @@ def _fresh(row: Row, dataset: Dataset, seed: int, *, by_backprop: bool) -> nn.Mo
     graph = {"edges": dataset.edges} if isinstance(dataset, GraphDataset) else {}
     settings = {**row.network, **(row.backprop_network if by_backprop else {})}
     return models.build(family, row.preset or None, **settings, **graph)
-
-
-def _tell(name: str, rule: str) -> Any:
-    def tell(epoch: Any) -> None:
-        click.echo(
-            f"{name}  {rule} {epoch.epoch}  {epoch.train_loss:.4f}  {epoch.test_accuracy:.2%}  {epoch.seconds:.0f} s",
-            err=True,
-        )
-
-    return tell
-
-
-def recipe(name: str) -> dict[str, Any]:
-    """Return what the row says, without what it leaves open, as it is read from JSON."""
-    said = {key: value for key, value in asdict(ROWS[name]).items() if value}
-    return dict(json.loads(json.dumps(said)))
-
-
-def update(name: str, seed: int, found: dict[str, Any]) -> None:
-    """Put a seed's figures into the row's file; a recipe that has changed makes the others' obsolete."""
-    path, used = RESULTS / f"{name}.json", recipe(name)
-    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    seeds = document["seeds"] if document.get("recipe") == used else {}
-    seeds = dict(sorted({**seeds, str(seed): found}.items()))
-    path.parent.mkdir(exist_ok=True)
-    text = json.dumps({"schema": 1, "recipe": used, "seeds": seeds}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -206,7 +180,7 @@ def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: b
             found = measure(name, seed, folder)
             document["rows"].setdefault(name, {})[str(seed)] = found
             if updates:
-                update(name, seed, found)
+                update(RESULTS / f"{name}.json", recipe(ROWS[name]), seed, found)
             if not as_json:
                 scores = "  ".join(f"{rule} {each['accuracy']:.2%}" for rule, each in found.items())
                 click.echo(f"{name}, seed {seed}: {scores}")

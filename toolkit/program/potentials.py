@@ -26,6 +26,7 @@ def potentials(model: fx.GraphModule, operators: Mapping[str, Operator]) -> set[
     """
     found = set(model.graph.find_nodes(op="call_function", target=INTEGRATE))
     reached = [node.args[0] for node in found] + [node.args[2] for node in found if node.args[2] is not None]
+    reached += [node.args[0] for node in model.graph.find_nodes(op="call_function", target=FIRE)]
     while reached:
         node = reached.pop()
         if not isinstance(node, fx.Node) or node in found or node.target is FIRE:

@@ -1,0 +1,42 @@
+"""Long runs with several seeds, whose results are kept as data: one file for each row of a benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from toolkit.learn import Epoch
+
+
+def recipe(row: DataclassInstance) -> dict[str, Any]:
+    """Return what ``row`` says, without what it leaves open, as it is read from JSON."""
+    said = {key: value for key, value in asdict(row).items() if value}
+    return dict(json.loads(json.dumps(said)))
+
+
+def update(path: Path, used: dict[str, Any], seed: int, found: dict[str, Any]) -> None:
+    """Put a seed's figures into the row's file; a recipe that has changed makes the others' obsolete."""
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    seeds = document["seeds"] if document.get("recipe") == used else {}
+    seeds = dict(sorted({**seeds, str(seed): found}.items()))
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps({"schema": 1, "recipe": used, "seeds": seeds}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def tell(*what: str) -> Callable[[Epoch], None]:
+    """Return what says on stderr how a run goes, after each epoch."""
+
+    def line(epoch: Epoch) -> None:
+        score, seconds = f"{epoch.test_accuracy:.2%}", f"{epoch.seconds:.0f} s"
+        click.echo(f"{'  '.join(what)} {epoch.epoch}  {epoch.train_loss:.4f}  {score}  {seconds}", err=True)
+
+    return line
