@@ -333,6 +333,43 @@ def onnx_operators() -> str:
     return table(("group", "operators"), rows)
 
 
+def spiking_accuracy_table() -> str:
+    """Return one row per file of ``benchmarks/spiking_accuracy.py``: means over the seeds that it holds."""
+    shown = []
+    for path in sorted((_RESULTS / "spiking_accuracy").glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        recipe, seeds = document["recipe"], list(document["seeds"].values())
+
+        def mean(who: str, key: str, seeds: list[Any] = seeds) -> float:
+            return sum(seed[who][key] for seed in seeds) / len(seeds)
+
+        relu = f"{mean('relu', 'accuracy'):.2%}".replace("%", " %") if "relu" in seeds[0] else "–"
+        network = f"`{recipe['family']}`, {recipe['dataset']}"
+        score, spiking = (f"{100 * mean('spiking', key):.2f} %" for key in ("accuracy", "activity"))
+        weights, minutes = f"{mean('spiking', 'weights'):,.0f}", f"{mean('spiking', 'core_seconds') / 60:.1f}"
+        shown.append((network, weights, recipe["train"]["epochs"], len(seeds), score, relu, spiking, minutes))
+    headings = ("network", "weights", "epochs", "seeds", "accuracy", "with ReLU", "neurons that spike in a step",
+                "core minutes")  # fmt: skip
+    return table(headings, shown)
+
+
+def continual_table() -> str:
+    """Return one row per way of ``benchmarks/continual.py``: means over the seeds in its results."""
+    seeds = list(json.loads((_RESULTS / "continual.json").read_text(encoding="utf-8"))["seeds"].values())
+    shown = []
+    for way in ("plain", "hlop"):
+        means = [sum(seed[way][key] for seed in seeds) / len(seeds) for key in ("average", "forgetting")]
+        last = [
+            sum(column) / len(seeds)
+            for column in zip(*(seed[way]["accuracy"][-1] for seed in seeds), strict=True)
+        ]
+        shown.append(
+            (way, *(f"{100 * score:.1f}" for score in last), f"{100 * means[0]:.1f}", f"{100 * means[1]:.2f}")
+        )
+    tasks = (f"task {number}, %" for number in range(1, len(shown[0]) - 2))
+    return table((f"{len(seeds)} seeds", *tasks, "average, %", "forgetting, points"), shown)
+
+
 def _plain(text: str | None) -> str:
     return (text or "").strip().split("\n")[0].rstrip(".")
 
@@ -355,6 +392,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "conversion": conversion_table,
     "meta-spikeformer": meta_spikeformer_table,
     "meta-spikeformer-rates": meta_spikeformer_rates,
+    "spiking-accuracy": spiking_accuracy_table,
+    "continual": continual_table,
     "ternary": ternary_table,
     "settings": settings,
     "operators": operators_table,

@@ -36,6 +36,9 @@ COMMANDS = [
     "nir",
     "bench-activity",
     "bench-rules",
+    "bench-activity",
+    "bench-attack",
+    "bench-continual",
 ]
 HEAVY = ("torch", "numpy", "sklearn", "scipy", "rich", "jinja2", "unicorn", "capstone", "elftools")
 LIMIT_MS = 300

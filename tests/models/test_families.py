@@ -12,6 +12,7 @@ from torch import nn
 from toolkit import models
 from toolkit.errors import ToolkitError
 from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.methods.hoyer_snn import HoyerSpike
 from toolkit.spiking.methods.meta_spikeformer import SpikeAttention
 from toolkit.spiking.neurons import LI, LIF, I
 from toolkit.spiking.time import GlobalMean
@@ -32,9 +33,9 @@ def sample(family: str, preset: str, count: int = 2) -> torch.Tensor:
 
 def test_the_families_are_the_modules():
     assert list(models.families()) == [
-        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn",
-        "meta_spikeformer", "mlp", "mobilenet_v1",
-        "noprop_cnn", "resnet8", "spiking_cnn", "spiking_delays", "spiking_rnn", "text_encoder",
+        "cnn", "decoder", "ds_cnn", "encoder_decoder", "fc_autoencoder", "ff_mlp", "gcn", "hoyer_cnn",
+        "meta_spikeformer", "mlp", "mobilenet_v1", "noprop_cnn", "resnet8", "spiking_cnn", "spiking_delays",
+        "spiking_mlp", "spiking_rnn", "text_encoder",
     ]  # fmt: skip
     assert all(20 < len(about) <= 120 for about in models.families().values())
 
@@ -77,7 +78,7 @@ def test_only_plain_layers_with_names_of_their_own(family, preset):
     allowed = (
         nn.Conv2d, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Linear,
         nn.AvgPool2d, nn.MaxPool2d, nn.Flatten, nn.ZeroPad2d, nn.RMSNorm, nn.Dropout,
-        LI, LIF, I, DelayedLinear, GlobalMean, SpikeAttention,
+        LI, LIF, I, DelayedLinear, GlobalMean, SpikeAttention, HoyerSpike,
     )  # fmt: skip
     model = models.build(family, preset)
     leaves = [module for module in model.modules() if not list(module.children())]
@@ -109,6 +110,8 @@ def test_the_first_preset_is_the_default():
         ("noprop_cnn", {"steps": 3, "shared": True, "path": "flow"}, (1, 8, 8), 10),
         ("meta_spikeformer", {"channels": [4, 8], "depth": [2, 1], "steps": 2}, (1, 8, 8), 10),
         ("spiking_rnn", {"hidden": [8, 6], "neuron": "adaptive", "recurrent": False}, (1, 8, 8), 10),
+        ("hoyer_cnn", {"layers": [[4, 1, 1], [6, 1, 1]], "pooled": [1, 2], "classes": 3}, (1, 8, 8), 3),
+        ("spiking_mlp", {"hidden": [], "steps": 2, "classes": 3}, (1, 8, 8), 3),
         ("spiking_cnn", {"steps": 2, "reset": "zero", "discretisation": "euler"}, (1, 8, 8), 10),
         ("spiking_delays", {"hidden": [8], "input_shape": (20, 5), "classes": 3}, (20, 5), 3),
         ("spiking_delays", {"max_delay": 0}, (50, 64), 10),
