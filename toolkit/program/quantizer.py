@@ -217,12 +217,22 @@ class IntegerQuantizer(Quantizer):
         if not inputs:
             return
         first = self._input(inputs[0])
+        operator = self.operator(node)
+        if operator is not None and operator.name == "avg_pool2d" and self._is_spikes(first):
+            return  # means of spikes are no spikes: in float32, behind which the next layer has a range of its own
         shared = (
             first if isinstance(first, SharedQuantizationSpec) else SharedQuantizationSpec((inputs[0], node))
         )
         specs: dict[fx.Node, QuantizationSpecBase] = dict.fromkeys(inputs, shared)
         specs[inputs[0]] = first
         _annotate(node, specs, shared)
+
+    def _is_spikes(self, spec: QuantizationSpecBase) -> bool:
+        """True for zeros and ones, and for what shares their range."""
+        if not isinstance(spec, SharedQuantizationSpec):
+            return spec is self.spikes
+        origin = spec.edge_or_node if isinstance(spec.edge_or_node, fx.Node) else spec.edge_or_node[0]
+        return origin.target is FIRE
 
     def _mark(
         self,
