@@ -101,7 +101,7 @@ def _note(work: Work) -> str:
 STAGE = Stage(
     name="quantize",
     needs=("train",),
-    sources=("program", "learn", "quantize", "stages/quantize.py"),
+    sources=("program", "learn", "spiking", "quantize", "stages/quantize.py"),
     packages=("torch", "torchao", "numpy"),
     settings=_settings,
     run=_run,

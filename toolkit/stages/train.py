@@ -146,7 +146,7 @@ def _note(work: Work) -> str:
 STAGE = Stage(
     name="train",
     needs=(),
-    sources=("data", "models", "learn", "stages/train.py"),
+    sources=("data", "models", "learn", "spiking", "stages/train.py"),
     packages=("torch", "numpy", "scikit-learn"),
     settings=_settings,
     run=_run,
