@@ -9,6 +9,7 @@ from toolkit.models._preset import Preset
 from toolkit.models.cnn import PRESETS as CNN
 from toolkit.models.cnn import Layer
 from toolkit.spiking.methods.hoyer_snn import HoyerSpike
+from toolkit.spiking.time import GlobalMean
 
 PRESETS = {
     "digits": Preset(
@@ -52,8 +53,7 @@ class HoyerCnn(nn.Module):
             blocks.append(nn.Sequential(*block, *pool, HoyerSpike(strength)))
             channels = count
         self.blocks = nn.Sequential(*blocks)
-        self.pool = nn.AvgPool2d((height, width))
-        self.flatten = nn.Flatten()
+        self.mean = GlobalMean()
         self.fc = nn.Linear(channels, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):  # channels last: trains faster by a third
@@ -61,7 +61,7 @@ class HoyerCnn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(n, classes)`` for images ``(n, channels, height, width)``."""
-        logits: torch.Tensor = self.fc(self.flatten(self.pool(self.blocks(x))))
+        logits: torch.Tensor = self.fc(self.mean(self.blocks(x)))
         return logits
 
 
