@@ -127,6 +127,15 @@ def test_spoken_digits(examples: Path, cli: Cli) -> None:
     assert speech > silence
 
 
+def test_one_step(examples: Path, cli: Cli) -> None:
+    folder = examples / "one_step"
+    (printed,) = _run_readme(folder, cli)
+    assert _without_numbers(printed) == _without_numbers(_blocks(folder / "README.md", "text")[0])
+    assert int(printed.split()[0]) >= 48
+    told = re.findall(r"([\d,]+) additions in the place of ([\d,]+) products", printed)
+    assert all(int(few.replace(",", "")) < int(many.replace(",", "")) / 3 for few, many in told)
+
+
 def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 
