@@ -11,7 +11,7 @@ from torch import nn
 
 from toolkit import models
 from toolkit.errors import ToolkitError
-from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.methods.hoyer_snn import HoyerSpike
 from toolkit.spiking.methods.meta_spikeformer import SpikeAttention
 from toolkit.spiking.neurons import LI, LIF, I

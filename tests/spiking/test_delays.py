@@ -17,7 +17,7 @@ from toolkit.measure.bench import bench
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
-from toolkit.spiking.delays import NARROWEST, DelayedLinear, clamp_delays, narrow
+from toolkit.spiking.delayed_linear import NARROWEST, DelayedLinear, clamp_delays, narrow
 from toolkit.spiking.neurons import LI, LIF, Firing, Timing
 from toolkit.spiking.time import EachStep, streaming
 

@@ -18,7 +18,7 @@ from quantize.method import Method, between
 from toolkit.errors import ToolkitError
 from toolkit.learn.backprop import Backprop
 from toolkit.learn.rule import Setup
-from toolkit.spiking.delays import clamp_delays, delayed, narrow
+from toolkit.spiking.delayed_linear import clamp_delays, delayed, narrow
 
 if TYPE_CHECKING:
     from toolkit.data import Dataset
@@ -52,7 +52,7 @@ def learner(model: nn.Module, dataset: Dataset, setup: Setup) -> DelayLearner:
     if not layers:
         raise ToolkitError(
             "dcls-delays trains delays, and the model has none",
-            fix="build it of toolkit.spiking.delays.DelayedLinear, as the family spiking_delays does",
+            fix="build it of toolkit.spiking.delayed_linear.DelayedLinear, as the family spiking_delays does",
         )
     return DelayLearner(model, setup, math.ceil(len(dataset.x_train) / setup.settings.batch_size))
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from toolkit.models._preset import Preset
-from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.neurons import LI, LIF, Discretisation, Firing, Reset, Timing
 from toolkit.spiking.surrogate import Surrogate
 from toolkit.spiking.time import EachStep

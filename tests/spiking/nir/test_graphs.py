@@ -18,7 +18,7 @@ from toolkit.bundle import export
 from toolkit.errors import ToolkitError
 from toolkit.measure.verify import verify
 from toolkit.spiking import nir
-from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.neurons import LI, LIF, AdaptiveLIF, CubaLIF, Firing, Recurrent, Timing
 from toolkit.spiking.nir.program import step_program
 from toolkit.spiking.order import delayed_edges

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from toolkit.spiking.delay import Delay
-from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.graph import Graph
 from toolkit.spiking.layers import Input, Output
 from toolkit.spiking.order import Edge

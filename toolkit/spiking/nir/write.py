@@ -13,7 +13,7 @@ from toolkit import atomic
 from toolkit.errors import MISSING, ToolkitError
 from toolkit.measure.child import importable
 from toolkit.program.imported import WRONG_INPUTS
-from toolkit.spiking.delays import DelayedLinear
+from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.graph import Graph
 from toolkit.spiking.layers import Input, Output, StackedLinear
 from toolkit.spiking.neurons import Recurrent
