@@ -132,7 +132,7 @@ def test_presets_are_the_readers_own_copy():
     [
         (("resnet",), {}, "no model family called 'resnet'", "did you mean resnet8?"),
         (("_preset",), {}, "no model family called '_preset'", ""),
-        (("transformer",), {}, "no model family called 'transformer'", "use one of: cnn, decoder"),
+        (("perceiver",), {}, "no model family called 'perceiver'", "use one of: cnn, decoder"),
         (("decoder",), {"heads": 3}, "3 heads do not share a width of 128 evenly", ""),
         (("text_encoder",), {"feed_forward": "wide"}, "no feed-forward is called 'wide'", ""),
         (("encoder_decoder",), {"input_shape": (31,)}, "its length is even", ""),

@@ -152,13 +152,24 @@ def test_a_board_spikes_as_torch_does(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", surrogate.DERIVATIVES)
 def test_surrogates_give_gradients(name: surrogate.Surrogate) -> None:
-    """A derivative is positive near the threshold, largest at it, and what autograd gets."""
+    """A derivative is positive near the threshold, what autograd gets, and largest at the threshold: but for one."""
     above = torch.tensor([-0.5, -0.01, 0.0, 0.01, 0.5], requires_grad=True)
     (found,) = torch.autograd.grad(surrogate.spike(above, name).sum(), above)
     assert torch.equal(found, surrogate.DERIVATIVES[name](above, surrogate.SLOPES[name]))
-    assert int(found.argmax()) == 2
     assert (found > 0).all()
-    assert torch.equal(found, found.flip(0))
+    if name != "potential-dependent":
+        assert int(found.argmax()) == 2
+        assert torch.equal(found, found.flip(0))
+
+
+def test_a_bell_follows_the_spread_of_potentials() -> None:
+    """Its middle lies half a standard deviation above the threshold, and it is as wide as that deviation."""
+    above = torch.linspace(-3.0, 3.0, 601)
+    spread = float(above.std(correction=0))
+    found = surrogate.DERIVATIVES["potential-dependent"](above, 1.0)
+    assert float(above[found.argmax()]) == pytest.approx(spread / 2, abs=0.01)
+    wanted = torch.exp(-0.5 * (above / spread - 0.5).square()) / (math.sqrt(2 * math.pi) * spread)
+    torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("name", [name for name in NEURONS if name != "lif-none"])
