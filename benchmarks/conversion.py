@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from seeded import keep
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,10 +73,7 @@ def main(names: tuple[str, ...], seeds: tuple[int, ...], updates: bool) -> None:
         for seed in seeds:
             found = measure(name, seed)
             if updates:
-                rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else {}
-                rows.setdefault(name, {})[str(seed)] = found
-                text = json.dumps({"schema": 1, "rows": rows}, indent=1)
-                RESULTS.write_text(text + "\n", encoding="utf-8")
+                keep(RESULTS, name, seed, found)
             click.echo(f"{name}, seed {seed}: " + json.dumps(found))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from seeded import keep, tell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +38,7 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
     model = models.build("meta_spikeformer", name)
     settings = TrainSettings(**TRAIN[name], seed=seed)
     checkpoint = folder / f"meta-spikeformer-{name}-{seed}.pt"
-    result = loop.train(model, dataset, settings=settings, checkpoint=checkpoint, progress=_tell)
+    result = loop.train(model, dataset, settings=settings, checkpoint=checkpoint, progress=tell(name))
     return {
         "accuracy": result.test_accuracy,
         "seconds": round(result.seconds),
@@ -97,12 +98,6 @@ def on_board(model: Any, dataset: Dataset, folder: Path) -> dict[str, Any]:
     }
 
 
-def _tell(epoch: Any) -> None:
-    click.echo(
-        f"{epoch.epoch}  {epoch.train_loss:.4f}  {epoch.test_accuracy:.2%}  {epoch.seconds:.0f} s", err=True
-    )
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice(list(TRAIN)))
 @click.option(
@@ -121,10 +116,7 @@ def main(names: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: 
         for seed in seeds:
             found = measure(name, seed, folder)
             if updates:
-                rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else {}
-                rows.setdefault(name, {})[str(seed)] = found
-                text = json.dumps({"schema": 1, "rows": rows}, indent=1)
-                RESULTS.write_text(text + "\n", encoding="utf-8")
+                keep(RESULTS, name, seed, found)
             click.echo(f"{name}, seed {seed}: " + json.dumps(found))
 
 

@@ -6,13 +6,12 @@ docs/methods/index.md shows them. A run that is cut off goes on from its checkpo
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from seeded import recipe, tell, update
+from seeded import run_rows, tell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -174,18 +173,15 @@ def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: b
 
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    document: dict[str, Any] = {"schema": 1, "rows": {}}
-    for name in rows or tuple(ROWS):
-        for seed in seeds:
-            found = measure(name, seed, folder)
-            document["rows"].setdefault(name, {})[str(seed)] = found
-            if updates:
-                update(RESULTS / f"{name}.json", recipe(ROWS[name]), seed, found)
-            if not as_json:
-                scores = "  ".join(f"{rule} {each['accuracy']:.2%}" for rule, each in found.items())
-                click.echo(f"{name}, seed {seed}: {scores}")
-    if as_json:
-        click.echo(json.dumps(document, indent=1))
+    run_rows(
+        ROWS,
+        rows,
+        seeds,
+        RESULTS,
+        lambda name, seed: measure(name, seed, folder),
+        updates=updates,
+        as_json=as_json,
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,42 @@ def update(path: Path, used: dict[str, Any], seed: int, found: dict[str, Any]) -
     path.parent.mkdir(exist_ok=True)
     text = json.dumps({"schema": 1, "recipe": used, "seeds": seeds}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def keep(path: Path, name: str, seed: int, found: dict[str, Any]) -> None:
+    """Put a seed's figures of row ``name`` into a file that holds all rows."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
+    rows.setdefault(name, {})[str(seed)] = found
+    path.write_text(json.dumps({"schema": 1, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def run_rows(
+    rows: Mapping[str, DataclassInstance], names: Sequence[str], seeds: Sequence[int], results: Path,
+    measure: Callable[[str, int], dict[str, Any]], *, updates: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure the rows ``names`` (all, unless named) for each seed, and print accuracies or one JSON document.
+
+    Args:
+        rows: by name.
+        names: of those to measure.
+        seeds: of each.
+        results: the folder of their files, which ``updates`` writes.
+        measure: returns a row's and seed's figures, each with its accuracy, by what they are of.
+        updates: write the files.
+        as_json: print the document.
+    """
+    document: dict[str, Any] = {"schema": 1, "rows": {}}
+    for name in names or tuple(rows):
+        for seed in seeds:
+            found = measure(name, seed)
+            document["rows"].setdefault(name, {})[str(seed)] = found
+            if updates:
+                update(results / f"{name}.json", recipe(rows[name]), seed, found)
+            if not as_json:
+                scores = "  ".join(f"{who} {each['accuracy']:.2%}" for who, each in found.items())
+                click.echo(f"{name}, seed {seed}: {scores}")
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
 
 
 def tell(*what: str) -> Callable[[Epoch], None]:

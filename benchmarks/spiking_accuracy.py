@@ -6,14 +6,13 @@ docs/spiking.md shows them. A run that is cut off goes on from its checkpoint in
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from seeded import recipe, tell, update
+from seeded import run_rows, tell
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -129,18 +128,15 @@ def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: b
 
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    document: dict[str, Any] = {"schema": 1, "rows": {}}
-    for name in rows or tuple(ROWS):
-        for seed in seeds:
-            found = measure(name, seed, folder)
-            document["rows"].setdefault(name, {})[str(seed)] = found
-            if updates:
-                update(RESULTS / f"{name}.json", recipe(ROWS[name]), seed, found)
-            if not as_json:
-                scores = "  ".join(f"{who} {each['accuracy']:.2%}" for who, each in found.items())
-                click.echo(f"{name}, seed {seed}: {scores}")
-    if as_json:
-        click.echo(json.dumps(document, indent=1))
+    run_rows(
+        ROWS,
+        rows,
+        seeds,
+        RESULTS,
+        lambda name, seed: measure(name, seed, folder),
+        updates=updates,
+        as_json=as_json,
+    )
 
 
 if __name__ == "__main__":
