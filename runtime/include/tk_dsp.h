@@ -63,6 +63,14 @@ TK_INLINE uint32_t tk_load4(const int8_t *p) {
 #endif
 }
 
+/* Load and store two 16-bit lanes at any address of an int16. */
+TK_INLINE uint32_t tk_load2(const int16_t *p) {
+    uint32_t word;
+    __builtin_memcpy(&word, p, 4);
+    return word;
+}
+TK_INLINE void tk_store2(int16_t *p, uint32_t word) { __builtin_memcpy(p, &word, 4); }
+
 /* The high row of a two-row sum: combined = 256 * high + low, exact modulo 2^32 while |high| < 2^23. */
 TK_INLINE int32_t tk_high_row(int32_t combined, int32_t low) {
     return (int32_t)((uint32_t)combined - (uint32_t)low) >> 8;

@@ -48,8 +48,6 @@ TK_INLINE uint32_t tk_event_finish2(uint32_t sums, int32_t first, int32_t second
     return ((uint32_t)tk_event_finish(sums, first, bias[0], shift) & 0xffffu) | (uint32_t)high << 16;
 }
 
-TK_INLINE void tk_store_pair(int16_t *at, uint32_t pair) { __builtin_memcpy(at, &pair, 4); }
-
 TK_INLINE uint32_t tk_first_bit(uint32_t word) {
 #if defined(__GNUC__) || defined(__clang__)
     return (uint32_t)__builtin_clz(word);
@@ -237,8 +235,8 @@ TK_INLINE void tk_event_row(const uint16_t *list, const uint16_t *end, const uin
         if (here == block) {
             TK_UNROLLED
             for (int32_t k = 0; k < block; k += 2)
-                tk_store_pair(output + o + k,
-                              tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next], bias + k, shift));
+                tk_store2(output + o + k,
+                          tk_event_finish2(sums[k / 2], m[k * next], m[(k + 1) * next], bias + k, shift));
         } else {
             for (int32_t k = 0; k < here; ++k)
                 output[o + k] =

@@ -8,14 +8,6 @@
 
 /* Two neurons in one word. Thresholds fit int16. */
 
-TK_INLINE uint32_t tk_load2(const int16_t *p) {
-    uint32_t word;
-    __builtin_memcpy(&word, p, 4);
-    return word;
-}
-
-TK_INLINE void tk_store2(int16_t *p, uint32_t word) { __builtin_memcpy(p, &word, 4); }
-
 /* Where a lane of v has reached `level`: that of `then`, or, `then` being the difference itself, v - level; else v's. */
 TK_INLINE uint32_t tk_reset2(uint32_t v, uint32_t level, int32_t subtract, uint32_t then) {
 #ifdef TK_HAS_DSP

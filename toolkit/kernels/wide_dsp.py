@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from toolkit.kernels.base import Kernel
 from toolkit.kernels.fully_connected_s8_dsp import part_groups
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack import pack_two_rows
 from toolkit.ops.weighted import input_zero_point, matrix_sizes
-from toolkit.ops.wide import Wide, fold_wide, wide_fields
+from toolkit.ops.wide import fold_wide, wide_fields
 from toolkit.ops.window import window_of
 
 
@@ -26,16 +24,16 @@ class WideDsp(Kernel):
     def takes(self, step: Step) -> bool:
         if self.op == "fully_connected_wide" and not _readable(step):
             return False
-        return part_groups(*_rows(fold_wide(step))) > 0
+        wide = fold_wide(step)
+        return part_groups(wide.matrix, wide.start) > 0
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         wide = fold_wide(step)
-        weight, starts = _rows(wide)
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        packed = pack_two_rows(weight, starts)
+        packed = pack_two_rows(wide.matrix, wide.start)
         constants = [emitter.constant("weight", packed["weight"]), emitter.constant("start", packed["bias"])]
         requant = wide_fields(wide, emitter)
-        part = str(part_groups(weight, starts))
+        part = str(part_groups(wide.matrix, wide.start))
         if self.op == "fully_connected_wide":
             rest = [y, *matrix_sizes(step), part]
             return Call(self.name, [x, *constants, requant, *rest], "tk_wide_dsp")
@@ -49,11 +47,6 @@ class WideDsp(Kernel):
             return 0
         window = window_of(step)
         return -(-window.kernel_h * window.kernel_w * window.in_c // 4) * 4
-
-
-def _rows(wide: Wide) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights as (channels, depth), and where sums begin."""
-    return wide.matrix, wide.start
 
 
 def _readable(step: Step) -> bool:

@@ -11,7 +11,6 @@ from torch import nn
 from toolkit.models._preset import Preset
 from toolkit.models.cnn import PRESETS as CNN
 from toolkit.models.cnn import Layer
-from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import LI, LIF, Discretisation, Firing, Reset, Timing
 from toolkit.spiking.surrogate import Surrogate
 from toolkit.spiking.time import EachStep, GlobalMean, InTime
@@ -61,11 +60,7 @@ class SpikingCnn(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(n, classes)`` for images ``(n, channels, height, width)``: the read-out's mean over time."""
-        if torch.compiler.is_exporting():
-            outputs = self.layers.outputs([x] * self.steps)
-            return torch.stack(outputs).mean(0)
-        logits: torch.Tensor = self.layers(direct(x, self.steps)).mean(0)
-        return logits
+        return self.layers.mean_of(x, self.steps)
 
 
 MODEL = SpikingCnn

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from toolkit.models._preset import Preset
-from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import LI, LIF, Discretisation, Firing, Reset, Timing
 from toolkit.spiking.surrogate import Surrogate
 from toolkit.spiking.time import EachStep, InTime
@@ -49,11 +48,7 @@ class SpikingMlp(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(n, classes)`` for samples of any shape: the read-out's mean over time."""
-        x = self.flatten(x)
-        if torch.compiler.is_exporting():
-            return torch.stack(self.layers.outputs([x] * self.steps)).mean(0)
-        logits: torch.Tensor = self.layers(direct(x, self.steps)).mean(0)
-        return logits
+        return self.layers.mean_of(self.flatten(x), self.steps)
 
 
 MODEL = SpikingMlp

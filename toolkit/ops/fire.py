@@ -35,8 +35,8 @@ class Fire(Operator):
         inputs = [reader.value(arg) for arg in (v, rise) if arg is not None]
         if any(value.shape != inputs[0].shape for value in inputs):
             raise reader.unsupported("thresholds of another shape than the potentials")
-        strict, density = [*rest, False, -1.0][:2] if len(rest) != 1 else (rest[0], -1.0)
-        attrs = {"threshold": threshold, "strict": strict, "density": density}
+        attrs = {"threshold": threshold, "strict": False, "density": -1.0}
+        attrs.update(zip(("strict", "density"), rest, strict=False))
         return Step(self.name, "", inputs, Value("", ()), attrs)
 
     def reference(self, step: Step, inputs: list[np.ndarray]) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from toolkit.spiking.encoders import direct
 from toolkit.spiking.neurons import Neuron, States
 
 
@@ -68,6 +69,12 @@ class InTime(nn.Sequential):
                     made[index] = x = made[index] if again else cast("EachStep", layer).module(x)
             outputs.append(x)
         return outputs
+
+    def mean_of(self, x: Tensor, steps: int) -> Tensor:
+        """Return the mean over ``steps`` steps of what the last layer gives where ``x`` comes at each of them."""
+        if torch.compiler.is_exporting():
+            return torch.stack(self.outputs([x] * steps)).mean(0)
+        return cast("Tensor", self(direct(x, steps)).mean(0))
 
 
 def streaming(model: nn.Module, sample: Tensor | tuple[Tensor, ...]) -> nn.Module:
