@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.spiking.boards import steps_on_a_board
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
 from toolkit.lower.passes import lower
@@ -121,21 +122,7 @@ def test_steps_are_the_whole() -> None:
 def test_a_board_keeps_what_is_on_its_way(tmp_path: Path) -> None:
     """Two layers with delays, one step a run: C equals the reference to the bit, and follows the whole sequence."""
     net, x = _net(), _spikes(STEPS, 6)
-    step = streaming(net, x[0])
-    program = torch.export.export(step, (x[0],)).run_decompositions({})
-    pt2.save(program, tmp_path / "step.pt2")
-    export(
-        tmp_path / "step.pt2",
-        "cortex-m4",
-        tmp_path / "bundle",
-        golden=x[:, 0].numpy(),
-        golden_count=STEPS,
-        name="step",
-    )
-    result = verify(tmp_path / "bundle", fresh=0, layer_samples=STEPS)
-    assert result.ok, result.first_difference
-    assert result.exact
-    found = np.load(tmp_path / "bundle" / "golden" / "output_0.npy")
+    found = steps_on_a_board(streaming(net, x[0]), x, tmp_path)
     with torch.no_grad():
         np.testing.assert_allclose(found.reshape(STEPS, 1, 3), net(x).numpy(), rtol=1e-4, atol=1e-6)
     layers = bench(tmp_path / "bundle").layers

@@ -10,12 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.bundle import export
+from tests.spiking.boards import steps_on_a_board
 from toolkit.data.dataset import AudioDataset
 from toolkit.data.tasks import sound_spikes
 from toolkit.errors import ToolkitError
-from toolkit.measure.verify import verify
-from toolkit.program import pt2
 from toolkit.spiking.filter_bank import FilterBank, spikes_of_sound
 from toolkit.spiking.time import streaming
 
@@ -64,21 +62,7 @@ def test_a_board_hears_the_same(tmp_path: Path) -> None:
     step = streaming(layers, x[0])
     with torch.no_grad():
         assert torch.equal(torch.stack([step(at) for at in x]), layers(x))
-    step = streaming(layers, x[0])
-    program = torch.export.export(step, (x[0],)).run_decompositions({})
-    pt2.save(program, tmp_path / "step.pt2")
-    export(
-        tmp_path / "step.pt2",
-        "cortex-m4",
-        tmp_path / "bundle",
-        golden=x[:, 0].numpy(),
-        golden_count=50,
-        name="step",
-    )
-    result = verify(tmp_path / "bundle", fresh=0, layer_samples=50)
-    assert result.ok, result.first_difference
-    assert result.exact
-    found = np.load(tmp_path / "bundle" / "golden" / "output_0.npy").reshape(50, 1, 16)
+    found = steps_on_a_board(streaming(layers, x[0]), x, tmp_path).reshape(50, 1, 16)
     assert np.array_equal(found, layers(x).numpy())
 
 

@@ -11,10 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from toolkit.bundle import export
+from tests.spiking.boards import steps_on_a_board
 from toolkit.errors import ToolkitError
-from toolkit.measure.verify import verify
-from toolkit.program import pt2
 from toolkit.spiking import surrogate
 from toolkit.spiking.neurons import (
     IF,
@@ -131,21 +129,8 @@ def test_a_board_spikes_as_torch_does(name: str, tmp_path: Path) -> None:
     """Two layers of neurons with weights between them, one step a run, float32 in C."""
     torch.manual_seed(1)
     net = nn.Sequential(NEURONS[name](), EachStep(nn.Linear(4, 3)), LI(EXACT, tau=5e-3)).eval()
-    step, x = streaming(net, _input()[0]), _input()
-    program = torch.export.export(step, (x[0],)).run_decompositions({})
-    pt2.save(program, tmp_path / "step.pt2")
-    export(
-        tmp_path / "step.pt2",
-        "cortex-m4",
-        tmp_path / "bundle",
-        golden=x[:, 0].numpy(),
-        golden_count=STEPS,
-        name="step",
-    )
-    result = verify(tmp_path / "bundle", fresh=0, layer_samples=STEPS)
-    assert result.ok, result.first_difference
-    assert result.exact
-    found = np.load(tmp_path / "bundle" / "golden" / "output_0.npy")
+    x = _input()
+    found = steps_on_a_board(streaming(net, x[0]), x, tmp_path)
     with torch.no_grad():
         np.testing.assert_allclose(found.reshape(STEPS, 1, 3), net(x).numpy(), rtol=1e-5, atol=1e-6)
 
