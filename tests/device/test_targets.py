@@ -56,6 +56,29 @@ def test_a_board_takes_from_its_family_what_it_does_not_say() -> None:
     assert not family.energy
 
 
+def test_how_a_board_is_found_and_flashed(tmp_path: Path) -> None:
+    board = read(
+        tmp_path / "mine",
+        BOARD_TOML.split("[image]")[0]
+        + """
+[image]
+formats = ["uf2", "elf"]
+uf2_family = 0xe48bff56
+[usb]
+ids = ["2e8a:000a"]
+[flashers.uf2]
+volume = "RPI-RP2"
+[flashers.openocd]
+config = ["interface/cmsis-dap.cfg", "target/rp2040.cfg"]
+""",
+    )
+    assert board.image == targets.ImageConfig(("uf2", "elf"), 0xE48B_FF56)
+    assert board.usb == ("2e8a:000a",)
+    assert list(board.flashers) == ["uf2", "openocd"]
+    assert board.flashers["uf2"] == {"volume": "RPI-RP2"}
+    assert board.flashers["openocd"]["config"][1] == "target/rp2040.cfg"
+
+
 def test_an_unknown_target_names_the_nearest_and_lists_all() -> None:
     with pytest.raises(ToolkitError) as caught:
         targets.load("stm32f4-discovry")
@@ -102,6 +125,16 @@ def test_a_missing_folder_of_targets_is_named(tmp_path: Path, monkeypatch: pytes
         (('["arm-none-eabi-gcc"]', "[1]"), "compilers.gcc.command must hold strings"),
         (("alu = 1", "alu = 1.5"), "cycles.alu must be an integer"),
         (("alu = 1", "ally = 1"), "cycles.alu is missing"),
+        (("[cycles]", "[image]\nformats = []\n[cycles]"), "image.formats is empty"),
+        (("[cycles]", "[image]\nformats = ['exe']\n[cycles]"), "image.formats has 'exe'"),
+        (("[cycles]", "[image]\nformats = ['uf2']\n[cycles]"), "image.uf2_family is missing"),
+        (
+            ("[cycles]", "[image]\nformats = ['bin']\nuf2_family = 1\n[cycles]"),
+            "image.uf2_family is not a key",
+        ),
+        (("[cycles]", "[usb]\nids = ['2E8A:000a']\n[cycles]"), "usb.ids has '2E8A:000a'"),
+        (("[cycles]", "[flashers.hammer]\n[cycles]"), "flashers.hammer is no tool that flashes"),
+        (("[cycles]", "[flashers]\npyocd = 1\n[cycles]"), "flashers.pyocd must be a table"),
         (
             ("[cycles]", "[energy]\nactive_ma = nan\nvoltage = 3\nsource = 's'\n[cycles]"),
             "energy.active_ma is nan",

@@ -49,6 +49,9 @@ def _facts(target: Target) -> dict[str, Any]:
         "emulators": list(target.emulators),
         "cycles_source": target.cycles.source if target.cycles else None,
         "energy": asdict(target.energy) if target.energy else None,
+        "image_formats": list(target.image.formats) if target.image else [],
+        "usb": list(target.usb),
+        "flashers": list(target.flashers),
         "folder": str(target.folder),
     }
 

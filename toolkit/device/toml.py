@@ -76,6 +76,11 @@ class Table:
         for name in outer._values:
             yield name, outer.table(name)
 
+    def values(self, key: str) -> dict[str, Any]:
+        """Return the table ``key`` as it is, for a reader elsewhere that checks its keys."""
+        values: dict[str, Any] = self._get(key, dict)
+        return values
+
     def keys(self) -> tuple[str, ...]:
         """Return the names of all keys."""
         return tuple(self._values)

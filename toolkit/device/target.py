@@ -1,0 +1,128 @@
+"""What a target is: a core with its memory, compilers and emulators; a board also has a port and ways to flash it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ToolkitError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of memory that the linker may fill."""
+
+    origin: int
+    bytes: int
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.origin + self.bytes
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """How one compiler is called for a target: ``command`` is empty for Zig, which comes as a Python package."""
+
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    package: str
+
+
+@dataclass(frozen=True)
+class EmulatorConfig:
+    """How one emulator stands for a target; keys that an emulator does not use are empty."""
+
+    cpu: str = ""
+    command: str = ""
+    machine: str = ""
+    package: str = ""
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Published active current of a whole chip. ``source`` names datasheet, table and conditions."""
+
+    active_ma: float
+    voltage: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Serial:
+    """A board's serial port: ``driver`` names a file of ``runtime/harness``; its registers are at ``address``."""
+
+    driver: str
+    address: int
+
+
+@dataclass(frozen=True)
+class ImageConfig:
+    """The files a board is flashed with, the first one by default. ``uf2_family`` is there where UF2 is among them."""
+
+    formats: tuple[str, ...]
+    uf2_family: int | None = None
+
+
+@dataclass(frozen=True)
+class CycleTable:
+    """Published instruction timings of a core, in cycles by kind of instruction."""
+
+    source: str
+    cycles: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device to build for. ``flash``, ``ram`` and ``stack_bytes`` are there on bare metal only.
+
+    ``usb`` holds ``vid:pid`` in hex of the board's serial port or probe. ``flashers`` are tools by name, the first one
+    the default, each with the keys that its module in ``toolkit/device/flashers`` checks.
+    """
+
+    name: str
+    description: str
+    family: str
+    arch: str
+    kernels: str
+    folder: Path
+    compilers: Mapping[str, Compiler]
+    emulators: Mapping[str, EmulatorConfig]
+    startup: str = ""
+    flash: Region | None = None
+    ram: Region | None = None
+    stack_bytes: int = 0
+    clock_hz: int | None = None
+    cycles: CycleTable | None = None
+    energy: Energy | None = None
+    serial: Serial | None = None
+    image: ImageConfig | None = None
+    usb: tuple[str, ...] = ()
+    flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def bare_metal(self) -> bool:
+        """True when nothing runs beneath the program."""
+        return self.flash is not None
+
+    def regions(self) -> tuple[Region, Region]:
+        """Return flash and RAM. Bare metal only."""
+        assert self.flash is not None, self.name
+        assert self.ram is not None, self.name
+        return self.flash, self.ram
+
+    @cached_property
+    def default_emulator(self) -> str:
+        """The emulator that ``target.toml`` lists first. Raises ``ToolkitError`` when there is none."""
+        if not self.emulators:
+            raise ToolkitError(
+                f"no emulator has {self.name}",
+                at=str(self.folder / "target.toml"),
+                fix="check the model on another target with the same core",
+            )
+        return next(iter(self.emulators))
