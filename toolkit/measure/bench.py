@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
-from toolkit.measure import cycles, energy, memory
+from toolkit.measure import accuracy, cycles, energy, memory
+from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
 from toolkit.measure.profile import FunctionCount, by_function
 from toolkit.measure.spikes import Spikes
@@ -28,15 +29,6 @@ from toolkit.measure.spikes import count as count_spikes
 SCHEMA = 1
 SPIKING = "fire"  # the operator of neurons that spike
 _TIMED_S = 0.2  # how long a timed run should at least take
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number and how it is known. ``source`` names what an estimate rests on."""
-
-    value: float
-    kind: Literal["measured", "counted", "estimated"]
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,9 @@ class LayerCost:
 class BenchResult:
     """The cost of one inference, the mean over ``inferences``; what is not known is None."""
 
+    model: str
     target: str
+    optimize: str
     toolchain: str
     emulator: str
     inferences: int
@@ -75,6 +69,8 @@ class BenchResult:
     cycles: Figure | None
     latency_us: Figure | None
     energy_uj: Figure | None
+    accuracy: Figure | None  # of a test set, where somebody took it of this bundle
+    mean_squared_error: Figure | None
     layers: list[LayerCost]
     functions: list[FunctionCount]  # of all inferences together
     memory: Memory | None
@@ -112,7 +108,7 @@ def bench(
         ToolkitError: the bundle takes no blocks, or as ``build`` and ``run`` do.
     """
     bundle = Path(bundle)
-    parts = ("layers", "sizes", "block") if samples is not None else ("layers", "sizes", "block", "golden")
+    parts = ("layers", "sizes", "block", "info", *(("golden",) if samples is None else ()))
     manifest, elements = manifests.read(bundle, *parts), 1
     if blocks:
         if not manifest.get("block"):
@@ -134,10 +130,11 @@ def bench(
         samples = tensors.to_bytes(first)
     image = build(bundle, toolchain=toolchain, blocks=blocks)
     ran = run(image, target, samples, emulator=emulator, profile=True, timeout_s=timeout_s)
-    return _result(manifest, target, image, ran, samples, timeout_s, spiking)
+    return _result(bundle, manifest, target, image, ran, samples, timeout_s, spiking)
 
 
 def _result(
+    bundle: Path,
     manifest: dict[str, Any],
     target: Target,
     image: Image,
@@ -160,8 +157,11 @@ def _result(
     instructions = profile.instructions / inferences if profile else None
     per_inference = estimate.total / inferences if estimate else None
     latency = _latency(target, image, ran, samples, per_inference, estimate, timeout_s)
+    known = accuracy.of_bundle(bundle, manifest.get("info"))
     return BenchResult(
+        model=str(manifest["name"]),
         target=target.name,
+        optimize=str(manifest.get("optimize", "speed")),
         toolchain=image.toolchain,
         emulator=ran.emulator,
         inferences=inferences,
@@ -175,6 +175,8 @@ def _result(
         else None,
         latency_us=latency,
         energy_uj=_energy(target, per_inference, notes),
+        accuracy=known.get("accuracy"),
+        mean_squared_error=known.get("mean_squared_error"),
         layers=[
             replace(_layer(layer, counts if profile else None, by_layer, inferences), **vars(own))
             for layer, own in zip(

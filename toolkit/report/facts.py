@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["measured", "counted", "estimated"]
+from toolkit.measure.figure import Kind
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from bisect import bisect_right
 from dataclasses import replace
@@ -15,6 +14,7 @@ import toolkit
 from toolkit import manifest as manifests
 from toolkit.device import targets
 from toolkit.device.targets import Target
+from toolkit.measure.accuracy import noted
 from toolkit.report import words
 from toolkit.report.facts import (
     Accuracy,
@@ -49,8 +49,8 @@ def of_bundle(bundle: Path, bench: dict[str, Any], verification: dict[str, Any])
         target_description=target.description,
         summary=_summary(manifest, bench),
         headline=_headline(figures, words.memory(bench), "training step" if learnt else "inference"),
-        accuracy=[Accuracy(*score) for score in _noted(manifest.get("info") or {}, "accuracy", 1.0)],
-        loss=[Loss(*score) for score in _noted(manifest.get("info") or {}, "mean_squared_error", math.inf)],
+        accuracy=[Accuracy(*score) for score in _noted(manifest, "accuracy")],
+        loss=[Loss(*score) for score in _noted(manifest, "mean_squared_error")],
         layers=_layers(manifest, bench),
         arena=_arena(manifest),
         budgets=_budgets(bench, target),
@@ -92,15 +92,10 @@ def _headline(figures: list[Figure], memory: list[Figure], run: str) -> list[Fig
     return [replace(by_label[label], source=note) for label, note in order.items() if label in by_label]
 
 
-def _noted(info: dict[str, Any], metric: str, highest: float) -> list[tuple[str, float, int, str]]:
-    """What the program's own notes say; strangers' notes may say anything, so only plain numbers count."""
-    scores, samples = info.get(metric), info.get("test_samples")
-    if not isinstance(scores, dict) or not isinstance(samples, int) or samples < 1:
-        return []
+def _noted(manifest: dict[str, Any], metric: str) -> list[tuple[str, float, int, str]]:
     return [
-        (label, float(scores[key]), samples, "as noted in the program")
-        for key, label in (("float", "Float"), ("quantized", "Quantized"))
-        if isinstance(scores.get(key), int | float) and 0 <= scores[key] <= highest
+        (form.capitalize(), value, samples, "as noted in the program")
+        for form, value, samples in noted(manifest.get("info"), metric)
     ]
 
 

@@ -68,5 +68,12 @@ def energy(microjoules: float) -> str:
     return f"{microjoules:.3g} µJ" if microjoules < 1000 else f"{microjoules / 1e3:.3g} mJ"
 
 
+def with_uncertainty(text: str, figure: dict[str, Any]) -> str:
+    """Return ``text`` with the uncertainty of its figure in percent, where there is one."""
+    within, value = figure.get("uncertainty"), figure["value"]
+    return text if within is None or not value else f"{text} ± {100 * within / abs(value):.2g} %"
+
+
 def _figure(label: str, figure: dict[str, Any], words: Any, source: str = "") -> Figure:
-    return Figure(label, words(figure["value"]), figure["kind"], source or figure["source"])
+    text = with_uncertainty(words(figure["value"]), figure)
+    return Figure(label, text, figure["kind"], source or figure["source"])

@@ -25,6 +25,7 @@ def _run(work: Work) -> list[Path]:
     import numpy as np
 
     from toolkit.infer import infer
+    from toolkit.measure.accuracy import fingerprint
 
     device = work.project.device
     dataset = deployed(work.project, load_dataset(work.project))
@@ -41,6 +42,7 @@ def _run(work: Work) -> list[Path]:
         "samples": len(answers),
         "samples_on_core": on_core,
         "samples_on_host": len(answers) - on_core,
+        "manifest_sha256": fingerprint(work.bundle),
     }
     if work.project.train.loss == "cross-entropy":
         report |= _scores(answers, dataset.y_test, list(dataset.classes))
@@ -81,7 +83,7 @@ def _note(work: Work) -> str:
 STAGE = Stage(
     name="test",
     needs=("export", "build"),
-    sources=("device", "infer.py", "tensors.py", "stages/test.py"),
+    sources=("device", "infer.py", "measure/accuracy.py", "tensors.py", "stages/test.py"),
     packages=("unicorn", "numpy"),
     settings=_settings,
     run=_run,
