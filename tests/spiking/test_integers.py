@@ -24,12 +24,20 @@ CORES = ("cortex-m0plus", "cortex-m4", "cortex-m55", "rv32imc", "rpi")
 def _net() -> nn.Module:
     torch.manual_seed(3)
     timing, r = Timing(1e-3), 1 / (1 - np.exp(-1 / 4))
-    tired = AdaptiveLIF(timing, Firing(), tau=4e-3, tau_adaptation=2e-2, strength=0.5, r=5 * r)
+    own = torch.linspace(0.9, 1.3, 16)  # each neuron has its own
+    tired = AdaptiveLIF(timing, Firing(own), tau=4e-3 * own, tau_adaptation=2e-2, strength=0.5, r=5 * r)
     return nn.Sequential(
         EachStep(nn.Conv2d(2, 8, 3, padding=1)),
         LIF(timing, Firing(), tau=4e-3, r=r, v_leak=0.02),
         EachStep(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(8, 12, 3, padding=1))),
-        CubaLIF(timing, Firing(reset="zero", v_reset=-0.1, fires="above"), 3e-3, 4e-3, r=r, w_in=2.0),
+        CubaLIF(
+            timing,
+            Firing(reset="zero", v_reset=-0.1, fires="above"),
+            own[:12, None, None] * 3e-3,
+            4e-3,
+            r,
+            w_in=2.0,
+        ),
         EachStep(nn.Sequential(nn.Flatten(), nn.Linear(108, 16))),
         Recurrent(tired, nn.Linear(16, 16, bias=False)),
         EachStep(nn.Linear(16, 4)),

@@ -7,7 +7,8 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.fire import least_potential
 from toolkit.ops.int16 import LARGEST
-from toolkit.ops.integrate import neuron, neuron_fields
+from toolkit.ops.integrate import neuron_fields
+from toolkit.ops.neuron import neuron
 
 
 class IntegrateS16Dsp(Kernel):

@@ -56,5 +56,6 @@ def note_densities(prepared: fx.GraphModule) -> None:
         for observer in (prepared.get_submodule(str(user.target)) for user in observers):
             if isinstance(observer, SpikeObserver):
                 v, rise, threshold, *strict = node.args[:4]
-                node.args = (v, rise, threshold, strict[0] if strict else False, observer.density)
+                rest = node.args[5:]
+                node.args = (v, rise, threshold, strict[0] if strict else False, observer.density, *rest)
     prepared.recompile()

@@ -207,10 +207,13 @@ class IntegerQuantizer(Quantizer):
         inputs = {
             x: self._input(x)
             for x in _float_inputs(node)
-            if not (operator.float_constants and is_constant(x)) and x not in self.masks
+            if not (operator.float_constants and self._never_changes(x)) and x not in self.masks
         }
         if inputs or not self.masks.isdisjoint(node.all_input_nodes):
             self._mark(node, operator, inputs, output)
+
+    def _never_changes(self, node: fx.Node) -> bool:
+        return is_constant(node) and str(node.target) not in self.updates
 
     def _share(self, node: fx.Node) -> None:
         inputs = _float_inputs(node)

@@ -27,18 +27,28 @@ def reset_of(
 
 def _integrated(
     x: Tensor, v: Tensor, rise: Tensor | None, decay: float, gain: float, offset: float,
-    threshold: float, reset: str, v_reset: float, strict: bool = False,
+    threshold: float, reset: str, v_reset: float, strict: bool = False, decays: Tensor | None = None,
+    gains: Tensor | None = None, offsets: Tensor | None = None, thresholds: Tensor | None = None,
+    v_resets: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    level = threshold if rise is None else rise + threshold
-    kept = v if reset == "none" else reset_of(v, v > level if strict else v >= level, level, reset, v_reset)
-    moved = kept * decay + x * gain
+    least = threshold if thresholds is None else thresholds
+    level = least if rise is None else rise + least
+    spiked = v > level if strict else v >= level
+    kept = (
+        v if reset == "none" else reset_of(v, spiked, level, reset, v_reset if v_resets is None else v_resets)
+    )
+    moved = kept * (decay if decays is None else decays) + x * (gain if gains is None else gains)
+    if offsets is not None:
+        return moved + offsets
     return moved + offset if offset else moved
 
 
 @torch.library.custom_op("toolkit::integrate", mutates_args=())
 def integrate(
     x: Tensor, v: Tensor, rise: Tensor | None, decay: float, gain: float, offset: float,
-    threshold: float, reset: str, v_reset: float, strict: bool = False,
+    threshold: float, reset: str, v_reset: float, strict: bool = False, decays: Tensor | None = None,
+    gains: Tensor | None = None, offsets: Tensor | None = None, thresholds: Tensor | None = None,
+    v_resets: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Return potentials after a step: reset where the last step's spiked, then ``v * decay + x * gain + offset``.
 
@@ -53,21 +63,31 @@ def integrate(
         reset: "none", "zero" or "subtract".
         v_reset: potential after a spike, where ``reset`` is "zero".
         strict: the threshold itself made no spike.
+        decays: a decay for each neuron, in the place of ``decay``; without the axis of samples, and what is of size 1
+            counts for all along that axis. The next four are alike.
+        gains: see ``gain``.
+        offsets: see ``offset``.
+        thresholds: see ``threshold``.
+        v_resets: see ``v_reset``.
     """
-    return _integrated(x, v, rise, decay, gain, offset, threshold, reset, v_reset, strict)
+    numbers = (decay, gain, offset, threshold, reset, v_reset, strict)
+    return _integrated(x, v, rise, *numbers, decays, gains, offsets, thresholds, v_resets)
 
 
 def _fired(
-    v: Tensor, rise: Tensor | None, threshold: float, strict: bool = False, density: float = -1.0
-) -> Tensor:
-    level = threshold if rise is None else rise + threshold
+    v: Tensor, rise: Tensor | None, threshold: float, strict: bool = False, density: float = -1.0,
+    thresholds: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    least = threshold if thresholds is None else thresholds
+    level = least if rise is None else rise + least
     return (v > level if strict else v >= level).to(v.dtype)
 
 
 @torch.library.custom_op("toolkit::fire", mutates_args=())
 def fire(
-    v: Tensor, rise: Tensor | None, threshold: float, strict: bool = False, density: float = -1.0
-) -> Tensor:
+    v: Tensor, rise: Tensor | None, threshold: float, strict: bool = False, density: float = -1.0,
+    thresholds: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """Return 1.0 where a potential has reached ``threshold`` (plus ``rise``), else 0.0.
 
     Args:
@@ -76,8 +96,9 @@ def fire(
         threshold: at which neurons spike.
         strict: the threshold itself makes no spike.
         density: the share of neurons that spiked when it was measured; -1: never. It changes no result.
+        thresholds: one for each neuron, in the place of ``threshold``.
     """
-    return _fired(v, rise, threshold, strict)
+    return _fired(v, rise, threshold, strict, density, thresholds)
 
 
 @integrate.register_fake

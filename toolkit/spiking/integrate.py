@@ -30,10 +30,10 @@ def integrate(
         rise: by how much the threshold was higher in the last step.
     """
     strict = firing.fires == "above"
-    numbers = (decay, gain, rest, v_threshold, v_reset)
-    if torch.compiler.is_exporting() and not any(isinstance(number, Tensor) for number in numbers):
-        rules = (v_threshold, firing.reset, v_reset, strict)
-        return operators.integrate(x, v, rise, decay, gain, rest, *rules)
+    if torch.compiler.is_exporting():
+        numbers, tensors = zip(*map(_parted, (decay, gain, rest, v_threshold, v_reset)), strict=True)
+        rules = (*numbers[:4], firing.reset, numbers[4], strict)
+        return operators.integrate(x, v, rise, *rules, *tensors)
     kept = v if firing.reset == "none" else firing.after(v, level(v_threshold, rise), v_reset)
     moved = kept * decay + x * gain
     return moved if isinstance(rest, float) and rest == 0.0 else moved + rest
@@ -41,11 +41,17 @@ def integrate(
 
 def spikes(v: Tensor, firing: Firing, v_threshold: Values, rise: Tensor | None = None) -> Tensor:
     """Return 1.0 where a potential has reached its threshold, which ``rise`` raises, else 0.0."""
-    if torch.compiler.is_exporting() and not isinstance(v_threshold, Tensor):
-        return operators.fire(v, rise, v_threshold, firing.fires == "above")
+    if torch.compiler.is_exporting():
+        number, tensor = _parted(v_threshold)
+        return operators.fire(v, rise, number, firing.fires == "above", thresholds=tensor)
     return firing.spikes(v, level(v_threshold, rise))
 
 
 def level(v_threshold: Values, rise: Tensor | None) -> Values:
     """Return the thresholds, which ``rise`` raises."""
     return v_threshold if rise is None else rise + v_threshold
+
+
+def _parted(value: Values) -> tuple[float, Tensor | None]:
+    """Return a number, and the tensor that stands in its place where it is none."""
+    return (0.0, value) if isinstance(value, Tensor) else (value, None)
