@@ -1,0 +1,138 @@
+"""The driver of the LPM01A against an emulated board at the other end of a pty."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from tests.device.known_load import KnownLoad
+from tests.device.lpm01a_board import Lpm01aBoard, ascii_decimal, binary_hexa
+from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from toolkit.measure import meters
+from toolkit.measure.trace import Trace
+
+
+def test_values_are_written_as_in_the_manual() -> None:
+    assert ascii_decimal(640.9e-6) == "6409-07"
+    assert ascii_decimal(0.99999) == "1000-03"
+    assert binary_hexa(np.array([640.9e-6])) == bytes.fromhex("52A0")
+
+
+def measured(board: Lpm01aBoard, load: KnownLoad, **options: str) -> Trace:
+    """Open, measure 0.1 s idle, 0.2 s busy and 0.1 s idle again."""
+    with meters.make("lpm01a", board.port, {"voltage": "3.0", **options}) as meter:
+        meter.start()
+        time.sleep(0.1)
+        with load.busy():
+            time.sleep(0.2)
+        time.sleep(0.1)
+        return meter.stop()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"output": "current", "rate": "100000"}, {"rate": "5k", "output": "current"}],
+    ids=["energy", "binary", "text"],
+)
+def test_power_is_what_was_drawn_when_it_was_drawn(options: dict[str, str]) -> None:
+    load = KnownLoad(1e-3, 12e-3, voltage=3.0)
+    with Lpm01aBoard(load) as board:
+        trace = measured(board, load, **options)
+        assert board.settings["volt"] == "3000m"
+        assert not board.hosted
+    ((start, end),) = load.spans
+    assert trace.mean_w(start + 0.02, end - 0.02) == pytest.approx(12e-3 * 3.0, rel=2e-3)
+    assert trace.mean_w(trace.edges_s[0], start - 0.02) == pytest.approx(1e-3 * 3.0, rel=2e-3)
+    edge = trace.edges_s[1:][trace.power_w > 20e-3][0]
+    assert abs(edge - start) <= trace.clock_s + 0.002
+    assert trace.lost_share(trace.edges_s[0], trace.edges_s[-1]) == pytest.approx(0, abs=1e-9)
+
+
+def test_edges_at_d7_mark_a_window() -> None:
+    load = KnownLoad(1e-3, 5e-3, voltage=3.0)
+    with (
+        Lpm01aBoard(load) as board,
+        meters.make("lpm01a", board.port, {"voltage": "3.0", "edge": "fal"}) as meter,
+    ):
+        meter.start()
+        for _ in range(2):  # a short pulse at begin and end, as MLPerf Tiny's firmware gives them
+            load.begin()
+            load.end()
+            time.sleep(0.05)
+        trace = meter.stop()
+    assert trace.marker is not None
+    assert trace.marker.sum() * 1e-3 == pytest.approx(0.05, abs=0.01)
+
+
+def test_lost_samples_are_known_to_be_lost() -> None:
+    load = KnownLoad(1e-3, 1e-3, voltage=3.0)
+    board = Lpm01aBoard(load, faults=("lossy",))
+    with board, meters.make("lpm01a", board.port, {"voltage": "3.0"}) as meter:
+        meter.start()
+        time.sleep(1.1)
+        trace = meter.stop()
+    assert 0.02 < trace.lost_share(trace.edges_s[0], trace.edges_s[-1]) < 0.3
+
+
+def test_a_current_above_its_range_is_seen() -> None:
+    load = KnownLoad(1e-3, 80e-3, voltage=3.0)
+    with Lpm01aBoard(load) as board:
+        trace = measured(board, load)
+    ((start, end),) = load.spans
+    assert trace.is_saturated(start, end)
+    assert not trace.is_saturated(trace.edges_s[0], start - 0.05)
+
+
+@pytest.mark.parametrize(
+    ("faults", "options", "said", "code"),
+    [
+        (("silent",), {}, "answers nothing to `htc`", MISSING),
+        (("old",), {"edge": "ris"}, "refuses `eventsrc d7 ris`", DEVICE),
+        (("garbage",), {}, "lines that mean nothing", DEVICE),
+    ],
+)
+def test_what_fails_is_said(faults: tuple[str, ...], options: dict[str, str], said: str, code: int) -> None:
+    load = KnownLoad(1e-3, 2e-3, voltage=3.0)
+    with Lpm01aBoard(load, faults=faults) as board, pytest.raises(ToolkitError, match=said) as caught:
+        measured(board, load, **options)
+    assert caught.value.exit_code == code
+    assert caught.value.fix
+
+
+def test_unplugged_is_no_hang() -> None:
+    load = KnownLoad(1e-3, 2e-3, voltage=3.0)
+    began = time.monotonic()
+    with Lpm01aBoard(load) as board, meters.make("lpm01a", board.port) as meter:
+        meter.start()
+        time.sleep(0.05)
+        board.unplug()
+        with pytest.raises(ToolkitError, match="line to the LPM01A broke") as caught:
+            meter.stop()
+    assert caught.value.exit_code == DEVICE
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rate": "30"}, "takes no 30 samples"),
+        ({"rate": "20k"}, "sums up energy at most"),
+        ({"voltage": "5"}, "lies outside 1.8 to 3.3"),
+        ({"volt": "3"}, "has no option 'volt'"),
+        ({"rate": "fast"}, "is no number"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, str], said: str) -> None:
+    with pytest.raises(ToolkitError, match=said) as caught:
+        meters.make("lpm01a", "/dev/null", options)
+    assert caught.value.exit_code == USAGE
+
+
+def test_without_a_port_it_asks_for_one() -> None:
+    with pytest.raises(ToolkitError, match="serial port"), meters.make("lpm01a"):
+        pass
+    with pytest.raises(ToolkitError, match="cannot open") as caught, meters.make("lpm01a", "/dev/no-such"):
+        pass
+    assert caught.value.exit_code == MISSING
