@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -126,11 +127,9 @@ class Lpm01a(Meter):
         """See ``Meter.close``. The board's supply stays on, so that it goes on after the measurement."""
         if self._stream is None:
             return
-        try:
+        with contextlib.suppress(ToolkitError):  # it is gone, which whoever measured has been told
             self._stream.write(b"hrc\n")
             self._stream.read_until(lambda data: b"hrc" in data, 0.3)
-        except ToolkitError:
-            pass  # it is gone, which whoever measured has been told
         self._stream.close()
         self._stream = None
 

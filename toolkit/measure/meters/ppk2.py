@@ -1,0 +1,249 @@
+"""Nordic's Power Profiler Kit II over its USB serial port, written from its protocol as observed on the line.
+
+Commands are bytes. The kit tells its calibration as text. While it measures, it sends 4 bytes for each 10 µs, little
+endian: bits 0 to 13 the converter's code divided by 4, 14 to 16 the range, 18 to 23 a counter, 24 to 31 its inputs D0
+to D7.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from toolkit.errors import DEVICE, MISSING, ToolkitError
+from toolkit.measure import clock, marks
+from toolkit.measure.meters.base import Accuracy, Facts, Meter, Options
+from toolkit.measure.meters.serial_stream import SerialStream
+from toolkit.measure.trace import Trace
+
+RATE_HZ = 100_000
+RANGES = 5
+VOLTS_PER_CODE = 1.8 / 163_840
+_BAUD = 115_200
+_START, _STOP, _POWER, _VOLTAGE, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
+_AMPERE, _SOURCE = 1, 2
+_MOST_A = 1.0
+_SETTLING = 3  # samples after a change of range, which show the change and not the current
+_MOST_BREAKS = 0.02  # of samples; a line that loses more is not worth mending
+_ANSWER_S = 2.0
+
+FACTS = Facts(
+    title="Nordic Power Profiler Kit II",
+    measures="current, 200 nA to 1 A in five ranges, at 0.8 to 5 V, which it supplies, or in series with another "
+    "supply; 100,000 samples a second, steps of 0.1 µA to 1 mA by range; eight digital inputs beside every sample",
+    accuracy="±10 % typical, ±15 % in the highest range (Nordic's PPK2 user guide); measure a known resistor and add "
+    "--meter-option accuracy=… to say better",
+    needs="pyserial, which comes along; on Linux, membership in the group dialout",
+    wiring="source: VOUT and GND to the board's supply pins behind its current jumper (nRF DKs: P22 cut or SB40 open; "
+    "Nucleo: IDD jumper taken off), USB of the board unplugged or its data lines only; VCC of the logic port "
+    "to the board's I/O voltage, D0 to the board's marking pin, grounds joined",
+    options={
+        "voltage": "in volts: of the supply it gives, 0.8 to 5 (3.3), or of the other supply with mode=ampere",
+        "mode": "source (default): it feeds the board; ampere: it sits in the way of another supply, VIN to VOUT",
+        "pin": "none (default) or D0 to D7: the input that the board's marking pin is on",
+        "marks": "pulses (default), high or low: what the marking pin does; pulses are low and last 20 µs or more",
+        "accuracy": "as share of the reading, when you know it better (10% typical, 15% in the highest range)",
+    },
+    window_s=1.0,
+    marks=True,
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the kit tells of itself, for each of its ranges (5): shunts in ohms, and what corrects their readings."""
+
+    shunt: np.ndarray
+    offset: np.ndarray
+    gain_slope: np.ndarray
+    gain: np.ndarray
+    zero_slope: np.ndarray
+    zero: np.ndarray
+    user_gain: np.ndarray
+
+    def current(self, code: np.ndarray, ranges: np.ndarray, voltage: float) -> np.ndarray:
+        """Return amperes for the converter's codes (as sent, a fourth of the code) and their ranges."""
+        plain = (4.0 * code - self.offset[ranges]) * (VOLTS_PER_CODE / self.shunt[ranges])
+        corrected = plain * (self.gain_slope[ranges] * plain + self.gain[ranges])
+        zero = self.zero_slope[ranges] * voltage + self.zero[ranges]
+        current: np.ndarray = self.user_gain[ranges] * (corrected + zero)
+        return current
+
+
+def read_calibration(text: str, port: str) -> Calibration:
+    """Return the calibration in the kit's text: lines like ``R0: 1031.64``, up to ``END``.
+
+    Raises:
+        ToolkitError: a value is missing, is no number, or cannot be.
+    """
+    found = dict(re.findall(r"^([A-Z]{1,2}\d): *(-?[0-9.eE+-]{1,24}) *\r?$", text, flags=re.M))
+
+    def values(name: str, low: float, high: float) -> np.ndarray:
+        try:
+            read = np.array([float(found[f"{name}{index}"]) for index in range(RANGES)])
+        except (KeyError, ValueError):
+            read = np.full(RANGES, np.nan)
+        if not ((read >= low) & (read <= high)).all():
+            raise ToolkitError(
+                f"the PPK2's calibration has no sensible {name}0 to {name}{RANGES - 1}",
+                at=port,
+                fix="plug it in again; if that does not help, update its firmware with nRF Connect",
+                exit_code=DEVICE,
+            )
+        return read
+
+    return Calibration(
+        shunt=values("R", 1e-3, 1e5),
+        offset=values("O", -1e5, 1e5),
+        gain_slope=values("GS", -1e6, 1e6),
+        gain=values("GI", 0.1, 10.0),
+        zero_slope=values("S", -1.0, 1.0),
+        zero=values("I", -1.0, 1.0),
+        user_gain=values("UG", 0.1, 10.0),
+    )
+
+
+class Ppk2(Meter):
+    """See ``toolkit.measure.meters.base.Meter``; the port is its serial port."""
+
+    FACTS: ClassVar[Facts] = FACTS
+
+    def __init__(self, port: str | None, options: Options) -> None:
+        super().__init__(port, options)
+        self.source = options.choice("mode", ("source", "ampere")) == "source"
+        self.voltage = options.number("voltage", 3.3 if self.source else None, 0.8, 5.0)
+        pin = options.choice("pin", ("none", *(f"D{bit}" for bit in range(8))))
+        self.pin = None if pin == "none" else int(pin[1])
+        self.marks = options.choice("marks", marks.STYLES)
+        self._share = options.number("accuracy", -1.0, 0.0, 0.5)
+        self._stream: SerialStream | None = None
+        self._calibration: Calibration | None = None
+        self._commanded_s = 0.0
+        self._highest = False  # the highest range was used
+
+    def open(self) -> None:
+        """See ``Meter.open``. In source mode the board is fed from here on."""
+        if self.port is None:
+            raise ToolkitError(
+                "the PPK2 is found by its serial port",
+                fix="add --meter-port; `python -m serial.tools.list_ports` lists them (the kit's USB id is 1915:C00A)",
+            )
+        self._stream = SerialStream(self.port, _BAUD, "the PPK2")
+        try:
+            self._stream.write(bytes([_STOP]))
+            self._stream.drain()
+            self._stream.write(bytes([_METADATA]))
+            text = self._stream.read_until(lambda data: b"END" in data, _ANSWER_S)
+            if b"END" not in text:
+                raise ToolkitError(
+                    f"no PPK2 answers: {f'only {text[:40]!r}' if text else 'nothing'} came",
+                    at=self.port,
+                    fix="give the kit's own port with --meter-port, plug it in again, close nRF Connect",
+                    exit_code=MISSING,
+                )
+            self._calibration = read_calibration(text.decode("ascii", "replace"), self.port)
+            millivolts = round(self.voltage * 1000)
+            self._stream.write(bytes([_MODE, _SOURCE if self.source else _AMPERE]))
+            self._stream.write(bytes([_VOLTAGE, *millivolts.to_bytes(2, "big")]))
+            self._stream.write(bytes([_POWER, 1]))
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """See ``Meter.start``."""
+        assert self._stream is not None
+        self._stream.drain(0.02)
+        self._commanded_s = time.monotonic()
+        self._stream.write(bytes([_START]))
+        self._stream.collect()
+
+    def stop(self) -> Trace:
+        """See ``Meter.stop``."""
+        assert self._stream is not None
+        self._stream.write(bytes([_STOP]))
+        time.sleep(0.05)  # what is on its way
+        chunks = self._stream.collected()
+        self._stream.drain(0.02)
+        return self._trace(chunks)
+
+    def close(self) -> None:
+        """See ``Meter.close``. The board's supply stays on, so that it goes on after the measurement."""
+        if self._stream is not None:
+            with contextlib.suppress(ToolkitError):  # it is gone, which whoever measured has been told
+                self._stream.write(bytes([_STOP]))
+            self._stream.close()
+            self._stream = None
+
+    def accuracy(self) -> Accuracy:
+        """See ``Meter.accuracy``."""
+        if self._share >= 0:
+            return Accuracy(self._share, 0.0, "--meter-option accuracy")
+        return Accuracy(0.15 if self._highest else 0.10, 0.0, "Nordic's PPK2 user guide, typical")
+
+    def settle_s(self) -> float:
+        """See ``Meter.settle_s``."""
+        return 0.5 if self.source else 0.0
+
+    def _trace(self, chunks: list[tuple[float, bytes]]) -> Trace:
+        assert self._calibration is not None
+        data = b"".join(chunk for _, chunk in chunks)
+        if len(data) < 8:
+            raise self._failed("has sent no samples", "plug it in again, close nRF Connect")
+        words = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
+        counter = (words >> 18 & 0x3F).astype(np.int64)
+        missing = (np.diff(counter) - 1) & 0x3F
+        if np.count_nonzero(missing) > _MOST_BREAKS * len(words) + 1:
+            raise self._failed(
+                f"sends a stream with {np.count_nonzero(missing):,} breaks in {len(words):,} samples",
+                "use a USB port without a hub, another cable, and close what else reads the kit",
+            )
+        ranges = np.minimum(words >> 14 & 0x7, RANGES - 1).astype(np.intp)
+        self._highest = bool((ranges == RANGES - 1).any())
+        code = (words & 0x3FFF).astype(np.float64)
+        current = _settled(self._calibration.current(code, ranges, self.voltage), ranges)
+        saturated = (current >= _MOST_A) | (code == 0x3FFF)
+        last = np.concatenate([[0], np.cumsum(1 + missing)])  # each sample's number, lost ones counted
+        counts = np.cumsum([len(chunk) for _, chunk in chunks]) // 4
+        arrivals = [
+            (int(last[min(count, len(words)) - 1]) + 1, time)
+            for count, (time, _) in zip(counts, chunks, strict=True)
+            if count
+        ]
+        times = clock.fit(self._commanded_s, arrivals, 1.0 / RATE_HZ, "the PPK2")
+        gaps = np.flatnonzero(missing)
+        edges = np.append(
+            times.edges(0) + last * times.period_s, times.start_s + (last[-1] + 1) * times.period_s
+        )
+        level = None
+        if self.pin is not None:
+            level = marks.inside((words >> (24 + self.pin) & 1).astype(np.uint8), self.marks)
+        power = np.insert(current * self.voltage, gaps + 1, np.nan)
+        return Trace(
+            np.insert(edges, gaps + 1, edges[gaps] + times.period_s),
+            power,
+            None if level is None else np.insert(level, gaps + 1, level[gaps]),
+            np.insert(saturated, gaps + 1, False),
+            times.uncertainty_s,
+        )
+
+    def _failed(self, what: str, fix: str) -> ToolkitError:
+        return ToolkitError(f"the PPK2 {what}", at=str(self.port), fix=fix, exit_code=DEVICE)
+
+
+def _settled(current: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """Put the first settled sample of a range in the place of those before it."""
+    changes = np.flatnonzero(np.diff(ranges)) + 1
+    changes = changes[changes + _SETTLING < len(current)]
+    settled = current[changes + _SETTLING]
+    for ahead in reversed(range(_SETTLING)):
+        current[changes + ahead] = settled
+    return current
+
+
+METER = Ppk2
