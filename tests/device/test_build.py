@@ -66,8 +66,10 @@ def test_an_undeclared_function_is_an_error(tmp_path: Path) -> None:
         build(bundle)
 
 
-@pytest.mark.parametrize("name", ["zig", "gcc"])
-@pytest.mark.parametrize("target", [t for t in targets.names() if t != "host"])
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(t, name) for t in targets.names() if t != "host" for name in targets.load(t).compilers],
+)
 def test_every_target_links_what_its_core_cannot_do_by_itself(
     target: str, name: str, tmp_path: Path, need: Need
 ) -> None:
