@@ -9,7 +9,7 @@
 #define TK_CYCLES_HZ TK_CLOCK_HZ
 
 static void tk_cycles_open(void) {
-    *(volatile uint32_t *)0xE000EDFCu |= 1u << 24; /* DEMCR.TRCENA */
+    *(volatile uint32_t *)0xE000EDFCu |= 1u << 24;   /* DEMCR.TRCENA */
     *(volatile uint32_t *)0xE0001FB0u = 0xC5ACCE55u; /* DWT_LAR: a Cortex-M7 is locked at reset */
     *(volatile uint32_t *)0xE0001000u |= 1u;         /* DWT_CTRL.CYCCNTENA */
 }

@@ -31,14 +31,14 @@ static const struct {
     const char *name;
     void (*obey)(const char *text);
 } commands[] = {
-    {"name", do_name},       {"profile", do_profile},   {"help", do_help},       {"timestamp", do_timestamp},
-    {"db", do_db},           {"infer", do_infer},       {"results", do_results}, {"outputs", do_outputs},
-    {"label", do_label},     {"accuracy", do_accuracy}, {"stats", do_stats},     {"layers", do_layers},
+    {"name", do_name},   {"profile", do_profile},   {"help", do_help},       {"timestamp", do_timestamp},
+    {"db", do_db},       {"infer", do_infer},       {"results", do_results}, {"outputs", do_outputs},
+    {"label", do_label}, {"accuracy", do_accuracy}, {"stats", do_stats},     {"layers", do_layers},
 #ifdef TK_LEARNS
     {"train", do_train},
 #endif
 #ifdef MODEL_STATE_BYTES
-    {"save", do_save},       {"load", do_load},         {"states", do_states},   {"reset", do_reset},
+    {"save", do_save},   {"load", do_load},         {"states", do_states},   {"reset", do_reset},
 #endif
 };
 
@@ -119,7 +119,7 @@ int main(void) {
     int wrong = 0; /* 1: a byte that no command has, 2: too long */
     tk_serial_open();
     tk_cycles_open();
-    tk_mark(1);
+    tk_mark(MARK_REST);
     put("m-init-done\r\n");
 #ifdef MODEL_STATE_BYTES
     model_reset();

@@ -19,8 +19,8 @@ uint32_t tk_time_us(void);     /* since some time; wraps around */
 tk_flash tk_board_flash(void); /* for what the model learns */
 uint32_t tk_stack_used(void);  /* bytes, the most ever; 0 where nobody counts */
 
-/* A pin that tells a meter when a timed window begins and ends: high at rest, low for a moment at both. Returns whether
- * the board has one; a driver without it leaves this out. */
+/* Set a pin that tells a meter when a timed window begins and ends. Returns 1 where the board has one; a driver without
+ * leaves this out. */
 int tk_mark(int level);
 
 /* The core's cycle counter, in cycles_<kind>.h: wraps around; for ever 0 where it has none. */

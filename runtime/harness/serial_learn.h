@@ -22,7 +22,7 @@ static void do_train(const char *text) {
         error("No label: say label CLASS after db load");
     } else {
         if (!repeated()) {
-            measured.begin_us = lap();
+            measured.begin_us = lap(1);
             while (steps--) {
                 set_sample();
                 for (uint32_t i = 0; i < result_count(); ++i) {
@@ -31,7 +31,7 @@ static void do_train(const char *text) {
                 TK_RATE()[0] = rate;
                 tk_compute(1);
             }
-            measured.end_us = lap();
+            measured.end_us = lap(0);
             score();
         }
         if (timed) {

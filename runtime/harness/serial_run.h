@@ -41,30 +41,40 @@ __attribute__((weak)) int tk_mark(int level) {
     return 0;
 }
 
-/* The time, and a falling edge for a meter. */
-static uint32_t lap(void) {
-    tk_mark(0);
+/* A timed window begins or ends now: tell a meter, return the time. In MLPerf Tiny's energy mode both are falling edges
+ * of a pin that is high, and the interface board tells their times; else the pin is high within the window. */
+#ifdef MODEL_ENERGY
+enum { MARK_REST = 1, MARK_US = 2 };
+
+static uint32_t lap(int begins) {
+    (void)begins;
+    const int pin = tk_mark(0);
     const uint32_t us = tk_time_us();
-    while (tk_time_us() - us < 2 && tk_mark(0)) {
+    while (pin && tk_time_us() - us < MARK_US) {
     }
     tk_mark(1);
     return us;
 }
 
-/* MLPerf Tiny's energy mode has the interface board tell the time of the pin's edges. */
-static void put_lap(uint32_t us) {
-#ifdef MODEL_ENERGY
-    (void)us;
+static void put_lap(uint32_t us) { (void)us; }
 #else
+enum { MARK_REST = 0 };
+
+static uint32_t lap(int begins) {
+    tk_mark(begins);
+    return tk_time_us();
+}
+
+static void put_lap(uint32_t us) {
     put("m-lap-us-");
     put_number(us);
     put("\r\n");
-#endif
 }
+#endif
 
 static void do_timestamp(const char *text) {
     (void)text;
-    put_lap(lap());
+    put_lap(lap(0));
 }
 
 static void run_often(uint32_t runs) {
@@ -95,9 +105,9 @@ static void do_infer(const char *text) {
     put_number(runs);
     put("\r\n");
     if (!again) {
-        measured.begin_us = lap();
+        measured.begin_us = lap(1);
         run_often(runs);
-        measured.end_us = lap();
+        measured.end_us = lap(0);
         score();
     }
     put_lap(measured.begin_us); /* only now: sending it takes time */
@@ -151,7 +161,7 @@ static void do_stats(const char *text) {
     say_number("m-fingerprint-[", TK_FINGERPRINT);
     say_number("m-clock-hz-[", TK_CLOCK_HZ);
     say_number("m-cycles-hz-[", tk_cycles() ? TK_CYCLES_HZ : 0);
-    say_number("m-mark-pin-[", (uint32_t)tk_mark(1));
+    say_number("m-mark-pin-[", (uint32_t)tk_mark(MARK_REST));
 }
 
 #endif

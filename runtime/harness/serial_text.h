@@ -6,9 +6,7 @@
 #include "serial.h"
 #include "tk_crc32.h"
 
-static struct {
-    uint32_t bytes, crc; /* of the lines of this answer so far */
-} said;
+static struct { uint32_t bytes, crc; /* of the lines of this answer so far */ } said;
 
 static void put_byte(char byte) {
     said.crc = tk_crc32(said.crc, &byte, 1);

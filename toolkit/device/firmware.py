@@ -11,10 +11,12 @@ from toolkit.device import linker
 from toolkit.device.targets import Serial, Target
 from toolkit.errors import ToolkitError
 
-_CYCLES = {  # which counter a core has: cycles_<kind>.h
+_CYCLES = {  # which counter a core has: cycles_<kind>.h; a driver's own comes first
+    "esp32c3": "esp32c3",
     "armv6-m": "systick",
     "armv7-m": "dwt",
     "armv7e-m": "dwt",
+    "armv8-m.main": "dwt",
     "armv8.1-m": "dwt",
     "rv32imc": "mcycle",
     "host": "host",
@@ -67,7 +69,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     named = {
         "main.c": "main_serial.c",
         "serial.c": f"serial_{port.driver}.c",
-        "cycles.h": f"cycles_{_CYCLES.get(target.arch, 'none')}.h",
+        "cycles.h": f"cycles_{_cycles(target, port)}.h",
     }
     named |= {file.name: file.name for file in sorted((paths.runtime_dir() / "harness").glob("serial*.h"))}
     if target.bare_metal:
@@ -79,6 +81,10 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
         texts["link.ld"] = linker.script(target, slots)
     texts["serial_model.h"] = _serial_model(target, manifest, zlib.crc32(model_c.encode()))
     return texts
+
+
+def _cycles(target: Target, port: Serial) -> str:
+    return _CYCLES.get(port.driver, _CYCLES.get(target.arch, "none"))
 
 
 def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) -> str:

@@ -169,8 +169,8 @@ class SerialLink:
         """Find out whether the board knows the checked form, and begin it."""
         votes, said, patience = 0, b"", self.patience_s
         deadline = time.monotonic() + self.timeout_s
+        self._sequence = random.randrange(serial_frame.SEQUENCES // 2)
         while time.monotonic() < deadline:
-            self._sequence = random.randrange(serial_frame.SEQUENCES // 2)
             self._send(serial_frame.frame(self._sequence, "sync"))
             body, text = self._hear(self._sequence, patience, deadline, lone=True)
             if body is not None:
