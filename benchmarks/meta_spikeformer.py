@@ -45,6 +45,25 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "rates": rates(model, dataset),
         "step": on_board(model, dataset, folder / f"{name}-{seed}"),
+        "int8": in_integers(model, dataset, folder / f"{name}-{seed}-int8"),
+    }
+
+
+def in_integers(model: nn.Module, dataset: Dataset, folder: Path) -> dict[str, Any]:
+    """Return the accuracy after int8 quantization on the first 1,000 test samples, and what one answer costs."""
+    from toolkit.learn.evaluate import accuracy
+    from toolkit.program import pt2
+    from toolkit.program.quantize import quantize_ptq
+
+    program = quantize_ptq(model, dataset.x_train[:200])
+    few = (dataset.x_test[:1000], dataset.y_test[:1000])
+    folder.mkdir(parents=True, exist_ok=True)
+    pt2.save(program, folder / "model.pt2")
+    return {
+        "samples": len(few[0]),
+        "float_accuracy": accuracy(model, *few),
+        "accuracy": accuracy(program, *few),
+        **cost(folder / "model.pt2", folder / "bundle", dataset.x_test[:4]),
     }
 
 
@@ -71,13 +90,10 @@ def rates(model: nn.Module, dataset: Dataset) -> dict[str, float]:
 
 
 def on_board(model: Any, dataset: Dataset, folder: Path) -> dict[str, Any]:
-    """Return what one step costs as float32 C, which is checked against the reference first."""
+    """Return what one step costs as float32 C."""
     import numpy as np
     import torch
 
-    from toolkit.bundle import export
-    from toolkit.measure.bench import bench
-    from toolkit.measure.verify import verify
     from toolkit.program import pt2
     from toolkit.spiking.time import streaming
 
@@ -86,11 +102,20 @@ def on_board(model: Any, dataset: Dataset, folder: Path) -> dict[str, Any]:
     step = streaming(model.layers, image)
     pt2.save(torch.export.export(step, (image,)).run_decompositions({}), folder / "step.pt2")
     shown = np.repeat(dataset.x_test[:1], steps, 0)
-    export(folder / "step.pt2", "cortex-m4", folder / "bundle", golden=shown, golden_count=len(shown))
-    result = verify(folder / "bundle", fresh=0, layer_samples=len(shown))
+    return cost(folder / "step.pt2", folder / "bundle", shown)
+
+
+def cost(program: Path, bundle: Path, golden: Any) -> dict[str, Any]:
+    """Return what a run of a program costs on the emulated Cortex-M4, checked against the reference first."""
+    from toolkit.bundle import export
+    from toolkit.measure.bench import bench
+    from toolkit.measure.verify import verify
+
+    export(program, "cortex-m4", bundle, golden=golden, golden_count=len(golden))
+    result = verify(bundle, fresh=0, layer_samples=len(golden))
     if not (result.ok and result.exact):
         raise click.ClickException(f"the board computes otherwise: {result.first_difference}")
-    document = bench(folder / "bundle").to_json()
+    document = bench(bundle).to_json()
     return {
         "instructions": document["instructions"]["value"],
         "flash_bytes": document["memory"]["flash_bytes"],
