@@ -162,6 +162,21 @@ def meta_spikeformer_table() -> str:
     )
 
 
+def meta_spikeformer_integers() -> str:
+    """Return one row per dataset, of the whole answer in int8, from its first seed."""
+    shown = []
+    for name, seeds in _spikeformers().items():
+        row = next(iter(seeds.values())).get("int8")
+        if row is None:
+            continue  # trained before this was measured
+        sizes = (f"{row[key]:,.0f}" for key in ("instructions", "flash_bytes", "ram_bytes"))
+        accuracies = (f"{100 * row[key]:.1f} %" for key in ("accuracy", "float_accuracy"))
+        shown.append((f"`{name}`", *accuracies, f"{row['samples']:,}", *sizes))
+    return table(
+        ("preset", "int8", "float", "of samples", "instructions an answer", "flash B", "RAM B"), shown
+    )
+
+
 def meta_spikeformer_rates() -> str:
     """Return one row per layer of neurons, as often as they spike on each dataset."""
     found = {name: next(iter(seeds.values()))["rates"] for name, seeds in _spikeformers().items()}
@@ -391,6 +406,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "rules-accuracy": rules_accuracy_table,
     "conversion": conversion_table,
     "meta-spikeformer": meta_spikeformer_table,
+    "meta-spikeformer-integers": meta_spikeformer_integers,
     "meta-spikeformer-rates": meta_spikeformer_rates,
     "spiking-accuracy": spiking_accuracy_table,
     "continual": continual_table,

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests import quick_export
 from tests.warm_start import WarmToolkit
 
+quick_export.install()
 NO_SKIP = os.environ.get("TOOLKIT_NO_SKIP") == "1"
 
 

@@ -74,7 +74,9 @@ def _serve() -> None:
     import toolkit.bundle
     import toolkit.measure.verify
     import toolkit.program.pt2  # noqa: F401
+    from tests import quick_export
 
+    quick_export.install()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

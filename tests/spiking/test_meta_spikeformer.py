@@ -15,6 +15,7 @@ from toolkit.bundle import export
 from toolkit.learn import TrainSettings, loop
 from toolkit.measure.verify import verify
 from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.methods.meta_spikeformer import SpikeAttention
 from toolkit.spiking.neurons import LIF
 from toolkit.spiking.time import EachStep, streaming
@@ -93,6 +94,15 @@ def test_steps_in_c_are_the_whole(tmp_path: Path) -> None:
         wanted: Tensor = model(image)
     np.testing.assert_allclose(found[-1].reshape(1, -1), wanted.numpy(), rtol=1e-4, atol=1e-5)
     assert not np.allclose(found[-1], found[0] * model.steps, atol=1e-3)  # steps differ: potentials are kept
+
+
+def test_a_board_computes_the_quantized_one(tmp_path: Path) -> None:
+    """Attention multiplies spikes in int8 with sums in int16, for which there is no kernel: that goes in float32."""
+    model, images = _small(), np.random.default_rng(1).random((8, 1, 8, 8), np.float32)
+    pt2.save(quantize_ptq(model, images), tmp_path / "model.pt2")
+    export(tmp_path / "model.pt2", "cortex-m4", tmp_path / "bundle", golden=images[:2], golden_count=2)
+    result = verify(tmp_path / "bundle", fresh=0, layer_samples=1)
+    assert result.ok, result.first_difference
 
 
 def test_the_digits_are_learnt() -> None:

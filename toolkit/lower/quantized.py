@@ -87,6 +87,7 @@ def _integer_step(
     same = [q.output.quant for q in quantizers if q.op == "quantize"]
     all_quantize = bool(quantizers) and not is_output and len(same) == len(quantizers)
     kinds = {source.dtype for source in sources if source is not None and source.dtype != "int32"}
+    ready = ready and (len(kinds) < 2 or operator.potentials)  # kernels take one type of activations
     kinds = {"int16"} if operator.potentials and ready else kinds
     changed = _of_other_type(step, kinds, {q.output.dtype for q in quantizers})
     one_type = changed or all(q.output.dtype in kinds or not kinds for q in quantizers)
