@@ -47,7 +47,7 @@ _CIFAR = {"batch_size": 128, "learning_rate": 8e-3, "schedule": "one-cycle", "wa
 ROWS = {
     "spiking-cnn-mnist": Row("spiking_cnn", "mnist", _MNIST, beside="cnn"),
     "hoyer-cnn-mnist": Row("hoyer_cnn", "mnist", {**_MNIST, "epochs": 8}),
-    "hoyer-cnn-cifar10": Row("hoyer_cnn", "cifar10", {"epochs": 12, **_CIFAR}),
+    "hoyer-cnn-cifar10": Row("hoyer_cnn", "cifar10", {"epochs": 24, **_CIFAR}),
 }
 
 
