@@ -119,6 +119,7 @@ def export(
         assert model.block is not None
         choose_kernels(model.block, chosen.kernels, smallest=shared)
     emitted = c.emit(model, share_kernels=shared)
+    _check_kernels(emitted, chosen)
     manifest = describe_model(model, emitted, chosen, name, loaded, rounding, "size" if shared else optimize)
     manifest["patches"] = None if bands is None else asdict(bands)
     _check_fit(manifest, chosen, output)
@@ -175,6 +176,23 @@ def _name_ends(model: Model, source: Source) -> None:
         if name and name not in taken:
             value.name = name
         taken.add(value.name)
+
+
+def _check_kernels(emitted: c.Source, target: targets.Target) -> None:
+    """Some cores run some kernels only: name all layers that need another one."""
+    needed = [
+        f"{layer.step.op} in {layer.step.name} ({kernel})"
+        for layer in (*emitted.layers, *emitted.block_layers)
+        for kernel in layer.kernels
+        if target.only and kernel not in target.only
+    ]
+    if needed:
+        raise ToolkitError(
+            f"{target.name} cannot run {len(needed)} layer{'s' if len(needed) > 1 else ''} of the model",
+            at="\n      ".join(dict.fromkeys(needed)),
+            fix=f"replace them in the model, or choose another --target; {target.name} runs these kernels: "
+            + ", ".join(target.only),
+        )
 
 
 def _check_fit(manifest: dict[str, Any], target: targets.Target, output: Path) -> None:

@@ -39,6 +39,14 @@
 #define TK_KERNEL TK_INLINE
 #endif
 
+/* Where constants lie. AVR's flash has addresses of its own, which GCC's C knows as __flash: kernels whose constants are
+ * TK_ROM read them there. C++ and strict C99 have no such word; then start-up code copies constants to RAM. */
+#ifdef __FLASH
+#define TK_ROM __flash
+#else
+#define TK_ROM
+#endif
+
 #if defined(__APPLE__)
 #define TK_WEIGHTS TK_ALIGN(4)
 #elif defined(_WIN32)
@@ -110,8 +118,8 @@ TK_INLINE int32_t tk_requantize_double(int32_t acc, int32_t multiplier, int32_t 
 /* How an int32 accumulator becomes an int8 output: one multiplier and shift, or one per channel, then the
  * zero point and the bounds that int8 or a fused activation sets. */
 typedef struct {
-    const int32_t *multiplier;
-    const uint8_t *shift;
+    const TK_ROM int32_t *multiplier;
+    const TK_ROM uint8_t *shift;
     int32_t per_channel; /* 1, or 0 when entry 0 serves all channels */
     int32_t zero_point;
     int32_t min;

@@ -8,9 +8,9 @@
 /* As tk_conv2d_s8 followed by tk_max_pool2d_s8 over windows of pool_h x pool_w pixels that lie side by side: of a
  * window's sums only the largest is requantized. `window` is the convolution's; `scratch` holds pool_h * pool_w * depth
  * bytes. */
-TK_KERNEL void tk_conv2d_max_pool2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
-                                       const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
-                                       int8_t *output, int32_t pool_h, int32_t pool_w,
+TK_KERNEL void tk_conv2d_max_pool2d_s8(const int8_t *input, int32_t zero_point, const TK_ROM int8_t *weight,
+                                       const TK_ROM int32_t *bias, const tk_requant_s8 *requant,
+                                       int8_t *scratch, int8_t *output, int32_t pool_h, int32_t pool_w,
                                        const tk_window *window) {
     const tk_window shape = *window; /* no call can change it, so literals stay literals */
     const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c, channels = shape.out_c;

@@ -8,8 +8,8 @@
 /* 2-d convolution: weight (out_c, kernel_h, kernel_w, in_c),
  * bias (out_c) with the input's zero point folded in. `scratch` holds 2 * depth bytes, or nothing when pointwise.
  * Pixels are made in order, two at a time, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
-                            const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
+TK_KERNEL void tk_conv2d_s8(const int8_t *input, int32_t zero_point, const TK_ROM int8_t *weight,
+                            const TK_ROM int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                             int8_t *output, const tk_window *window) {
     const tk_window shape = *window; /* no call can change it, so literals stay literals */
     const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;

@@ -8,8 +8,8 @@
 /* 2-d convolution: weight in -1..1, t2 of tk_ternary.h, (ceil(out_c / 4), depth) bytes, depth = kernel_h * kernel_w * in_c,
  * bias (out_c) with the input's zero point folded in. `scratch` holds depth bytes, or nothing when pointwise.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8_t *weight,
-                            const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
+TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const TK_ROM uint8_t *weight,
+                            const TK_ROM int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                             int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
     const int pointwise = tk_is_pointwise(window);
@@ -20,7 +20,7 @@ TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const uint8
                 tk_im2col_s8(input, y, x, zero_point, scratch, window);
                 column = scratch;
             }
-            const uint8_t *group = weight;
+            const TK_ROM uint8_t *group = weight;
             const int32_t sum = tk_sum_of_inputs_s8(column, depth);
             for (int32_t o = 0; o < window->out_c; o += TK_T2_ROWS) {
                 int32_t sums[TK_T2_ROWS] = {-sum, -sum, -sum, -sum};

@@ -6,12 +6,13 @@
 
 /* All output channels of one pixel. The upper left tap's channels begin at `corner`, those of the tap below it `row`
  * bytes further, those of the tap beside it `col`. */
-TK_INLINE void tk_depthwise_pixel_s8(const int8_t *corner, int32_t row, int32_t col, const int8_t *weight,
-                                     const int32_t *bias, const tk_requant_s8 *requant, int8_t *output,
-                                     const tk_window *w) {
+TK_INLINE void tk_depthwise_pixel_s8(const int8_t *corner, int32_t row, int32_t col,
+                                     const TK_ROM int8_t *weight, const TK_ROM int32_t *bias,
+                                     const tk_requant_s8 *requant, int8_t *output, const tk_window *w) {
     const int32_t multiplier = w->out_c / w->in_c;
     for (int32_t o = 0; o < w->out_c; ++o) {
-        const int8_t *tap = corner + o / multiplier, *tap_weight = weight + o;
+        const int8_t *tap = corner + o / multiplier;
+        const TK_ROM int8_t *tap_weight = weight + o;
         int32_t acc = bias[o];
         for (int32_t i = 0; i < w->kernel_h; ++i, tap += row - w->kernel_w * col) {
             for (int32_t j = 0; j < w->kernel_w; ++j, tap += col, tap_weight += w->out_c) {
@@ -26,9 +27,9 @@ TK_INLINE void tk_depthwise_pixel_s8(const int8_t *corner, int32_t row, int32_t 
  * out_c), bias (out_c) with the input's zero point folded in. `scratch` holds kernel_h * kernel_w * in_c bytes, or
  * nothing when no window reaches over the edge.
  * Pixels are made in order, so the output may lie below the input by what toolkit.ops.window computes. */
-TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, const int8_t *weight,
-                                      const int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
-                                      int8_t *output, const tk_window *window) {
+TK_KERNEL void tk_depthwise_conv2d_s8(const int8_t *input, int32_t zero_point, const TK_ROM int8_t *weight,
+                                      const TK_ROM int32_t *bias, const tk_requant_s8 *requant,
+                                      int8_t *scratch, int8_t *output, const tk_window *window) {
     const tk_window shape = *window; /* no call can change it, so literals stay literals */
     const int32_t extent_h = (shape.kernel_h - 1) * shape.dilation_h;
     const int32_t extent_w = (shape.kernel_w - 1) * shape.dilation_w;

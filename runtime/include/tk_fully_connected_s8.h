@@ -8,13 +8,13 @@
  * input (rows, depth), weight (channels, depth), bias (channels), output (rows, channels). Reads and writes nothing
  * else. */
 TK_INLINE void tk_fully_connected_centred_s8(const int8_t *TK_RESTRICT input, int32_t zero_point,
-                                             const int8_t *TK_RESTRICT weight,
-                                             const int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
-                                             int8_t *TK_RESTRICT output, int32_t rows, int32_t depth,
-                                             int32_t channels) {
+                                             const TK_ROM int8_t *TK_RESTRICT weight,
+                                             const TK_ROM int32_t *TK_RESTRICT bias,
+                                             const tk_requant_s8 *requant, int8_t *TK_RESTRICT output,
+                                             int32_t rows, int32_t depth, int32_t channels) {
     for (int32_t row = 0; row < rows; ++row, input += depth, output += channels) {
         int32_t o = 0;
-        for (const int8_t *w = weight; o + 4 <= channels;
+        for (const TK_ROM int8_t *w = weight; o + 4 <= channels;
              o += 4, w += 4 * depth) { /* they share the input's loads */
             int32_t acc[4] = {bias[o], bias[o + 1], bias[o + 2], bias[o + 3]};
             for (int32_t k = 0; k < depth; ++k) {
@@ -35,8 +35,8 @@ TK_INLINE void tk_fully_connected_centred_s8(const int8_t *TK_RESTRICT input, in
 }
 
 /* The same, the input's zero point being folded into the biases. */
-TK_KERNEL void tk_fully_connected_s8(const int8_t *TK_RESTRICT input, const int8_t *TK_RESTRICT weight,
-                                     const int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
+TK_KERNEL void tk_fully_connected_s8(const int8_t *TK_RESTRICT input, const TK_ROM int8_t *TK_RESTRICT weight,
+                                     const TK_ROM int32_t *TK_RESTRICT bias, const tk_requant_s8 *requant,
                                      int8_t *TK_RESTRICT output, int32_t rows, int32_t depth,
                                      int32_t channels) {
     tk_fully_connected_centred_s8(input, 0, weight, bias, requant, output, rows, depth, channels);

@@ -25,7 +25,7 @@ TK_INLINE int32_t tk_sum_of_inputs_s8(const int8_t *x, int32_t depth) {
 }
 
 /* Add to sums[0 .. 3] what code * x sums to in a group's rows. A field that stays where it is counts 4 or 16 times. */
-TK_INLINE void tk_dot_t2(const int8_t *x, const uint8_t *group, int32_t depth, int32_t *sums) {
+TK_INLINE void tk_dot_t2(const int8_t *x, const TK_ROM uint8_t *group, int32_t depth, int32_t *sums) {
     for (int32_t first = 0; first < depth; first += TK_TERNARY_PART) {
         const int32_t end = tk_min(depth, first + TK_TERNARY_PART);
         int32_t a = 0, b = 0, c = 0, d = 0;
@@ -45,7 +45,7 @@ TK_INLINE void tk_dot_t2(const int8_t *x, const uint8_t *group, int32_t depth, i
 
 /* Add to sums[0 .. 4] what code * x sums to in a group's rows. With y a byte, 3 y is 256 times its first digit and what
  * the byte 3 y holds, which begins with the next one: so the sums of bytes are enough, and no digit is ever cut out. */
-TK_INLINE void tk_dot_t3(const int8_t *x, const uint8_t *group, int32_t depth, int32_t *sums) {
+TK_INLINE void tk_dot_t3(const int8_t *x, const TK_ROM uint8_t *group, int32_t depth, int32_t *sums) {
     for (int32_t first = 0; first < depth; first += TK_TERNARY_PART) {
         const int32_t end = tk_min(depth, first + TK_TERNARY_PART);
         int32_t acc[TK_T3_ROWS + 1] = {0};

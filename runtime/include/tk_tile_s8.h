@@ -6,8 +6,8 @@
 
 /* Four sums that share their loads: acc[0] and [1] of row w0 with columns x0 and x1, [2] and [3] of row w1. A function
  * of its own, so that its loop has the registers to itself. */
-static TK_NOINLINE TK_UNUSED void tk_tile_s8(const int8_t *x0, const int8_t *x1, const int8_t *w0,
-                                             const int8_t *w1, int32_t depth, int32_t acc[4]) {
+static TK_NOINLINE TK_UNUSED void tk_tile_s8(const int8_t *x0, const int8_t *x1, const TK_ROM int8_t *w0,
+                                             const TK_ROM int8_t *w1, int32_t depth, int32_t acc[4]) {
     int32_t a = acc[0], b = acc[1], c = acc[2], d = acc[3];
     const int8_t *const end = x0 + depth;
     for (; end - x0 >= 4; x0 += 4, x1 += 4, w0 += 4, w1 += 4) {

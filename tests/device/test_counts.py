@@ -15,7 +15,7 @@ import unicorn
 from tests.device import toy
 from toolkit.device import elf, targets
 from toolkit.device.build import Image, build
-from toolkit.device.emulators import base, lengths, qemu, qemu_plugin, unicorn_core
+from toolkit.device.emulators import base, host_program, lengths, qemu, qemu_plugin, unicorn_core
 from toolkit.device.profile import Landmarks, Profile
 from toolkit.device.run import run
 from toolkit.device.targets import Target
@@ -158,8 +158,8 @@ def test_without_a_compiler_qemu_runs_and_counts_nothing(
 ) -> None:
     need("cortex-m4", "qemu")
     image, target = build(bundle), targets.load("cortex-m4")
-    monkeypatch.setattr(qemu_plugin, "_cache", lambda: tmp_path / "cache")
-    monkeypatch.setattr(qemu_plugin, "_compilers", lambda: [])
+    monkeypatch.setattr(host_program, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(host_program, "_compilers", lambda: [])
     result = run(image, target, toy.samples(2), emulator="qemu", profile=True)
     assert result.profile is None
     assert result.outputs == [toy.expected(sample) for sample in toy.samples(2)]
@@ -171,9 +171,9 @@ def test_zig_builds_the_plugin_too(
     need("cortex-m4", "qemu")
     image, target = build(bundle), targets.load("cortex-m4")
     expected = profile(image, target, "unicorn", 2)
-    monkeypatch.setattr(qemu_plugin, "_cache", lambda: tmp_path / "cache")
-    zig = [c for c in qemu_plugin._compilers() if c[0][0] == sys.executable]
-    monkeypatch.setattr(qemu_plugin, "_compilers", lambda: zig)
+    monkeypatch.setattr(host_program, "_cache", lambda: tmp_path / "cache")
+    zig = [c for c in host_program._compilers() if c[0][0] == sys.executable]
+    monkeypatch.setattr(host_program, "_compilers", lambda: zig)
     assert profile(image, target, "qemu", 2)[1].by_layer() == expected[1].by_layer()
 
 
@@ -190,6 +190,8 @@ def test_a_plugin_of_the_wrong_version_is_not_the_end(
 def test_lengths_of_instructions() -> None:
     # movs r0, #1; mov.w r0, #1; b.w .; it eq; bl
     assert lengths.count("EM_ARM", bytes.fromhex("01204ff00100fff7febf08bffff7feff")) == 5
+    # lds r24, 0x0100; ld r24, Z; call; jmp; ldi r24, 1; std Z+1, r24
+    assert lengths.count("EM_AVR", bytes.fromhex("8091000180810e9412340c94123481e08183")) == 6
     # c.nop; nop; ebreak
     assert lengths.count("EM_RISCV", bytes.fromhex("01001300000073001000")) == 3
 

@@ -64,7 +64,7 @@ _FULLY_CONNECTED = """
     for (int row = 0; row < 4; row++) {
         int32_t sum = 0;
         for (int i = 0; i < 8; i++) sum += weights[8 * row + i] * arena[i];
-        arena[8 + row] = (int8_t)tk_clamp(tk_requantize(sum, 1 << 30, 32), -128, 127);
+        arena[8 + row] = (int8_t)tk_clamp(tk_requantize(sum, (int32_t)1 << 30, 32), -128, 127);
     }
 """
 

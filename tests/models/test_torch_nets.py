@@ -58,7 +58,7 @@ def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
 def test_steps_share_weights_and_tables(name: str) -> None:
     net, data = build(name)
     source = emit(lower(quantize_ptq(net, data.numpy()))).model_c
-    arrays = [int(size) for size in re.findall(r"static const int8_t \w+\[(\d+)\]", source)]
+    arrays = [int(size) for size in re.findall(r"static const TK_ROM int8_t \w+\[(\d+)\]", source)]
     weights = [p.numel() for key, p in net.named_parameters() if key.startswith("layer.weight")]
     assert [arrays.count(size) for size in weights] == [1, 1]
     assert arrays.count(256) <= 6  # eight steps of five or three gates would be 24 or more

@@ -92,7 +92,7 @@ class _Writer:
         if suffix.startswith("weight"):
             self.layer.weight_bytes += data.nbytes
         ctype = CTYPES[str(data.dtype)]
-        self.pointer_types[name] = f"const {ctype} *"
+        self.pointer_types[name] = f"const TK_ROM {ctype} *"
         self.constants.append(literals.array(name, data))
         return name
 

@@ -14,7 +14,8 @@ CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "u
 def array(name: str, data: np.ndarray) -> str:
     """Return the definition of a constant array that may lie in flash."""
     return (
-        f"static const {CTYPES[str(data.dtype)]} {name}[{data.size}] TK_WEIGHTS = {{\n{numbers(data)}\n}};\n"
+        f"static const TK_ROM {CTYPES[str(data.dtype)]} {name}[{data.size}] TK_WEIGHTS = "
+        f"{{\n{numbers(data)}\n}};\n"
     )
 
 

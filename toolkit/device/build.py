@@ -21,7 +21,7 @@ from toolkit.device.toolchain import Toolchain, find
 from toolkit.errors import ToolkitError
 
 OPTIMIZE = ("-O2", "-O3", "-Os", "-O1", "-O0")
-_FLAGS = ("-std=c99", "-g0", "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
+_FLAGS = ("-g0", "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
 _HARNESS_OPTIMIZE = "-Os"  # it is not what anybody wants fast
 _COMPILE_TIMEOUT_S = 600
 _DISK_FULL = ("no space left on device", "file too large", "disk quota exceeded")
@@ -107,7 +107,8 @@ def build(
     if generate:
         harness["generate.h"] = firmware.harness("generate.h")
     defines = [f"-DMODEL_{name.upper()}" for name in variants]
-    flags = (*_FLAGS, *defines, f"-I{bundle}", f"-I{bundle / 'runtime'}")
+    standard = "gnu99" if chosen.arch == "avr" else "c99"  # __flash is GNU's
+    flags = (f"-std={standard}", *_FLAGS, *defines, f"-I{bundle}", f"-I{bundle / 'runtime'}")
     stamp = _stamp(
         model_c, harness, [*compiler.command, *compiler.link_flags, *compiler.libraries, optimize, *flags]
     )

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from toolkit.device import install, targets
+from toolkit.device.emulators import simavr
 
 _VERSION_TIMEOUT_S = 20
 
@@ -31,8 +32,6 @@ _EXTRAS = {
     "onnxscript": ("onnx", "writing .onnx files"),
     "nir": ("spiking", "reading and writing NIR files"),
     "executorch": ("executorch", "ExecuTorch programs"),
-    "smbus2": ("meters", "energy by an INA219 or INA226"),
-    "pyjoulescope_driver": ("meters", "energy by a Joulescope"),
 }
 
 
@@ -75,6 +74,7 @@ def _programs() -> list[Finding]:
     """The programs that targets name, each with the targets that it serves."""
     packages: dict[str, str] = {}
     uses: dict[str, list[str]] = {}
+    found = []
     for target in map(targets.load, targets.names()):
         if target.family != target.name:
             continue  # a board has the programs of its family
@@ -86,7 +86,9 @@ def _programs() -> list[Finding]:
             packages.setdefault(qemu.command, qemu.package)
             only = " (nothing else can)" if list(target.emulators) == ["qemu"] else ""
             uses.setdefault(qemu.command, []).append(f"emulating {target.name}{only}")
-    found = []
+        if (config := target.emulators.get("simavr")) is not None:
+            purpose, fix = f"emulating {target.name} (nothing else can)", install.line(config.package)
+            found.append(Finding("simavr", simavr.is_there(), "", purpose, fix, required=False))
     for command, package in packages.items():
         program = shutil.which(command)
         version = _program_version(program) if program else ""

@@ -136,7 +136,7 @@ def _sections(file: ELFFile) -> list[Section]:
 
 
 def _symbols(file: ELFFile) -> list[Symbol]:
-    thumb = file["e_machine"] == "EM_ARM"
+    thumb, avr = file["e_machine"] == "EM_ARM", file["e_machine"] == "EM_AVR"
     symbols = {}
     for table in file.iter_sections():
         if not isinstance(table, SymbolTableSection):
@@ -148,7 +148,8 @@ def _symbols(file: ELFFile) -> list[Symbol]:
                 and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE")
                 and not symbol.name.startswith("$")
             ):
-                is_function = kind == "STT_FUNC"
+                # the functions of AVR's libgcc have no type
+                is_function = kind == "STT_FUNC" or (avr and kind == "STT_NOTYPE" and symbol["st_size"] > 0)
                 address = symbol["st_value"] & ~1 if thumb and is_function else symbol["st_value"]
                 symbols[symbol.name, address] = Symbol(symbol.name, address, symbol["st_size"], is_function)
     return list(symbols.values())

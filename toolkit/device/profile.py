@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from toolkit.device.elf import Elf
@@ -39,6 +39,7 @@ class Profile:
 
     blocks: tuple[Block, ...]
     inferences: int
+    cycles: Mapping[str | None, int] | None = None  # by layer, of an emulator that counts them exactly
 
     @property
     def instructions(self) -> int:
@@ -88,8 +89,12 @@ def _place(elf: Elf, name: str) -> range:
     return range(symbol.address, symbol.end)
 
 
-def collect(rows: Iterable[tuple[str | None, int, int, int, int, int]], inferences: int) -> Profile:
+def collect(
+    rows: Iterable[tuple[str | None, int, int, int, int, int]],
+    inferences: int,
+    cycles: Mapping[str | None, int] | None = None,
+) -> Profile:
     """Make a profile from (layer, address, instructions, bytes, count, jumped), in order of address."""
     blocks = (Block(*row) for row in rows)
     ordered = sorted(blocks, key=lambda b: (b.address, b.bytes, b.layer or ""))
-    return Profile(tuple(ordered), inferences)
+    return Profile(tuple(ordered), inferences, cycles)

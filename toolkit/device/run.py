@@ -14,7 +14,7 @@ from toolkit.device.targets import Target
 from toolkit.errors import DEVICE, ToolkitError
 
 DEFAULT_TIMEOUT_S = 120.0
-_MODULES = {"unicorn": "unicorn_core", "qemu": "qemu", "native": "native"}
+_MODULES = {"unicorn": "unicorn_core", "qemu": "qemu", "native": "native", "simavr": "simavr"}
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,7 @@ class Target:
     """A device to build for. ``flash``, ``ram`` and ``stack_bytes`` are there on bare metal only.
 
     ``usb`` holds ``vid:pid`` in hex of the board's serial port or probe. ``flashers`` are tools by name, the first one
-    the default, each with the keys that its module in ``toolkit/device/flashers`` checks. ``runtimes`` are
-    what runs model files, the preferred one first, each with its backends.
+    the default, each with the keys that its module in ``toolkit/device/flashers`` checks.
     """
 
     name: str
@@ -95,6 +94,7 @@ class Target:
     compilers: Mapping[str, Compiler]
     emulators: Mapping[str, EmulatorConfig]
     startup: str = ""
+    only: tuple[str, ...] = ()  # kernels that it runs; empty for all
     flash: Region | None = None
     ram: Region | None = None
     stack_bytes: int = 0
@@ -105,7 +105,6 @@ class Target:
     image: ImageConfig | None = None
     usb: tuple[str, ...] = ()
     flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    runtimes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def bare_metal(self) -> bool:

@@ -19,20 +19,9 @@ from toolkit.device.target import (
 )
 
 _ADDRESS_LIMIT = 2**32
-ARCHS = (
-    "host",
-    "x86_64",
-    "aarch64",
-    "arm64-apple",
-    "armv6",
-    "armv6-m",
-    "armv7-m",
-    "armv7e-m",
-    "armv8.1-m",
-    "rv32imc",
-)
+ARCHS = ("host", "aarch64", "armv6-m", "armv7-m", "armv7e-m", "armv8.1-m", "rv32imc", "avr")
 # Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
-KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2")
+KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2", "avr")
 FORMATS = ("elf", "hex", "bin", "uf2", "esp")
 FLASHERS = (
     "pyocd",
@@ -47,18 +36,14 @@ FLASHERS = (
 )
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
 SERIAL_DRIVERS = ("cmsdk", "stdio")
-RUNTIMES = {
-    "executorch": ("xnnpack", "vulkan", "coreml"),
-    "litert": ("cpu",),
-    "onnx": ("cpu", "cuda"),
-    "c": ("library",),
-    "ethos-u": (
-        *(f"ethos-u55-{macs}" for macs in (32, 64, 128, 256)),
-        *(f"ethos-u65-{macs}" for macs in (256, 512)),
-        *(f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)),
-    ),
+EMULATORS = ("unicorn", "qemu", "native", "simavr")
+_EMULATOR_KEYS = {  # that must be there
+    "unicorn": ("cpu",),
+    "qemu": ("command", "package"),
+    "native": (),
+    "simavr": ("cpu", "package"),
 }
-EMULATORS = ("unicorn", "qemu", "native")
+STARTUPS = ("cortex_m", "riscv", "avr_libc")
 CYCLE_KINDS = (
     "alu",
     "load",
@@ -93,7 +78,8 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         folder=folder,
         compilers=_compilers(table),
         emulators=_emulators(table),
-        startup=table.text("startup", choices=("cortex_m", "riscv")) if flash else "",
+        startup=table.text("startup", choices=STARTUPS) if flash else "",
+        only=table.texts("only") if "only" in table else (),
         flash=flash,
         ram=ram,
         stack_bytes=table.integer("stack_bytes", 256, ram.bytes) if ram else 0,
@@ -104,7 +90,6 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         image=_image(table.table("image")) if "image" in table else None,
         usb=_usb(table.table("usb")) if "usb" in table else (),
         flashers=_flashers(table) if "flashers" in table else {},
-        runtimes=_runtimes(table.table("runtimes")) if "runtimes" in table else {},
     )
 
 
@@ -151,7 +136,12 @@ def _emulators(table: toml.Table) -> dict[str, EmulatorConfig]:
             )
         texts = {key: part.text(key) for key in ("cpu", "command", "machine", "package") if key in part}
         emulators[name] = EmulatorConfig(**texts, args=part.texts("args") if "args" in part else ())
-        for key in {"unicorn": ("cpu",), "qemu": ("command", "package"), "native": ()}[name]:
+        for key in {
+            "unicorn": ("cpu",),
+            "qemu": ("command", "package"),
+            "native": (),
+            "simavr": ("cpu", "package"),
+        }[name]:
             part.text(key)
         part.done()
     if not emulators:
@@ -214,17 +204,3 @@ def _flashers(table: toml.Table) -> dict[str, dict[str, Any]]:
             raise tools.error(name, "is no tool that flashes", f"use one of: {', '.join(FLASHERS)}")
         flashers[name] = tools.values(name)
     return flashers
-
-
-def _runtimes(table: toml.Table) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for name in iter(table.keys()):
-        if name not in RUNTIMES:
-            raise table.error(name, "is no runtime", f"use one of: {', '.join(RUNTIMES)}")
-        found[name] = table.texts(name)
-        if not found[name]:
-            raise table.error(name, "is empty", f"use some of: {', '.join(RUNTIMES[name])}")
-        for backend in found[name]:
-            if backend not in RUNTIMES[name]:
-                raise table.error(name, f"has {backend!r:.60}", f"use some of: {', '.join(RUNTIMES[name])}")
-    return found

@@ -23,6 +23,7 @@ _ZIG_FLAGS = ("-fno-sanitize=undefined", "-fno-stack-protector")
 _BARE_METAL_FLAGS = ("-ffreestanding", "-ffunction-sections", "-fdata-sections", "-fno-unwind-tables",
                      "-fno-asynchronous-unwind-tables")  # fmt: skip
 _BARE_METAL_LINK_FLAGS = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,-e,tk_reset")
+_AVR_LIBC_LINK_FLAGS = ("-Wl,--gc-sections",)  # which starts the program, and has what the core cannot do
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,19 @@ class Toolchain:
 
 
 def find(target: Target, name: str | None = None) -> Toolchain:
-    """Return the toolchain ``name`` for ``target``, Zig unless told.
+    """Return the toolchain ``name`` for ``target``: unless told Zig, or where it cannot, the first that is listed.
 
     Raises:
         ToolkitError: the target knows no such toolchain (exit code 2), or it is not installed (exit code 3).
     """
-    name = name or DEFAULT
+    name = name or (DEFAULT if DEFAULT in target.compilers else next(iter(target.compilers)))
     if name not in target.compilers:
         raise ToolkitError(
             f"{target.name} has no toolchain {name!r}", fix=f"use one of: {', '.join(target.compilers)}"
         )
     compiler = target.compilers[name]
     flags = compiler.flags + (_BARE_METAL_FLAGS if target.bare_metal else ())
-    link_flags = _BARE_METAL_LINK_FLAGS if target.bare_metal else ()
-    # What a core cannot do by itself: division, 64-bit multiplication, floating point.
-    libraries = ("-lcompiler_rt" if name == "zig" else "-lgcc",) if target.bare_metal else ()
+    link_flags, libraries = _linking(target, name)
     if name == "zig":
         return Toolchain(
             name, (*zig_command(), "cc", *flags, *_ZIG_FLAGS), link_flags, libraries, zig_environment()
@@ -60,10 +59,20 @@ def find(target: Target, name: str | None = None) -> Toolchain:
     if program is None:
         raise ToolkitError(
             f"the compiler {compiler.command[0]} is not installed",
-            fix=f"{install.line(compiler.package)}, or build with --toolchain zig",
+            fix=install.line(compiler.package)
+            + (", or build with --toolchain zig" if DEFAULT in target.compilers else ""),
             exit_code=MISSING,
         )
     return Toolchain(name, (program, *compiler.command[1:], *flags), link_flags, libraries, dict(os.environ))
+
+
+def _linking(target: Target, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return flags, and what a core cannot do by itself: division, 64-bit multiplication, floating point."""
+    if not target.bare_metal:
+        return (), ()
+    if target.startup == "avr_libc":
+        return _AVR_LIBC_LINK_FLAGS, ()
+    return _BARE_METAL_LINK_FLAGS, ("-lcompiler_rt" if name == "zig" else "-lgcc",)
 
 
 def zig_command() -> tuple[str, ...]:

@@ -75,7 +75,6 @@ class BenchResult:
     functions: list[FunctionCount]  # of all inferences together
     memory: Memory | None
     notes: list[str]
-    training_latency_us: Figure | None = None  # of one training step, of a model that learns on a board
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data, with the schema's version."""
@@ -171,7 +170,7 @@ def _result(
         instructions=None if instructions is None else Figure(_whole(instructions), "counted"),
         instructions_per_mac=_ratio(instructions, macs),
         outside_layers=_whole(counts.get(None, 0) / inferences) if profile else None,
-        cycles=Figure(_whole(per_inference), "estimated", estimate.source)
+        cycles=Figure(_whole(per_inference), estimate.kind, estimate.source)
         if estimate and per_inference is not None
         else None,
         latency_us=latency,
@@ -218,12 +217,14 @@ def _latency(
     ran: RunResult,
     samples: Sequence[bytes],
     per_inference: float | None,
-    estimate: cycles.CycleEstimate | None,
+    estimate: cycles.Cycles | None,
     timeout_s: float,
 ) -> Figure | None:
     if per_inference is not None and estimate is not None and target.clock_hz:
-        source = f"estimated cycles at {target.clock_hz / 1e6:g} MHz, memory without wait states"
-        return Figure(energy.latency_us(per_inference, target.clock_hz), "estimated", source)
+        source = f"{estimate.kind} cycles at {target.clock_hz / 1e6:g} MHz"
+        if estimate.kind == "estimated":
+            source += ", memory without wait states"
+        return Figure(energy.latency_us(per_inference, target.clock_hz), estimate.kind, source)
     if ran.emulator == "native" and runs_here(target.arch):
         return Figure(_timed_us(image, target, samples, timeout_s), "measured", "this machine, best of three")
     return None

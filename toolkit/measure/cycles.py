@@ -1,10 +1,11 @@
-"""Cycles, estimated: the executed blocks, disassembled, times the core's published instruction timings."""
+"""Cycles: counted by the emulator, or estimated from the executed blocks and published instruction timings."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from toolkit.device.elf import Elf
 from toolkit.device.profile import Block, Profile
@@ -16,23 +17,29 @@ _Decoder = Callable[[bytes, int], list[Instruction]]
 
 
 @dataclass(frozen=True)
-class CycleEstimate:
-    """Estimated cycles of all inferences together, memory without wait states. ``source`` is where timings are from."""
+class Cycles:
+    """Cycles of all inferences together. Estimates are for memory without wait states.
+
+    ``source`` is who counted, or where the timings of an estimate are from.
+    """
 
     total: int
     by_layer: dict[str | None, int]
     source: str
+    kind: Literal["counted", "estimated"] = "estimated"
 
 
-def estimate(profile: Profile, elf: Elf, target: Target) -> CycleEstimate | None:
+def estimate(profile: Profile, elf: Elf, target: Target) -> Cycles | None:
     """Return the cycles that ``profile`` takes on ``target``, or None when its core has no published timings."""
+    if profile.cycles is not None:
+        return Cycles(sum(profile.cycles.values()), dict(profile.cycles), "exact, by the emulator", "counted")
     if target.cycles is None:
         return None
     decode: _Decoder = riscv_instructions.decode if target.arch.startswith("rv") else arm_instructions.decode
     by_layer: dict[str | None, int] = defaultdict(int)
     for block in profile.blocks:
         by_layer[block.layer] += _block_cycles(block, _decoded(decode, elf, block), target.cycles)
-    return CycleEstimate(sum(by_layer.values()), dict(by_layer), target.cycles.source)
+    return Cycles(sum(by_layer.values()), dict(by_layer), target.cycles.source)
 
 
 def _decoded(decode: _Decoder, elf: Elf, block: Block) -> list[Instruction]:

@@ -9,6 +9,9 @@ def length(machine: str, code: bytes, offset: int = 0) -> int:
         return 4 if code[offset + 1] >> 3 >= 0b11101 else 2
     if machine == "EM_RISCV":  # 32-bit ones end in 0b11 (unprivileged ISA, 1.5)
         return 4 if code[offset] & 0b11 == 0b11 else 2
+    if machine == "EM_AVR":  # 32-bit ones: LDS and STS, JMP and CALL (AVR Instruction Set Manual, DS40002198)
+        first = code[offset] | code[offset + 1] << 8
+        return 4 if first & 0xFC0F == 0x9000 or first & 0xFE0C == 0x940C else 2
     return 4
 
 

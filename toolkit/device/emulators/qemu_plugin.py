@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import platformdirs
-
-from toolkit import atomic
 from toolkit.device.elf import Elf
-from toolkit.device.emulators import lengths
+from toolkit.device.emulators import host_program, lengths
 from toolkit.device.profile import Landmarks, Profile, collect
-from toolkit.device.toolchain import zig_command, zig_environment
-from toolkit.errors import ToolkitError
 
 SOURCE = Path(__file__).with_name("block_plugin.c")
 # The versions of the plugin interface, by the first QEMU that refuses older ones, newest QEMU last.
 VERSIONS = (1, 2, 3, 4, 5, 6)
-_BUILD_TIMEOUT_S = 120
 
 
 def library(version: int) -> Path | None:
     """Return the plugin, built for one version of QEMU's interface; None where it cannot be built."""
     if sys.platform == "win32":  # QEMU has no plugins there
         return None
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    built = _cache() / f"blocks-{digest}-v{version}.so"
-    if built.is_file():
-        return built
-    options = ["-shared", "-fPIC", "-O2", f"-DPLUGIN_VERSION={version}", str(SOURCE)]
+    options = ["-shared", "-fPIC", "-O2", f"-DPLUGIN_VERSION={version}"]
     if sys.platform == "darwin":
         options.append("-Wl,-undefined,dynamic_lookup")
-    with contextlib.suppress(ToolkitError, OSError, subprocess.SubprocessError):
-        for command, environment in _compilers():
-            with atomic.replacing(built) as new:
-                result = subprocess.run(
-                    [*command, *options, "-o", str(new)],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=_BUILD_TIMEOUT_S,
-                )
-                if result.returncode:
-                    raise ToolkitError(f"{command[0]} cannot build the plugin")
-            return built
-    return None
-
-
-def _cache() -> Path:
-    return platformdirs.user_cache_path("edge-toolkit") / "qemu"
-
-
-def _compilers() -> list[tuple[tuple[str, ...], dict[str, str] | None]]:
-    """The host's own compiler before Zig, whose libraries may want another C library than QEMU's."""
-    found: list[tuple[tuple[str, ...], dict[str, str] | None]] = []
-    for name in ("cc", "gcc", "clang"):
-        if program := shutil.which(name):
-            found.append(((program,), None))
-    with contextlib.suppress(ToolkitError):
-        found.append(((*zig_command(), "cc", "-fno-sanitize=undefined"), zig_environment()))
-    return found
+    return host_program.built(SOURCE, f"-v{version}.so", options)[0]
 
 
 def write_marks(file: Path, marks: Landmarks) -> list[str]:
