@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers to text and back, without a library. */
+/* Answers, their checksum, and numbers to text and back, without a library. */
 #ifndef TK_SERIAL_TEXT_H
 #define TK_SERIAL_TEXT_H
 
 #include "serial.h"
+#include "tk_crc32.h"
+
+static struct { uint32_t bytes, crc; /* of the lines of this answer so far */ } said;
+
+static void put_byte(char byte) {
+    said.crc = tk_crc32(said.crc, &byte, 1);
+    ++said.bytes;
+    tk_serial_put(byte);
+}
 
 static void put(const char *text) {
-    while (*text) tk_serial_put(*text++);
+    while (*text) put_byte(*text++);
 }
 
 static void put_number(uint32_t value) {
@@ -16,15 +25,33 @@ static void put_number(uint32_t value) {
         digits[count++] = (char)('0' + value % 10);
         value /= 10;
     } while (value);
-    while (count) tk_serial_put(digits[--count]);
+    while (count) put_byte(digits[--count]);
 }
 
 static void put_hex(const void *data, uint32_t bytes) {
     for (uint32_t i = 0; i < bytes; ++i) {
         const uint8_t byte = ((const uint8_t *)data)[i];
-        tk_serial_put("0123456789abcdef"[byte >> 4]);
-        tk_serial_put("0123456789abcdef"[byte & 15]);
+        put_byte("0123456789abcdef"[byte >> 4]);
+        put_byte("0123456789abcdef"[byte & 15]);
     }
+}
+
+/* 32 bits as eight hex digits, the highest first. */
+static void put_word(uint32_t value) {
+    for (int shift = 28; shift >= 0; shift -= 4) put_byte("0123456789abcdef"[value >> shift & 15u]);
+}
+
+/* A whole line: what it says before a number, the number, a bracket. */
+static void say_number(const char *what, uint32_t value) {
+    put(what);
+    put_number(value);
+    put("]\r\n");
+}
+
+static void error(const char *text) {
+    put("e-[");
+    put(text);
+    put("]\r\n");
 }
 
 /* With so many decimals, at most 6; rounded in float32: for people. Bytes in hex are exact. */
@@ -36,7 +63,7 @@ static void put_real(float value, uint32_t decimals) {
         return;
     }
     if (value < 0.0f) {
-        tk_serial_put('-');
+        put_byte('-');
         value = -value;
     }
     if (value - value != 0.0f) {
@@ -49,10 +76,10 @@ static void put_real(float value, uint32_t decimals) {
     whole += part / unit;
     part %= unit;
     put_number(whole);
-    tk_serial_put('.');
-    for (unit /= 10; unit; unit /= 10) tk_serial_put((char)('0' + part / unit % 10));
+    put_byte('.');
+    for (unit /= 10; unit; unit /= 10) put_byte((char)('0' + part / unit % 10));
     if (tens) {
-        tk_serial_put('e');
+        put_byte('e');
         put_number(tens);
     }
 }
@@ -65,12 +92,20 @@ static const char *after(const char *text, const char *word) {
     return text;
 }
 
-/* Read digits, at most 9, up to a space or the end. Returns what is behind them, or NULL. */
-static const char *read_number(const char *text, uint32_t *value) {
+/* Read digits, at most 9. Returns what is behind them, or NULL. */
+static const char *read_digits(const char *text, uint32_t *value) {
     const char *const start = text;
     *value = 0;
-    for (; *text >= '0' && *text <= '9'; ++text) *value = *value * 10 + (uint32_t)(*text - '0');
-    if (text == start || text - start > 9 || (*text && *text != ' ')) return 0;
+    for (; *text >= '0' && *text <= '9' && text - start < 10; ++text) {
+        *value = *value * 10 + (uint32_t)(*text - '0');
+    }
+    return text != start && text - start <= 9 ? text : 0;
+}
+
+/* The same, up to a space or the end, which is skipped. */
+static const char *read_number(const char *text, uint32_t *value) {
+    text = read_digits(text, value);
+    if (!text || (*text && *text != ' ')) return 0;
     while (*text == ' ') ++text;
     return text;
 }
@@ -82,9 +117,9 @@ static int hex_digit(char c) {
                                   : -1;
 }
 
-/* Read 12, 0.05 or 1e-3: at most 15 digits, and up to 22 places of shift, so that one division or product of doubles,
- * both exact, rounds to what any host reads. Returns 0 when the text is no such number. */
-static int read_real(const char *text, float *value) {
+/* Read 12, 0.05 or 1e-3, up to a space or the end: at most 15 digits, and up to 22 places of shift, so that one division
+ * or product of doubles, both exact, rounds to what any host reads. Returns what is behind it, or NULL. */
+static const char *read_real(const char *text, float *value) {
     uint64_t digits = 0;
     int32_t count = 0, places = 0, exponent = 0, seen = 0;
     for (int fraction = 0;; ++text) {
@@ -107,13 +142,16 @@ static int read_real(const char *text, float *value) {
         text = read_number(text, &power);
         if (!text || power > 44) return 0;
         exponent = negative ? -(int32_t)power : (int32_t)power;
+    } else if (*text && *text != ' ') {
+        return 0;
     }
+    while (*text == ' ') ++text;
     exponent -= places;
-    if (!seen || *text || exponent > 22 || exponent < -22) return 0;
+    if (!seen || exponent > 22 || exponent < -22) return 0;
     double scale = 1.0;
     for (int32_t i = exponent < 0 ? -exponent : exponent; i; --i) scale *= 10.0;
     *value = (float)(exponent < 0 ? (double)digits / scale : (double)digits * scale);
-    return 1;
+    return text;
 }
 
 #endif

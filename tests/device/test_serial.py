@@ -137,7 +137,7 @@ def test_a_board_learns_as_the_same_c_does_here(
 
 def test_chunks_of_the_public_runner_make_no_difference(image: Image) -> None:
     found = []
-    for size in (31, 1, 134):
+    for size in (31, 1, 122):
         with running(image, targets.load(BOARD)) as board, talking(board, chunk_bytes=size) as model:
             learn(model, 3)
             found.append(model.state_crc())
@@ -354,7 +354,7 @@ def endless(client: socket.socket) -> None:
         (chatter(b"m-ready\r\n"), "has no m-name-dut"),
         (chatter(b"m-name-dut-[a"), r"only b'm-name-dut-\[a' to `name` within 1 s"),
         (chatter(b"e-[Unknown command: name]\r\nm-ready\r\n"), "refuses `name`: Unknown command"),
-        (chatter(b"m" * (1 << 21)), "does not end|only b'mmm"),
+        (chatter(b"m" * (1 << 21)), "never stops talking|only b'mmm"),
     ],
     ids=["silent", "hangs-up", "endless", "noise", "empty", "cut", "refuses", "flood"],
 )
@@ -389,6 +389,7 @@ def test_arguments_are_checked_before_anything_is_sent() -> None:
 
     with device(answer) as url, SerialLink(url, timeout_s=1) as link:
         model = SerialModel(link, sample_bytes=4, classes=2)
+        at_start = list(sent)
         for wrong in (b"", b"12345"):
             with pytest.raises(ToolkitError, match="and the model takes 4") as caught:
                 model.load_sample(wrong, 1)
@@ -396,12 +397,12 @@ def test_arguments_are_checked_before_anything_is_sent() -> None:
         for label in (-1, 2):
             with pytest.raises(ToolkitError, match=f"{label} is no class"):
                 model.load_sample(b"1234", label)
-        for command in ("a%b", "ä", "x\n", "x" * 272):
+        for command in ("a%b", "a#b", "ä", "x\n", "x" * 248):
             with pytest.raises(ToolkitError, match="is no command"):
                 link.ask(command)
         with pytest.raises(ToolkitError, match="a chunk of 0 bytes"):
             SerialModel(link, sample_bytes=4, classes=2, chunk_bytes=0)
-    assert b"".join(sent) == b"%"
+    assert sent == at_start
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no ptys")

@@ -14,6 +14,7 @@ from toolkit import paths
 from toolkit.device import targets
 from toolkit.errors import USAGE, ToolkitError
 
+HOSTED = {"rpi", "rpi-zero", "linux-x86", "ios"}
 FAMILIES = {
     "host",
     "cortex-m0plus",
@@ -22,10 +23,11 @@ FAMILIES = {
     "cortex-m7",
     "cortex-m55",
     "rv32imc",
-    "rpi",
     "avr",
+    *HOSTED,
 }
-BOARDS = {"arduino-uno", "mps2-an386", "stm32f4-discovery", "microbit", "rp2040", "esp32c3"}
+PHONES = {"android", "jetson"}  # families' boards that have a system of their own
+BOARDS = {"arduino-uno", "mps2-an386", "stm32f4-discovery", "microbit", "rp2040", "esp32c3", *PHONES}
 M4_TOML = (paths.targets_dir() / "cortex-m4" / "target.toml").read_text(encoding="utf-8")
 BOARD_TOML = (paths.targets_dir() / "stm32f4-discovery" / "target.toml").read_text(encoding="utf-8")
 
@@ -46,7 +48,8 @@ def test_every_target_is_sound(name: str) -> None:
     assert target.name == name
     assert target.description
     assert (target.family == name) == (name in FAMILIES)
-    assert target.bare_metal == (name not in ("host", "rpi"))
+    assert target.bare_metal == (name not in {"host", *HOSTED, *PHONES})
+    assert ("c" in target.runtimes) == (name in HOSTED | PHONES)
     assert ("zig" in target.compilers) == (target.arch != "avr")
     assert (target.kernels == "armv7em") == (target.arch == "armv7e-m")
     if target.bare_metal:
@@ -144,6 +147,9 @@ def test_a_missing_folder_of_targets_is_named(tmp_path: Path, monkeypatch: pytes
         ),
         (("[cycles]", "[usb]\nids = ['2E8A:000a']\n[cycles]"), "usb.ids has '2E8A:000a'"),
         (("[cycles]", "[flashers.hammer]\n[cycles]"), "flashers.hammer is no tool that flashes"),
+        (("[cycles]", "[runtimes]\nflash = ['cpu']\n[cycles]"), "runtimes.flash is no runtime"),
+        (("[cycles]", "[runtimes]\nonnx = ['gpu']\n[cycles]"), "runtimes.onnx has 'gpu'"),
+        (("[cycles]", "[runtimes]\nc = []\n[cycles]"), "runtimes.c is empty"),
         (("[cycles]", "[flashers]\npyocd = 1\n[cycles]"), "flashers.pyocd must be a table"),
         (
             ("[cycles]", "[energy]\nactive_ma = nan\nvoltage = 3\nsource = 's'\n[cycles]"),

@@ -10,10 +10,10 @@ import pytest
 
 from toolkit.errors import DEVICE, USAGE, ToolkitError
 from toolkit.measure import marks
+from toolkit.measure.marks import Span, Window, by_marks, by_times
 from toolkit.measure.meters.base import Accuracy
 from toolkit.measure.trace import Trace
 from toolkit.measure.window_energy import evaluate
-from toolkit.measure.windows import Span, Window, by_marks, by_times, runs_for
 
 IDLE_W, BUSY_W, RATE, RUNS = 3e-3, 33e-3, 10_000, 40
 EXACT = Accuracy(0.0, 0.0, "made up")
@@ -188,12 +188,6 @@ def test_styles_of_marks() -> None:
     assert marks.inside(pulses, "pulses").tolist() == [0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0]
     assert marks.inside(pulses, "high").tolist() == pulses.tolist()
     assert marks.inside(pulses, "low").tolist() == (1 - pulses).tolist()
-
-
-def test_runs_fill_a_window() -> None:
-    assert runs_for(10.0, 0.3) == 34
-    assert runs_for(1.0, 5.0) == 1
-    assert runs_for(1.0, 0.0) == runs_for(1e9, 1e-9)
 
 
 def test_a_window_knows_its_length() -> None:

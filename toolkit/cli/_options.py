@@ -130,3 +130,12 @@ def timeout_option(default: float) -> Callable[[Function], Function]:
         metavar="SECONDS",
         help="Give up on a compiler or an emulator after so long.",
     )
+
+
+def port_options(function: Function) -> Function:
+    """Add ``--port`` and ``--baud``, of a board's serial line."""
+    port = option("-p", "--port", metavar="PORT",
+                  help="A board's serial port: /dev/ttyACM0, COM3, socket://HOST:PORT.")  # fmt: skip
+    baud = option("-b", "--baud", type=click.IntRange(300, 12_000_000), default=115_200, show_default=True,
+                  metavar="BAUD", help="Of the serial port.")  # fmt: skip
+    return port(baud(function))

@@ -9,11 +9,13 @@ import click
 
 from toolkit.cli._bundle import bundle_argument, emulator_option, toolchain_option
 from toolkit.cli._group import command
-from toolkit.cli._options import common, option, timeout_option
+from toolkit.cli._options import common, option, port_options, timeout_option
 from toolkit.cli._session import Session
+from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from toolkit.measure.bench import BenchResult, LayerCost
+    from toolkit.measure.figure import Figure
 
 
 @command("Device", 4)
@@ -23,23 +25,71 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Of a whole block of elements: the bundle was exported with --prompt-block.",
 )
+@port_options
+@option("--window", type=click.FloatRange(0, 60, min_open=True), default=1.0, show_default=True,
+        metavar="SECONDS", help="With --port: how long each timed window should last.")  # fmt: skip
+@option("--windows", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N",
+        help="With --port: how many windows to time.")  # fmt: skip
 @emulator_option
 @toolchain_option
 @timeout_option(120)
 @common
 @click.pass_obj
 def bench(
-    session: Session, bundle: Path, blocks: bool, emulator: str | None, toolchain: str | None, timeout: float
+    session: Session,
+    bundle: Path,
+    blocks: bool,
+    port: str | None,
+    baud: int,
+    window: float,
+    windows: int,
+    emulator: str | None,
+    toolchain: str | None,
+    timeout: float,
 ) -> None:
-    """Count what the bundle DIR takes: instructions by layer, flash, RAM; estimate cycles, time, energy."""
+    """Count what the bundle DIR takes: instructions by layer, flash, RAM; estimate cycles, time, energy.
+
+    With --port, a board that runs its firmware measures time and cycles itself.
+    """
     from toolkit.measure import bench as measure
 
-    result = measure.bench(bundle, emulator=emulator, toolchain=toolchain, blocks=blocks, timeout_s=timeout)
+    if port is None:
+        result = measure.bench(
+            bundle, emulator=emulator, toolchain=toolchain, blocks=blocks, timeout_s=timeout
+        )
+    else:
+        _refuse(blocks=blocks, emulator=emulator)
+        result = _on_board(session, bundle, port, baud, window, windows, toolchain, timeout)
     session.result(result.to_json())
     if not session.json:
         _layers(session, result)
         _totals(session, result)
     session.next(f"toolkit report {bundle}")
+
+
+def _refuse(**options: object) -> None:
+    for name, value in options.items():
+        if value:
+            raise ToolkitError(f"--{name} is not for a board", at="toolkit bench --port", fix="leave it out")
+
+
+def _on_board(
+    session: Session,
+    bundle: Path,
+    port: str,
+    baud: int,
+    window: float,
+    windows: int,
+    toolchain: str | None,
+    timeout: float,
+) -> BenchResult:
+    from toolkit.device.serial_link import SerialLink
+    from toolkit.measure.board import bench_board
+
+    with SerialLink(port, baud=baud, timeout_s=min(timeout, 10.0)) as link:
+        return bench_board(
+            bundle, link, window_s=window, windows=windows, toolchain=toolchain, progress=session.detail
+        )
 
 
 def _layers(session: Session, result: BenchResult) -> None:
@@ -49,11 +99,12 @@ def _layers(session: Session, result: BenchResult) -> None:
     table.add_column("layer", no_wrap=True, overflow="ellipsis")
     table.add_column("operator", no_wrap=True)
     spiking = any(layer.spikes is not None for layer in result.layers)
-    cycles = "cycles" if result.cycles and result.cycles.kind == "counted" else "est. cycles"
-    last = ("spikes", "syn. ops") if spiking else ("share", cycles)
+    on_board = result.instructions is None and result.cycles is not None
+    counted = result.cycles is not None and result.cycles.kind != "estimated"
+    last = ("spikes", "syn. ops") if spiking else ("share", "cycles" if counted else "est. cycles")
     for heading in ("MACs", "instructions", "instr/MAC", *last):
         table.add_column(heading, justify="right", no_wrap=True)
-    total = result.instructions.value if result.instructions else 0
+    whole = result.cycles if on_board else result.instructions
     for layer in result.layers:
         table.add_row(
             layer.name,
@@ -61,13 +112,14 @@ def _layers(session: Session, result: BenchResult) -> None:
             f"{layer.macs:,}" if layer.macs else "–",
             _count(layer.instructions),
             f"{layer.instructions_per_mac:.2f}" if layer.instructions_per_mac is not None else "–",
-            *(_spikes(layer) if spiking else _shares(layer, total)),
+            *(_spikes(layer) if spiking else _shares(layer, whole)),
         )
     session.console.print(table)
 
 
-def _shares(layer: LayerCost, total: float) -> tuple[str, str]:
-    share = f"{layer.instructions / total:.1%}" if layer.instructions is not None and total else "–"
+def _shares(layer: LayerCost, whole: Figure | None) -> tuple[str, str]:
+    part = layer.cycles if layer.instructions is None else layer.instructions
+    share = f"{part / whole.value:.1%}" if part is not None and whole is not None and whole.value else "–"
     return share, _count(layer.cycles)
 
 

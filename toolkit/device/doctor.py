@@ -32,6 +32,8 @@ _EXTRAS = {
     "onnxscript": ("onnx", "writing .onnx files"),
     "nir": ("spiking", "reading and writing NIR files"),
     "executorch": ("executorch", "ExecuTorch programs"),
+    "smbus2": ("meters", "energy by an INA219 or INA226"),
+    "pyjoulescope_driver": ("meters", "energy by a Joulescope"),
 }
 
 

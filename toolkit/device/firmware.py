@@ -11,6 +11,18 @@ from toolkit.device import linker
 from toolkit.device.targets import Serial, Target
 from toolkit.errors import ToolkitError
 
+_CYCLES = {  # which counter a core has: cycles_<kind>.h; a driver's own comes first
+    "esp32c3": "esp32c3",
+    "armv6-m": "systick",
+    "armv7-m": "dwt",
+    "armv7e-m": "dwt",
+    "armv8-m.main": "dwt",
+    "armv8.1-m": "dwt",
+    "rv32imc": "mcycle",
+    "host": "host",
+    "aarch64": "host",
+}
+
 
 def files(target: Target) -> dict[str, str]:
     """Return the texts of ``main.c`` and, on bare metal, ``startup.c``, ``libc.c`` and ``link.ld``, by file name."""
@@ -56,13 +68,12 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
             f"two slots for what the model learns take {slots:,} bytes, more than the flash of {target.name}",
             fix="let fewer layers learn",
         )
-    driver = f"serial_{port.driver}.c"
     named = {
         "main.c": "main_serial.c",
-        "serial.c": driver,
-        "serial.h": "serial.h",
-        "serial_text.h": "serial_text.h",
+        "serial.c": f"serial_{port.driver}.c",
+        "cycles.h": f"cycles_{_cycles(target, port)}.h",
     }
+    named |= {file.name: file.name for file in sorted((paths.runtime_dir() / "harness").glob("serial*.h"))}
     if target.bare_metal:
         named |= {"startup.c": f"startup_{target.startup}.c", "libc.c": "libc.c"}
     texts = {name: harness(file) for name, file in named.items()}
@@ -72,6 +83,10 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
         texts["link.ld"] = linker.script(target, slots)
     texts["serial_model.h"] = _serial_model(target, manifest, zlib.crc32(model_c.encode()))
     return texts
+
+
+def _cycles(target: Target, port: Serial) -> str:
+    return _CYCLES.get(port.driver, _CYCLES.get(target.arch, "none"))
 
 
 def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) -> str:
@@ -91,6 +106,9 @@ def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) ->
         "TK_OUTPUT_BYTES": result["bytes"],
         "TK_OUTPUT_REAL(value)": real,
         "TK_PREDICT": f"{prefix}_predict" if learns else f"{prefix}_run",
+        "TK_ARENA_BYTES": f"{manifest['sizes']['arena_bytes']}u",
+        "TK_LAYERS": max(1, len(manifest.get("layers") or [])),
+        "TK_CLOCK_HZ": f"{target.clock_hz or 0}u",
         "TK_FLASH_PAGE_BYTES": linker.FLASH_PAGE_BYTES,
         "TK_SERIAL_ADDRESS": f"{port.address:#010x}u",
     }

@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from toolkit.device.serial_link import LINE_BYTES, SerialLink
+from toolkit.device.serial_frame import COMMAND_BYTES
+from toolkit.device.serial_link import SerialLink
 from toolkit.errors import DEVICE, ToolkitError
 
-_CHUNK_BYTES = (LINE_BYTES - len("db ")) // 2
+_CHUNK_BYTES = (COMMAND_BYTES - len("db ")) // 2
+
+
+@dataclass(frozen=True)
+class BoardStats:
+    """What firmware says about itself; bytes, and 0 for what it does not know.
+
+    ``stack`` is the most ever used. ``cycles_hz``: how fast its cycle counter counts, 0 without one. ``mark_pin``: 1
+    when a pin tells a meter where a timed window begins and ends. ``fingerprint``: the CRC-32 of the model's C.
+    """
+
+    stack: int
+    arena: int
+    sample: int
+    scores: int
+    states: int
+    fingerprint: int
+    clock_hz: int
+    cycles_hz: int
+    mark_pin: int
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Cycles of one run, and of each of its layers where the firmware was built to mark them."""
+
+    total: int
+    layers: tuple[int, ...]
 
 
 class SerialModel:
@@ -83,9 +112,7 @@ class SerialModel:
 
         ``rate`` is sent with as many digits as make the same float32 on every device.
         """
-        text = self.link.value(
-            f"train {np.format_float_scientific(np.float32(rate), trim='-', exp_digits=1)}", "loss"
-        )
+        text = self.link.value(f"train {_digits(rate)}", "loss")
         try:
             return float(text)
         except ValueError:
@@ -98,6 +125,18 @@ class SerialModel:
         if found is None:
             raise self._garbled("accuracy", text)
         return int(found[1]), int(found[2])
+
+    def run(self, runs: int, warm_ups: int = 0, *, takes_s: float = 0.0) -> int:
+        """Let the model answer the loaded sample ``warm_ups + runs`` times; return the time of the last ``runs``.
+
+        In microseconds of the board's clock, which wraps around after 71 minutes. ``takes_s``: about how long all
+        of it will last.
+        """
+        return self._lap(self.link.ask(f"infer {runs} {warm_ups}", takes_s=takes_s), "infer")
+
+    def train_often(self, rate: float, steps: int, *, takes_s: float = 0.0) -> int:
+        """Let the model learn ``steps`` times from the loaded sample; return the time as ``run`` does."""
+        return self._lap(self.link.ask(f"train {_digits(rate)} {steps}", takes_s=takes_s), "train")
 
     def outputs(self) -> bytes:
         """Return the bytes of all outputs of the last run, joined."""
@@ -127,6 +166,33 @@ class SerialModel:
         """Return how much of the stack was ever used; 0 where the board does not know."""
         return self._number("stats", "stack")
 
+    def stats(self) -> BoardStats:
+        """Return what the board knows about itself."""
+        found = {}
+        for line in self.link.ask("stats"):
+            if matched := re.fullmatch(r"m-([a-z-]+)-\[(\d{1,10})\]", line):
+                found[matched[1].replace("-", "_")] = int(matched[2])
+        names = [field.name for field in fields(BoardStats)]
+        if any(name not in found for name in names):
+            raise self._garbled("stats", " ".join(found))
+        return BoardStats(**{name: found[name] for name in names})
+
+    def layers(self) -> Cycles:
+        """Run once more and return the cycles that the core counted."""
+        numbers = {}
+        for line in self.link.ask("layers"):
+            if matched := re.fullmatch(r"m-((?:layer-)?cycles)-\[([\d,]+)\]", line):
+                numbers[matched[1]] = [int(word) for word in matched[2].split(",") if word]
+        if len(numbers.get("cycles", [])) != 1:
+            raise self._garbled("layers", str(numbers))
+        return Cycles(numbers["cycles"][0], tuple(numbers.get("layer-cycles", [])))
+
+    def _lap(self, lines: list[str], command: str) -> int:
+        laps = [int(found[1]) for line in lines if (found := re.fullmatch(r"m-lap-us-(\d{1,10})", line))]
+        if len(laps) != 2:
+            raise self._garbled(command, " ".join(lines))
+        return (laps[1] - laps[0]) % 2**32
+
     def _number(self, command: str, name: str) -> int:
         text = self.link.value(command, name)
         if not re.fullmatch(r"\d{1,10}", text):
@@ -138,3 +204,8 @@ class SerialModel:
             f"the board answers `{command}` with {text[:60]!r}", at=self.link.port,
             fix="check the baud rate and the wiring", exit_code=DEVICE,
         )  # fmt: skip
+
+
+def _digits(rate: float) -> str:
+    """Return a learning rate with as many digits as make the same float32 on every device."""
+    return np.format_float_scientific(np.float32(rate), trim="-", exp_digits=1)

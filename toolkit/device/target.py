@@ -82,7 +82,8 @@ class Target:
     """A device to build for. ``flash``, ``ram`` and ``stack_bytes`` are there on bare metal only.
 
     ``usb`` holds ``vid:pid`` in hex of the board's serial port or probe. ``flashers`` are tools by name, the first one
-    the default, each with the keys that its module in ``toolkit/device/flashers`` checks.
+    the default, each with the keys that its module in ``toolkit/device/flashers`` checks. ``runtimes`` are
+    what runs model files, the preferred one first, each with its backends.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Target:
     image: ImageConfig | None = None
     usb: tuple[str, ...] = ()
     flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    runtimes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def bare_metal(self) -> bool:

@@ -19,7 +19,19 @@ from toolkit.device.target import (
 )
 
 _ADDRESS_LIMIT = 2**32
-ARCHS = ("host", "aarch64", "armv6-m", "armv7-m", "armv7e-m", "armv8.1-m", "rv32imc", "avr")
+ARCHS = (
+    "host",
+    "x86_64",
+    "aarch64",
+    "arm64-apple",
+    "armv6",
+    "armv6-m",
+    "armv7-m",
+    "armv7e-m",
+    "armv8.1-m",
+    "rv32imc",
+    "avr",
+)
 # Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
 KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2", "avr")
 FORMATS = ("elf", "hex", "bin", "uf2", "esp")
@@ -36,6 +48,17 @@ FLASHERS = (
 )
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
 SERIAL_DRIVERS = ("cmsdk", "stdio")
+RUNTIMES = {
+    "executorch": ("xnnpack", "vulkan", "coreml"),
+    "litert": ("cpu",),
+    "onnx": ("cpu", "cuda"),
+    "c": ("library",),
+    "ethos-u": (
+        *(f"ethos-u55-{macs}" for macs in (32, 64, 128, 256)),
+        *(f"ethos-u65-{macs}" for macs in (256, 512)),
+        *(f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)),
+    ),
+}
 EMULATORS = ("unicorn", "qemu", "native", "simavr")
 _EMULATOR_KEYS = {  # that must be there
     "unicorn": ("cpu",),
@@ -90,6 +113,7 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         image=_image(table.table("image")) if "image" in table else None,
         usb=_usb(table.table("usb")) if "usb" in table else (),
         flashers=_flashers(table) if "flashers" in table else {},
+        runtimes=_runtimes(table.table("runtimes")) if "runtimes" in table else {},
     )
 
 
@@ -204,3 +228,17 @@ def _flashers(table: toml.Table) -> dict[str, dict[str, Any]]:
             raise tools.error(name, "is no tool that flashes", f"use one of: {', '.join(FLASHERS)}")
         flashers[name] = tools.values(name)
     return flashers
+
+
+def _runtimes(table: toml.Table) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name in iter(table.keys()):
+        if name not in RUNTIMES:
+            raise table.error(name, "is no runtime", f"use one of: {', '.join(RUNTIMES)}")
+        found[name] = table.texts(name)
+        if not found[name]:
+            raise table.error(name, "is empty", f"use some of: {', '.join(RUNTIMES[name])}")
+        for backend in found[name]:
+            if backend not in RUNTIMES[name]:
+                raise table.error(name, f"has {backend!r:.60}", f"use some of: {', '.join(RUNTIMES[name])}")
+    return found

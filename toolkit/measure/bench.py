@@ -75,6 +75,7 @@ class BenchResult:
     functions: list[FunctionCount]  # of all inferences together
     memory: Memory | None
     notes: list[str]
+    training_latency_us: Figure | None = None  # of one training step, of a model that learns on a board
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data, with the schema's version."""

@@ -1,116 +1,66 @@
-"""When the work was done that a meter's trace is cut by: marked by a pin, or by the host's clock."""
+"""Timed windows: a run repeated so often that a clock or a meter sees it well, several times over."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from toolkit.errors import DEVICE, ToolkitError
-from toolkit.measure.trace import Trace
 
-MOST_RUNS = 10_000_000
+CLOCK_US = 1.0  # the resolution of a board's clock
+_MOST_RUNS = 999_999_999  # that a command can ask for
+_LONGEST_S = 60.0  # a window; drivers' clocks want to be read more often than that
 
 
 @dataclass(frozen=True)
-class Span:
-    """A time of the host's clock (``time.monotonic()``); each end may be wrong by ``edge_s``, either way."""
+class Windows:
+    """Times of one run in microseconds, a mean over ``runs`` in each window."""
 
-    start_s: float
-    end_s: float
-    edge_s: float = 0.0
+    runs: int
+    us: tuple[float, ...]
 
     @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.end_s - self.start_s
+    def median_us(self) -> float:
+        """The median of the windows."""
+        return statistics.median(self.us)
+
+    @property
+    def uncertainty_us(self) -> float:
+        """Some 95 % of windows lie within the median plus or minus this: twice their deviation and the clock's."""
+        spread = statistics.stdev(self.us) if len(self.us) > 1 else 0.0
+        clock = CLOCK_US / self.runs / math.sqrt(6)  # the difference of two readings, each rounded down
+        return 2 * math.hypot(spread, clock)
 
 
-@dataclass(frozen=True)
-class Window(Span):
-    """A span in which the work was done ``runs`` times."""
+def choose_runs(run: Callable[[int, float], int], window_s: float) -> tuple[int, float]:
+    """Return how many runs take ``window_s``, and the seconds that they will take.
 
-    runs: int = 1
-
-
-def runs_for(seconds: float, run_s: float) -> int:
-    """Return how many runs of ``run_s`` seconds make a window of at least ``seconds``."""
-    if run_s <= 0:
-        return MOST_RUNS
-    return min(max(math.ceil(seconds / run_s), 1), MOST_RUNS)
-
-
-def by_marks(trace: Trace, runs: Sequence[int]) -> list[Window]:
-    """Return the windows that the trace's marker shows; there must be one for each of ``runs``.
-
-    An edge lies somewhere within a sample, so it is known to half of one.
+    Args:
+        run: takes how often to run and about how long that will take in seconds; returns microseconds.
+        window_s: what a window should last, up to 60.
 
     Raises:
-        ToolkitError: the trace has no marker, a window's begin or end is missing, or their number is another.
+        ToolkitError: the length is no good (2), the board's clock stands still (4).
     """
-    if trace.marker is None:
+    if not 0 < window_s <= _LONGEST_S:
         raise ToolkitError(
-            "this trace has no marks",
-            fix="tell the meter which input the marking pin is on (--meter-option pin=D0), or mark by time",
+            f"a window of {window_s:g} s", fix=f"choose one between 0 and {_LONGEST_S:g} s with --window"
         )
-    levels = trace.marker.astype(np.int8)
-    if not levels.any():
-        raise _missing("the marking pin never moved", "check its wire and ground, and the board's mark pin")
-    steps = np.diff(levels)
-    starts, ends = np.flatnonzero(steps > 0) + 1, np.flatnonzero(steps < 0) + 1
-    if levels[0]:
-        raise _missing(
-            "the trace begins inside a window: its begin is missing", "start the meter before the board"
-        )
-    if levels[-1]:
-        raise _missing(
-            "the last window has no end mark",
-            "let the meter run on after the work; a mark may have been too short: 20 µs are enough",
-        )
-    if len(starts) != len(runs):
-        lengths = ", ".join(
-            f"{trace.edges_s[b] - trace.edges_s[a]:.3g} s" for a, b in zip(starts, ends, strict=True)
-        )
-        raise _missing(
-            f"{len(starts)} windows are marked, {len(runs)} were run (marked: {lengths[:200]})",
-            "check the marking pin's wire for noise, and that marks=… says what the pin does",
-        )
-    return [
-        Window(
-            float(trace.edges_s[start]),
-            float(trace.edges_s[end]),
-            float(
-                max(np.diff(trace.edges_s[[start - 1, start]])[0], np.diff(trace.edges_s[[end - 1, end]])[0])
+    runs, us = 1, run(1, 0.0)
+    while us < 1e5 * window_s and runs < _MOST_RUNS:
+        runs = min(_MOST_RUNS, max(2 * runs, int(runs * 2e5 * window_s / us) if us else 16 * runs))
+        us = run(runs, 1e-6 * us * runs)
+        if not us and runs > 1 << 24:
+            raise ToolkitError(
+                "the board's clock stands still", fix="look at tk_time_us of its driver", exit_code=DEVICE
             )
-            / 2,
-            count,
-        )
-        for start, end, count in zip(starts, ends, runs, strict=True)
-    ]
+    chosen = min(_MOST_RUNS, max(1, math.ceil(runs * window_s * 1e6 / max(us, 1))))
+    return chosen, 1e-6 * us * chosen / runs
 
 
-def by_times(trace: Trace, spans: Sequence[Span], runs: Sequence[int]) -> list[Window]:
-    """Return windows of known times, whose edges are as uncertain as they and the trace's clock are.
-
-    Raises:
-        ToolkitError: one ends before it begins, overlaps the one before, or is not in the trace.
-    """
-    windows: list[Window] = []
-    for index, (span, count) in enumerate(zip(spans, runs, strict=True)):
-        if not span.end_s > span.start_s:
-            raise _missing(f"window {index} ends before it begins", "check what gave the times")
-        if windows and span.start_s < windows[-1].end_s:
-            raise _missing(f"window {index} begins before the one in front of it ends", "sort the times")
-        if span.start_s < trace.edges_s[0] or span.end_s > trace.edges_s[-1]:
-            raise _missing(
-                f"window {index} lies outside what the meter recorded",
-                "start the meter before the work and stop it after; check that both times are of one clock",
-            )
-        windows.append(Window(span.start_s, span.end_s, span.edge_s + trace.clock_s, count))
-    return windows
-
-
-def _missing(what: str, fix: str) -> ToolkitError:
-    return ToolkitError(what, fix=fix, exit_code=DEVICE)
+def measure(run: Callable[[int, float], int], window_s: float, count: int) -> Windows:
+    """Time ``count`` windows of at least about ``window_s``. Arguments and errors as of ``choose_runs``."""
+    runs, takes_s = choose_runs(run, window_s)
+    return Windows(runs, tuple(run(runs, takes_s) / runs for _ in range(count)))

@@ -22,6 +22,8 @@ def cost(bench: dict[str, Any]) -> list[Figure]:
         figures.append(_figure("Cycles", bench["cycles"], count))
     if bench["latency_us"]:
         figures.append(_figure("Latency", bench["latency_us"], duration))
+    if bench.get("training_latency_us"):
+        figures.append(_figure("Training step", bench["training_latency_us"], duration))
     if bench["energy_uj"]:
         figures.append(_figure("Energy", bench["energy_uj"], energy))
     return figures

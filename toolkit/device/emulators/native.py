@@ -57,8 +57,15 @@ def run(job: base.Job) -> base.Finished:
     return base.Finished(files, None)
 
 
+_MACHINES = {
+    "x86_64": ("linux", ("x86_64", "AMD64")),
+    "aarch64": ("linux", ("aarch64", "arm64")),
+    "arm64-apple": ("darwin", ("arm64",)),
+    "armv6": ("linux", ("armv6l", "armv7l")),
+}
+
+
 def runs_here(arch: str) -> bool:
     """Return True when this machine runs programs for ``arch`` itself."""
-    if arch == "host":
-        return True
-    return arch == "aarch64" and sys.platform == "linux" and platform.machine() in ("aarch64", "arm64")
+    system, machines = _MACHINES.get(arch, ("", ()))
+    return arch == "host" or (sys.platform == system and platform.machine() in machines)

@@ -7,7 +7,7 @@ import threading
 import unicorn
 
 from toolkit.device.elf import Elf
-from toolkit.device.emulators import base
+from toolkit.device.emulators import base, dwt
 from toolkit.device.emulators.block_counter import BlockCounter
 from toolkit.device.emulators.cmsdk import SerialPort
 from toolkit.device.emulators.unicorn_core import END, PAGE, ArmMachine
@@ -119,6 +119,8 @@ class _Machine(ArmMachine):
             self.uc.mem_write(self._slots_region.origin, self._content)
         assert self.job.target.serial is not None
         self._port.attach(self.uc, self.job.target.serial.address)
+        if self.job.target.arch != "armv6-m" and self.job.target.clock_hz:
+            dwt.attach(self.uc, self.job.target.clock_hz)
 
     def count(self, prefix: str) -> None:
         """Count what the model executes, each entry by itself."""
