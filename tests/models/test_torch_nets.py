@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.export import ExportedProgram
 
 from tests.models.torch_nets import NETS
 from toolkit import bundle, tensors
@@ -29,10 +32,17 @@ def build(name: str) -> tuple[nn.Module, torch.Tensor]:
     return net.eval(), data
 
 
+@functools.cache
+def quantized(name: str, activations: Literal["int8", "int16"] = "int8") -> ExportedProgram:
+    """Return the net ``name`` after quantization; several tests look at it."""
+    net, data = build(name)
+    return quantize_ptq(net, data.numpy(), activations=activations)
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_integers_stay_close_to_the_float_model(name: str) -> None:
     net, data = build(name)
-    model = lower(quantize_ptq(net, data.numpy()))
+    model = lower(quantized(name))
     assert all(value.dtype == "int8" for step in model.steps for value in (*step.activations, step.output))
     quant = model.outputs[0].quant
     assert quant is not None
@@ -46,8 +56,8 @@ def test_integers_stay_close_to_the_float_model(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETS)
 def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
-    net, data = build(name)
-    pt2.save(quantize_ptq(net, data.numpy()), tmp_path / "net.pt2", {})
+    data = build(name)[1]
+    pt2.save(quantized(name), tmp_path / "net.pt2", {})
     bundle.export(tmp_path / "net.pt2", "cortex-m4", tmp_path / "out", golden=data[:2].numpy())
     result = verify(tmp_path / "out", fresh=2)
     assert result.ok, result.first_difference
@@ -56,8 +66,8 @@ def test_host_and_core_agree_to_the_bit(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_steps_share_weights_and_tables(name: str) -> None:
-    net, data = build(name)
-    source = emit(lower(quantize_ptq(net, data.numpy()))).model_c
+    net = build(name)[0]
+    source = emit(lower(quantized(name))).model_c
     arrays = [int(size) for size in re.findall(r"static const TK_ROM int8_t \w+\[(\d+)\]", source)]
     weights = [p.numel() for key, p in net.named_parameters() if key.startswith("layer.weight")]
     assert [arrays.count(size) for size in weights] == [1, 1]
@@ -67,7 +77,7 @@ def test_steps_share_weights_and_tables(name: str) -> None:
 @pytest.mark.parametrize("name", ["mobilenet_v3", "tcn", "vit", "lstm", "gru"])
 def test_int16_activations_are_closer(name: str) -> None:
     net, data = build(name)
-    programs = [quantize_ptq(net, data.numpy(), activations=kind) for kind in ("int8", "int16")]
+    programs = [quantized(name, "int8"), quantized(name, "int16")]
     expected = net(data[:16]).detach().numpy()
     int8, int16 = (
         np.abs(np.concatenate([p.module()(x).numpy() for x in data[:16].split(1)]) - expected).mean()
@@ -78,8 +88,8 @@ def test_int16_activations_are_closer(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mobilenet_v3", "lstm", "vit"])
 def test_int16_on_host_and_core_agrees_to_the_bit(name: str, tmp_path: Path) -> None:
-    net, data = build(name)
-    pt2.save(quantize_ptq(net, data.numpy(), activations="int16"), tmp_path / "net.pt2", {})
+    data = build(name)[1]
+    pt2.save(quantized(name, "int16"), tmp_path / "net.pt2", {})
     bundle.export(tmp_path / "net.pt2", "cortex-m4", tmp_path / "out", golden=data[:2].numpy())
     result = verify(tmp_path / "out", fresh=2)
     assert result.ok, result.first_difference
