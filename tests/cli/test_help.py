@@ -29,6 +29,7 @@ COMMANDS = [
     "finetune",
     "targets",
     "methods",
+    "meters",
     "doctor",
     "fuzz",
     "make",

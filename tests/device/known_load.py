@@ -43,6 +43,13 @@ class KnownLoad:
         with self.lock:
             self.spans[-1] = (self.spans[-1][0], time.monotonic())
 
+    def work(self, seconds: float) -> None:
+        """Work for exactly so long, and return some time after."""
+        with self.lock:
+            began = time.monotonic()
+            self.spans.append((began, began + seconds))
+        time.sleep(max(0.0, began + seconds - time.monotonic()))
+
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
         """Work inside the block."""

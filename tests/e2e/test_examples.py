@@ -136,6 +136,16 @@ def test_one_step(examples: Path, cli: Cli) -> None:
     assert all(int(few.replace(",", "")) < int(many.replace(",", "")) / 3 for few, many in told)
 
 
+def test_measure_energy(examples: Path, cli: Cli) -> None:
+    folder = examples / "measure_energy"
+    assert (folder / "synthetic.csv").read_text("utf-8").startswith("# SYNTHETIC")
+    (printed,) = _run_readme(folder, cli)
+    assert printed == _blocks(folder / "README.md", "text")[0]
+    net, wrong = (float(number) for number in re.findall(r"above idle: ([\d.]+) µJ ± ([\d.]+)", printed)[0])
+    assert abs(net - 60) < wrong < 2
+    assert (folder / "build" / "windows.svg").read_text("utf-8").startswith("<svg")
+
+
 def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 

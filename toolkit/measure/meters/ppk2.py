@@ -28,7 +28,6 @@ _BAUD = 115_200
 _START, _STOP, _POWER, _VOLTAGE, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
 _AMPERE, _SOURCE = 1, 2
 _MOST_A = 1.0
-_SETTLING = 3  # samples after a change of range, which show the change and not the current
 _MOST_BREAKS = 0.02  # of samples; a line that loses more is not worth mending
 _ANSWER_S = 2.0
 
@@ -206,7 +205,7 @@ class Ppk2(Meter):
         ranges = np.minimum(words >> 14 & 0x7, RANGES - 1).astype(np.intp)
         self._highest = bool((ranges == RANGES - 1).any())
         code = (words & 0x3FFF).astype(np.float64)
-        current = _settled(self._calibration.current(code, ranges, self.voltage), ranges)
+        current = self._calibration.current(code, ranges, self.voltage)
         saturated = (current >= _MOST_A) | (code == 0x3FFF)
         last = np.concatenate([[0], np.cumsum(1 + missing)])  # each sample's number, lost ones counted
         counts = np.cumsum([len(chunk) for _, chunk in chunks]) // 4
@@ -234,16 +233,6 @@ class Ppk2(Meter):
 
     def _failed(self, what: str, fix: str) -> ToolkitError:
         return ToolkitError(f"the PPK2 {what}", at=str(self.port), fix=fix, exit_code=DEVICE)
-
-
-def _settled(current: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """Put the first settled sample of a range in the place of those before it."""
-    changes = np.flatnonzero(np.diff(ranges)) + 1
-    changes = changes[changes + _SETTLING < len(current)]
-    settled = current[changes + _SETTLING]
-    for ahead in reversed(range(_SETTLING)):
-        current[changes + ahead] = settled
-    return current
 
 
 METER = Ppk2

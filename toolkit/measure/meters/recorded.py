@@ -34,7 +34,7 @@ class Recorded(Meter):
         measures="what is in the file: columns time, current or power, voltage and a marker, with units in their "
         "names, like time_ms or Current(uA)",
         accuracy="as you say it is",
-        needs="a .csv file with a line of names, or a .npz of arrays with such names",
+        needs="a .csv file with a line of names (lines with # in front are remarks), or a .npz of arrays with such names",
         wiring="none",
         options={
             "voltage": "in volts, where the file has none",
@@ -130,11 +130,11 @@ def _read(file: Path) -> dict[str, np.ndarray]:
                 )
         else:
             with file.open(encoding="utf-8-sig", newline="") as stream:
-                names = next(csv.reader([stream.readline()]), [])
-                lines = [line for line in stream if line.strip()]
-            if not lines:
+                lines = [line for line in stream if line.strip() and not line.startswith("#")]
+            if len(lines) < 2:
                 raise ValueError("it has no lines of numbers")
-            values = list(np.loadtxt(lines, delimiter=",", ndmin=2, comments=None).T)
+            names = next(csv.reader(lines[:1]))
+            values = list(np.loadtxt(lines[1:], delimiter=",", ndmin=2, comments=None).T)
     except OSError as error:
         raise ToolkitError(f"cannot read {file}: {error.strerror or error}", fix="check the path") from error
     except (ValueError, EOFError, zipfile.BadZipFile, UnicodeDecodeError, StopIteration, csv.Error) as error:

@@ -1,0 +1,91 @@
+"""Energy of repeated work with a meter: idle first, then windows of many runs, then what the trace says of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from toolkit.errors import DEVICE, ToolkitError
+from toolkit.measure import marks
+from toolkit.measure.marks import Span
+from toolkit.measure.meters.base import Meter
+from toolkit.measure.window_energy import RunEnergy, evaluate
+
+IDLE_S, WINDOWS = 1.0, 5
+_REST_S = 0.05  # between windows, so that marks are apart
+_EDGE = 0.05  # of the idle time, at both its ends: what was before has to fade
+
+Run = Callable[[int, float], int]  # (how often, about how many seconds it takes) to microseconds
+
+
+def measure(
+    meter: Meter,
+    run: Run,
+    runs: int,
+    takes_s: float,
+    *,
+    name: str = "",
+    windows: int = WINDOWS,
+    idle_s: float = IDLE_S,
+    progress: Callable[[str], None] = lambda _: None,
+) -> RunEnergy:
+    """Measure the energy of one run.
+
+    Windows are where the meter's marking input says, if it has one that is in use; else where the board's own time of
+    each window fits between the command and its answer, which is uncertain by the time that both take on the line.
+
+    Args:
+        meter: an open meter that feeds, or is in the supply of, what runs.
+        run: does the work so often, given about how long that will take in seconds; returns its microseconds.
+        runs: of each window; enough for ``meter.FACTS.window_s`` (``toolkit.measure.windows.choose_runs``).
+        takes_s: about how long ``runs`` take.
+        name: of the meter, for the figures.
+        windows: how many.
+        idle_s: how long to watch what is taken at rest, before the first window.
+        progress: is told what happens.
+
+    Raises:
+        ToolkitError: as ``Meter``, ``run`` and ``evaluate``; a number makes no sense (2).
+    """
+    if windows < 1 or idle_s < 0.1 or runs < 1:
+        raise ToolkitError(
+            f"{windows} windows of {runs} runs and {idle_s:g} s of idling",
+            fix="take at least one window, one run and 0.1 s",
+        )
+    meter.start()
+    progress(f"idle for {idle_s:g} s")
+    began = time.monotonic()
+    time.sleep(idle_s)
+    idle = Span(began + _EDGE * idle_s, time.monotonic() - _EDGE * idle_s)
+    spans = []
+    for index in range(windows):
+        progress(f"window {index + 1} of {windows}: {runs:,} runs, {takes_s:.3g} s")
+        before = time.monotonic()
+        took_us = run(runs, takes_s)
+        spans.append(located(before, time.monotonic(), took_us * 1e-6))
+        time.sleep(_REST_S)
+    trace = meter.stop()
+    counts = [runs] * windows
+    found = marks.by_times(trace, spans, counts) if trace.marker is None else marks.by_marks(trace, counts)
+    result = evaluate(trace, found, idle, meter.accuracy(), name)
+    if trace.marker is None:
+        return result
+    _compare(result.seconds.value, sum(span.seconds for span in spans) / (runs * windows))
+    return result
+
+
+def located(before_s: float, after_s: float, took_s: float) -> Span:
+    """Return where something that took ``took_s`` lies between two times, in the middle, give or take the rest."""
+    took_s = min(max(took_s, 0.0), after_s - before_s)
+    spare = (after_s - before_s - took_s) / 2
+    return Span(before_s + spare, after_s - spare, spare)
+
+
+def _compare(marked_s: float, timed_s: float) -> None:
+    """Marks of another pin, or missed ones, make windows of other lengths than the board's clock says."""
+    if timed_s > 0 and not 0.8 < marked_s / timed_s < 1.25:
+        raise ToolkitError(
+            f"the marks say that a run takes {marked_s * 1e6:.4g} µs, the board's clock {timed_s * 1e6:.4g} µs",
+            fix="check that the marking pin is wired to the meter's input, and what marks=… should be",
+            exit_code=DEVICE,
+        )
