@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -146,6 +147,8 @@ class Lpm01aBoard(Instrument):
         if not self.running:
             self._refuse(line, "No acquisition on going")
             return
+        with self.load.lock:
+            self.tick(time.monotonic())
         self.running = False
         if self._binary:
             self.send(b"\xf0\xf4\xff\xff")
@@ -182,7 +185,7 @@ class Lpm01aBoard(Instrument):
         current = np.clip(self.load.current(at), 0, None) if self.powered else np.zeros(count)
         values = current * self.load.voltage * period if self.settings["output"] == "energy" else current
         told = [(True, "ris"), (False, "fal")]
-        edges = [time for time, rising in self.load.edges(since, until) if (rising, self.events) in told]
+        edges = [edge for edge, rising in self.load.edges(since, until) if (rising, self.events) in told]
         self._blocks += 1
         if "lossy" in self.faults and self._blocks % 7 == 0:
             return
@@ -192,8 +195,8 @@ class Lpm01aBoard(Instrument):
             self.send(binary_hexa(values))
             return
         lines = []
-        for time, value in zip(at, values, strict=True):
-            while edges and edges[0] <= time:
+        for when, value in zip(at, values, strict=True):
+            while edges and edges[0] <= when:
                 edges.pop(0)
                 lines.append(f"event {self._events_sent} ris")
                 self._events_sent += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from tests.device.instrument import Instrument
@@ -22,18 +24,18 @@ TABLES = {
 
 
 class Ppk2Board(Instrument):
-    """It measures ``load``; the load's pin is on D0: high at rest, low for 50 µs at begin and end of work.
+    """It measures ``load``; the load's pin, high while it works, is on D0.
 
     Args:
         load: what is measured.
-        level: D0 is high while the load works, instead.
+        pulses: D0 is high at rest instead, and low for 50 µs at begin and end of work.
         faults: names of what goes wrong: ``silent``; ``garbage`` sends random bytes; ``lossy`` leaves out 20 samples of
             every block; ``uncalibrated`` has no shunts; ``mute`` gives no samples.
     """
 
-    def __init__(self, load: KnownLoad, *, level: bool = False, faults: tuple[str, ...] = ()) -> None:
+    def __init__(self, load: KnownLoad, *, pulses: bool = False, faults: tuple[str, ...] = ()) -> None:
         super().__init__(load)
-        self.level, self.faults = level, faults
+        self.pulses, self.faults = pulses, faults
         self.millivolts, self.mode, self.powered, self.running = 0, 0, False, False
         self._typed = bytearray()
         self._started, self._sent = 0.0, 0
@@ -53,6 +55,8 @@ class Ppk2Board(Instrument):
             case 0x06:
                 self.running, self._started, self._sent = True, 0.0, 0
             case 0x07:
+                with self.load.lock:
+                    self.tick(time.monotonic())
                 self.running = False
             case 0x0C:
                 self.powered = bool(command[1])
@@ -89,7 +93,7 @@ class Ppk2Board(Instrument):
         self.send(words.tobytes())
 
     def _pin(self, at: np.ndarray) -> np.ndarray:
-        if self.level:
+        if not self.pulses:
             return self.load.pin(at)
         pin = np.ones(len(at), np.uint8)
         for edge, _ in self.load.edges(at[0] - 50e-6, at[-1] + 1e-5):

@@ -89,9 +89,9 @@ def test_a_wrong_answer_another_model_and_wrong_options_are_errors(
     assert cli("bench", bundle, "--port", "/dev/tty-that-is-not-there").code == DEVICE
 
 
-def learner_bundle(folder: Path) -> Path:
+def learner_bundle(folder: Path, target: str = BOARD) -> Path:
     """Add to a model that learns what a bundle of the compiler has: layers, and three steps as golden data."""
-    learner.make(folder)
+    learner.make(folder, target)
     samples, labels = learner.samples(3)
     rates = np.full(3, 0.1, np.float32)
     weight, bias = np.zeros((4, 8), np.float32), np.zeros(4, np.float32)

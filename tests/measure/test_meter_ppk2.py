@@ -61,10 +61,10 @@ def test_power_and_marks_are_where_the_load_worked() -> None:
     assert len(marked) == marked[-1] - marked[0] + 1
 
 
-def test_a_level_marks_as_well() -> None:
+def test_pulses_mark_as_well() -> None:
     load = KnownLoad(1e-3, 2e-3, voltage=3.0)
-    with Ppk2Board(load, level=True) as board:
-        trace = measured(board, load, pin="D0", marks="high")
+    with Ppk2Board(load, pulses=True) as board:
+        trace = measured(board, load, pin="D0", marks="pulses")
     ((start, end),) = load.spans
     assert trace.marker is not None
     assert trace.marker.sum() * 1e-5 == pytest.approx(end - start, abs=1e-4)

@@ -9,11 +9,13 @@ import click
 
 from toolkit.cli._bundle import bundle_argument, emulator_option, toolchain_option
 from toolkit.cli._group import command
+from toolkit.cli._meter import Wanted, meter_options
 from toolkit.cli._options import common, option, port_options, timeout_option
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
+    from toolkit.device.serial_link import Line
     from toolkit.measure.bench import BenchResult, LayerCost
     from toolkit.measure.figure import Figure
 
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
 )
 @port_options
 @option("--window", type=click.FloatRange(0, 60, min_open=True), default=1.0, show_default=True,
-        metavar="SECONDS", help="With --port: how long each timed window should last.")  # fmt: skip
+        metavar="SECONDS", help="With --port or --meter: how long each window should last.")  # fmt: skip
 @option("--windows", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N",
-        help="With --port: how many windows to time.")  # fmt: skip
+        help="With --port or --meter: how many windows.")  # fmt: skip
+@meter_options
 @emulator_option
 @toolchain_option
 @timeout_option(120)
@@ -43,23 +46,25 @@ def bench(
     baud: int,
     window: float,
     windows: int,
+    meter: Wanted | None,
     emulator: str | None,
     toolchain: str | None,
     timeout: float,
 ) -> None:
     """Count what the bundle DIR takes: instructions by layer, flash, RAM; estimate cycles, time, energy.
 
-    With --port, a board that runs its firmware measures time and cycles itself.
+    With --port, a board that runs its firmware measures time and cycles itself; with --meter, energy is measured, too,
+    of such a board or of this machine.
     """
     from toolkit.measure import bench as measure
 
-    if port is None:
+    if meter is not None or port is not None:
+        _refuse(blocks=blocks, emulator=emulator)
+        result = _on_board(session, bundle, port, baud, window, windows, meter, toolchain, timeout)
+    else:
         result = measure.bench(
             bundle, emulator=emulator, toolchain=toolchain, blocks=blocks, timeout_s=timeout
         )
-    else:
-        _refuse(blocks=blocks, emulator=emulator)
-        result = _on_board(session, bundle, port, baud, window, windows, toolchain, timeout)
     session.result(result.to_json())
     if not session.json:
         _layers(session, result)
@@ -76,20 +81,45 @@ def _refuse(**options: object) -> None:
 def _on_board(
     session: Session,
     bundle: Path,
-    port: str,
+    port: str | None,
     baud: int,
     window: float,
     windows: int,
+    meter: Wanted | None,
     toolchain: str | None,
     timeout: float,
 ) -> BenchResult:
+    from contextlib import ExitStack
+
     from toolkit.device.serial_link import SerialLink
     from toolkit.measure.board import bench_board
 
-    with SerialLink(port, baud=baud, timeout_s=min(timeout, 10.0)) as link:
+    with ExitStack() as opened:
+        metering = opened.enter_context(meter.opened()) if meter else None  # first: it may feed the board
+        line = port or _this_machine(bundle, toolchain)
+        patience_s = min(timeout, 10.0) if port else timeout  # this machine has other things to do, too
+        link = opened.enter_context(SerialLink(line, baud=baud, timeout_s=patience_s))
         return bench_board(
-            bundle, link, window_s=window, windows=windows, toolchain=toolchain, progress=session.detail
+            bundle, link, window_s=window, windows=windows, toolchain=toolchain, metering=metering,
+            progress=session.detail,
+        )  # fmt: skip
+
+
+def _this_machine(bundle: Path, toolchain: str | None) -> Line:
+    """Start the bundle's program here. Raises ``ToolkitError`` when it is one for a board."""
+    from toolkit.device import targets
+    from toolkit.device.build import build, read_manifest
+    from toolkit.device.emulators.native import runs_here
+    from toolkit.device.local_program import LocalProgram
+
+    target = targets.load(read_manifest(bundle)["target"])
+    if target.bare_metal or not runs_here(target.arch):
+        raise ToolkitError(
+            f"{target.name} is not this machine",
+            at=str(bundle),
+            fix="add --port, the serial port of the board",
         )
+    return LocalProgram(build(bundle, toolchain=toolchain, serial=True).path)
 
 
 def _layers(session: Session, result: BenchResult) -> None:

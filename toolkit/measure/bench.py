@@ -25,6 +25,7 @@ from toolkit.measure.memory import Memory
 from toolkit.measure.profile import FunctionCount, by_function
 from toolkit.measure.spikes import Spikes
 from toolkit.measure.spikes import count as count_spikes
+from toolkit.measure.window_energy import RunEnergy
 
 SCHEMA = 1
 SPIKING = "fire"  # the operator of neurons that spike
@@ -76,6 +77,10 @@ class BenchResult:
     memory: Memory | None
     notes: list[str]
     training_latency_us: Figure | None = None  # of one training step, of a model that learns on a board
+    energy_net_uj: Figure | None = None  # with a meter: above what the board takes idle
+    training_energy_uj: Figure | None = None
+    training_energy_net_uj: Figure | None = None
+    metered: dict[str, RunEnergy] | None = None  # with a meter, by what was run: windows, idle, uncertainty
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data, with the schema's version."""

@@ -24,6 +24,8 @@ from toolkit.measure.bench import BenchResult, LayerCost
 from toolkit.measure.compare import differs
 from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
+from toolkit.measure.metered import Metering, measure_each
+from toolkit.measure.window_energy import RunEnergy
 from toolkit.measure.windows import Windows, measure
 
 EMULATOR = "none"  # of what a board did
@@ -144,6 +146,7 @@ def bench_board(
     windows: int = WINDOWS,
     warm_ups: int = WARM_UPS,
     toolchain: str | None = None,
+    metering: Metering | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> BenchResult:
     """Measure what one inference of ``bundle`` takes on the board at the other end of ``link``.
@@ -157,6 +160,7 @@ def bench_board(
         windows: how many; the figures are their median and how far they are apart.
         warm_ups: inferences before the first.
         toolchain: what the firmware was built with, for its size; Zig unless told.
+        metering: with what to measure energy, too, of an inference and of a training step where the model learns.
         progress: is told what happens.
 
     Raises:
@@ -172,9 +176,14 @@ def bench_board(
     progress(f"{timed.median_us:,.1f} µs")
     cycles = _cycles(board, timed, notes)
     trained = measure(board.train, window_s, windows) if board.learns else None
+    metered = None
+    if metering is not None:
+        jobs = {"inference": board.infer, **({"training step": board.train} if board.learns else {})}
+        metered = measure_each(metering, jobs, window_s, windows, progress)
+        notes += [f"energy of one {name}: {note}" for name, one in metered.items() for note in one.notes]
     if board.stats.states:
         board._remember()
-    return _result(board, timed, trained, cycles, toolchain, notes)
+    return _result(board, timed, trained, cycles, toolchain, notes, metered)
 
 
 def latency(timed: Windows) -> Figure:
@@ -204,7 +213,9 @@ def _result(
     cycles: Cycles | None,
     toolchain: str | None,
     notes: list[str],
+    metered: dict[str, RunEnergy] | None,
 ) -> BenchResult:
+    one, step = (metered or {}).get("inference"), (metered or {}).get("training step")
     manifest, stats = board.manifest, board.stats
     target = targets.load(manifest["target"])
     used, built_by = _memory(board, toolchain, notes)
@@ -224,7 +235,7 @@ def _result(
         outside_layers=None,
         cycles=Figure(cycles.total, "measured", "the core's counter, one inference") if cycles else None,
         latency_us=latency(timed),
-        energy_uj=None,
+        energy_uj=one.gross_uj if one else None,
         accuracy=known.get("accuracy"),
         mean_squared_error=known.get("mean_squared_error"),
         layers=[_layer(layer, marked) for layer in manifest["layers"]],
@@ -232,6 +243,10 @@ def _result(
         memory=used,
         notes=notes,
         training_latency_us=latency(trained) if trained else None,
+        energy_net_uj=one.net_uj if one else None,
+        training_energy_uj=step.gross_uj if step else None,
+        training_energy_net_uj=step.net_uj if step else None,
+        metered=metered,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.errors import DEVICE, ToolkitError
 from toolkit.measure.trace import Trace
 
-STYLES = ("pulses", "high", "low")
+STYLES = ("high", "low", "pulses")
 
 
 def inside(level: np.ndarray, style: str) -> np.ndarray:
@@ -18,8 +18,8 @@ def inside(level: np.ndarray, style: str) -> np.ndarray:
 
     Args:
         level: of the pin at each sample, 0 or 1.
-        style: ``pulses``: the pin rests high, and a short low pulse begins a window, the next one ends it, as firmware
-            of this toolkit and of MLPerf Tiny does; ``high`` or ``low``: the pin is so inside a window.
+        style: ``high`` (what firmware of this toolkit does) or ``low``: the pin is so inside a window; ``pulses``: the
+            pin rests high, and a short low pulse begins a window, the next one ends it, as with MLPerf Tiny.
     """
     level = (level != 0).astype(np.uint8)
     if style == "high":
@@ -77,7 +77,7 @@ def by_marks(trace: Trace, runs: Sequence[int]) -> list[Window]:
     if levels[-1]:
         raise _missing(
             "the last window has no end mark",
-            "let the meter run on after the work; a mark may have been too short: 20 µs are enough",
+            "let the meter run on after the work; a mark may have been too short for it: 20 µs are enough",
         )
     if len(starts) != len(runs):
         lengths = ", ".join(

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from toolkit.errors import DEVICE, ToolkitError
 from toolkit.measure import marks
 from toolkit.measure.marks import Span
 from toolkit.measure.meters.base import Meter
 from toolkit.measure.window_energy import RunEnergy, evaluate
+from toolkit.measure.windows import choose_runs
 
 IDLE_S, WINDOWS = 1.0, 5
 _REST_S = 0.05  # between windows, so that marks are apart
 _EDGE = 0.05  # of the idle time, at both its ends: what was before has to fade
 
 Run = Callable[[int, float], int]  # (how often, about how many seconds it takes) to microseconds
+
+
+@dataclass(frozen=True)
+class Metering:
+    """An open meter, what it is called, and how many seconds to watch the board idle."""
+
+    meter: Meter
+    name: str
+    idle_s: float = IDLE_S
+
+
+def measure_each(
+    metering: Metering,
+    jobs: Mapping[str, Run],
+    window_s: float,
+    windows: int,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, RunEnergy]:
+    """Measure the energy of one run of each job, by name.
+
+    Windows last ``window_s``, or as long as the meter needs if that is longer. Other arguments and errors are those of
+    ``measure``.
+    """
+    found = {}
+    for name, run in jobs.items():
+        runs, takes_s = choose_runs(run, max(window_s, metering.meter.FACTS.window_s))
+        progress(f"energy of one {name}")
+        found[name] = measure(
+            metering.meter, run, runs, takes_s,
+            name=metering.name, windows=windows, idle_s=metering.idle_s, progress=progress,
+        )  # fmt: skip
+    return found
 
 
 def measure(
@@ -65,6 +99,7 @@ def measure(
         spans.append(located(before, time.monotonic(), took_us * 1e-6))
         time.sleep(_REST_S)
     trace = meter.stop()
+    idle = Span(max(idle.start_s, float(trace.edges_s[0])), idle.end_s)  # a meter may take a moment to begin
     counts = [runs] * windows
     found = marks.by_times(trace, spans, counts) if trace.marker is None else marks.by_marks(trace, counts)
     result = evaluate(trace, found, idle, meter.accuracy(), name)

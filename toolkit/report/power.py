@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -26,15 +27,18 @@ def power(title: str, trace: Trace, windows: Sequence[Span], idle: Span) -> Mark
     """
     began = float(trace.edges_s[0])
     edges = np.linspace(began, float(trace.edges_s[-1]), min(_POINTS, len(trace.power_w)) + 1)
-    means = np.array(
-        [trace.mean_w(float(a), float(b)) * 1e3 for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    )
+    means = np.array([trace.mean_w(float(a), float(b)) * 1e3 for a, b in itertools.pairwise(edges)])
     middles, known = (edges[1:] + edges[:-1]) / 2 - began, ~np.isnan(means)
     idle_mw = trace.mean_w(idle.start_s, idle.end_s) * 1e3
     steps_x, steps_y = [0.0], [idle_mw]
     for window in windows:
         mean = trace.mean_w(window.start_s, window.end_s) * 1e3
-        steps_x += [window.start_s - began, window.start_s - began, window.end_s - began, window.end_s - began]
+        steps_x += [
+            window.start_s - began,
+            window.start_s - began,
+            window.end_s - began,
+            window.end_s - began,
+        ]
         steps_y += [idle_mw, mean, mean, idle_mw]
     drawn = [
         Line("power", _short(middles[known]), _short(means[known])),

@@ -24,8 +24,14 @@ def cost(bench: dict[str, Any]) -> list[Figure]:
         figures.append(_figure("Latency", bench["latency_us"], duration))
     if bench.get("training_latency_us"):
         figures.append(_figure("Training step", bench["training_latency_us"], duration))
-    if bench["energy_uj"]:
-        figures.append(_figure("Energy", bench["energy_uj"], energy))
+    for label, key in (
+        ("Energy", "energy_uj"),
+        ("Energy above idle", "energy_net_uj"),
+        ("Energy of a training step", "training_energy_uj"),
+        ("… above idle", "training_energy_net_uj"),
+    ):
+        if bench.get(key):
+            figures.append(_figure(label, bench[key], energy))
     return figures
 
 

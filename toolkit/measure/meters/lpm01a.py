@@ -34,15 +34,14 @@ FACTS = Facts(
     accuracy="2 % (UM2243 Rev 2, section 10: dynamic measurement)",
     needs="pyserial, which comes along; on Linux, membership in the group dialout",
     wiring="VOUT of the Arduino or the basic connector to the pin behind the board's current jumper (IDD: JP6 on "
-    "Nucleo-64, JP5 on Nucleo-144, jumper taken off), GND to GND; the marking pin of the board to D7",
+    "Nucleo-64, JP5 on Nucleo-144, jumper taken off), GND to GND",
     options={
         "voltage": "supply it gives, 1.8 to 3.3 V (3.3)",
         "rate": "samples a second, 1 to 100000 in steps of 1, 2, 5 (1000)",
         "output": "energy (default) or current; energy up to 10000 samples a second",
-        "edge": "none (default), ris or fal: take each such edge at D7 as begin or end of a window, by turns",
     },
     window_s=1.0,
-    marks=True,
+    marks=False,
 )
 
 
@@ -56,7 +55,6 @@ class Lpm01a(Meter):
         self.voltage = options.number("voltage", 3.3, 1.8, 3.3)
         self.rate = int(options.number("rate", 1_000, 1, 100_000))
         self.output = options.choice("output", ("energy", "current"))
-        self.edge = options.choice("edge", ("none", "ris", "fal"))
         self.text = self.rate <= _MOST_TEXT_RATE
         if self.rate not in _RATES:
             raise ToolkitError(
@@ -67,10 +65,6 @@ class Lpm01a(Meter):
             raise ToolkitError(
                 f"the LPM01A sums up energy at most {_MOST_ENERGY_RATE} times a second",
                 fix="lower rate, or add --meter-option output=current",
-            )
-        if self.edge != "none" and not self.text:
-            raise ToolkitError(
-                "edges at D7 are told in text only", fix=f"use a rate of at most {_MOST_TEXT_RATE}"
             )
         self._stream: SerialStream | None = None
         self._commanded_s = 0.0
@@ -91,8 +85,6 @@ class Lpm01a(Meter):
                 f"format {'ascii_dec' if self.text else 'bin_hexa'}",
             ):  # fmt: skip
                 self._ask(command)
-            if self.edge != "none":
-                self._ask(f"eventsrc d7 {self.edge}")
             self._ask("pwr on nostatus")
         except BaseException:
             self.close()
@@ -114,14 +106,14 @@ class Lpm01a(Meter):
         while b"completed" not in self._stream.latest() and time.monotonic() < deadline:
             time.sleep(0.01)
         chunks = self._stream.collected()
-        values, marker, arrivals = (self._of_text if self.text else self._of_bytes)(chunks)
+        values, arrivals = (self._of_text if self.text else self._of_bytes)(chunks)
         period = 1.0 / self.rate
         if not len(values):
             raise self._failed("has sent no samples", "switch it off and on again, and check its firmware")
         power = values / period if self.output == "energy" else values * self.voltage
         times = clock.fit(self._commanded_s, arrivals, period, "the LPM01A")
         limit = np.nan_to_num(power) >= _MOST_A * self.voltage
-        return Trace(times.edges(len(power)), power, marker, limit, times.uncertainty_s)
+        return Trace(times.edges(len(power)), power, None, limit, times.uncertainty_s)
 
     def close(self) -> None:
         """See ``Meter.close``. The board's supply stays on, so that it goes on after the measurement."""
@@ -165,38 +157,27 @@ class Lpm01a(Meter):
                 exit_code=MISSING if first and _PROMPT not in said else DEVICE,
             )
         if found[1] == "error":
-            old = "the firmware of this LPM01A tells no edges: update it, or leave out --meter-option edge"
             raise self._failed(
-                f"refuses `{command}`: {found[2] or 'it says nothing more'}",
-                old if command.startswith("eventsrc") else "update its firmware",
+                f"refuses `{command}`: {found[2] or 'it says nothing more'}", "update its firmware"
             )
 
-    def _of_text(
-        self, chunks: list[tuple[float, bytes]]
-    ) -> tuple[np.ndarray, np.ndarray | None, list[tuple[int, float]]]:
+    def _of_text(self, chunks: list[tuple[float, bytes]]) -> tuple[np.ndarray, list[tuple[int, float]]]:
         """Samples ``6409-07``, one a line; every second a time stamp, by which lost samples are missed."""
         values: list[float] = []
-        level, levels, garbled, second = 0, [], 0, 0
+        garbled = 0
         arrivals: list[tuple[int, float]] = []
         for arrived, line in _lines(chunks):
             if (sample := _SAMPLE.fullmatch(line)) is not None:
                 values.append(float(f"{sample[1]}e{sample[2]}"))
-                levels.append(level)
                 arrivals.append((len(values), arrived))
-            elif re.fullmatch(r"event \d+ ris", line):
-                level ^= 1
             elif (stamp := _STAMP.search(line)) is not None:
-                second = int(stamp[1]) * 1000 + int(stamp[2])
-                self._fill(values, second)
-                levels += [level] * (len(values) - len(levels))
+                self._fill(values, int(stamp[1]) * 1000 + int(stamp[2]))
             elif line and "PowerShield" not in line and "error" not in line.lower():
                 garbled += 1
         self._refuse_garbled(garbled, len(values))
-        return np.array(values), np.array(levels, np.uint8) if self.edge != "none" else None, arrivals
+        return np.array(values), arrivals
 
-    def _of_bytes(
-        self, chunks: list[tuple[float, bytes]]
-    ) -> tuple[np.ndarray, np.ndarray | None, list[tuple[int, float]]]:
+    def _of_bytes(self, chunks: list[tuple[float, bytes]]) -> tuple[np.ndarray, list[tuple[int, float]]]:
         """Samples of two bytes, 0x52A0 for 0x2A0 / 16^5, and frames of 0xF0 0xF1 to 0xF5 up to 0xFF 0xFF."""
         data = b"".join(chunk for _, chunk in chunks)
         if (head := re.search(rb"ack start[^\n]*\n", data)) is None:
@@ -226,7 +207,7 @@ class Lpm01a(Meter):
         known = np.array(positions)
         counts = np.interp(ends, known[:, 0], known[:, 1]).astype(int)
         arrivals = [(int(count), chunks[i][0]) for i, count in enumerate(counts) if count]
-        return np.concatenate(parts) if parts else np.zeros(0), None, arrivals
+        return np.concatenate(parts) if parts else np.zeros(0), arrivals
 
     def _fill(self, values: list[float], stamp_ms: int) -> None:
         """Put in what is missing before a time stamp."""

@@ -45,7 +45,7 @@ FACTS = Facts(
         "voltage": "in volts: of the supply it gives, 0.8 to 5 (3.3), or of the other supply with mode=ampere",
         "mode": "source (default): it feeds the board; ampere: it sits in the way of another supply, VIN to VOUT",
         "pin": "none (default) or D0 to D7: the input that the board's marking pin is on",
-        "marks": "pulses (default), high or low: what the marking pin does; pulses are low and last 20 µs or more",
+        "marks": "high (default), low or pulses: what the marking pin does in a window; pulses of 20 µs or more",
         "accuracy": "as share of the reading, when you know it better (10% typical, 15% in the highest range)",
     },
     window_s=1.0,
@@ -166,7 +166,7 @@ class Ppk2(Meter):
         """See ``Meter.stop``."""
         assert self._stream is not None
         self._stream.write(bytes([_STOP]))
-        time.sleep(0.05)  # what is on its way
+        self._stream.settle()
         chunks = self._stream.collected()
         self._stream.drain(0.02)
         return self._trace(chunks)

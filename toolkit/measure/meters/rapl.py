@@ -30,7 +30,7 @@ class Rapl(PolledMeter):
         "sudo chmod a+r /sys/class/powercap/*/energy_uj",
         wiring="none",
         options={"domain": "package (default), psys (the whole board), core, uncore or dram"},
-        window_s=2.0,
+        window_s=0.5,
         marks=False,
     )
 

@@ -34,7 +34,7 @@ class Recorded(Meter):
         measures="what is in the file: columns time, current or power, voltage and a marker, with units in their "
         "names, like time_ms or Current(uA)",
         accuracy="as you say it is",
-        needs="a .csv file with a line of names (lines with # in front are remarks), or a .npz of arrays with such names",
+        needs="a .csv file with a line of names (lines with # in front are remarks), or a .npz of arrays so named",
         wiring="none",
         options={
             "voltage": "in volts, where the file has none",
@@ -50,7 +50,7 @@ class Recorded(Meter):
         super().__init__(port, options)
         self.voltage = options.number("voltage", 0.0, 0.0, 1e3)
         self.marker = options.get("marker", "marker")
-        self.marks = options.choice("marks", ("high", "low", "pulses"))
+        self.marks = options.choice("marks", marks.STYLES)
         self._share = options.number("accuracy", -1.0, 0.0, 0.5)
         self._trace: Trace | None = None
 

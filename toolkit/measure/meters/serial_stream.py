@@ -88,6 +88,13 @@ class SerialStream:
             raise self._broke(self._broken) from self._broken
         return self._chunks
 
+    def settle(self, quiet_s: float = 0.05, timeout_s: float = 2.0) -> None:
+        """Wait until nothing has come for ``quiet_s``: what was on its way is there."""
+        deadline, count = time.monotonic() + timeout_s, -1
+        while count != len(self._chunks) and time.monotonic() < deadline:
+            count = len(self._chunks)
+            time.sleep(quiet_s)
+
     def latest(self) -> bytes:
         """Return the end of what was taken down so far."""
         return b"".join(data for _, data in self._chunks[-8:])
