@@ -396,7 +396,17 @@ def _operator_names(names: Iterable[str]) -> str:
     )
 
 
+def meters_table() -> str:
+    """Return one row per meter."""
+    from toolkit.measure import meters
+
+    found = {name: meters.facts(name) for name in meters.names()}
+    rows = ((f"`{name}`", facts.title, facts.measures, facts.accuracy) for name, facts in found.items())
+    return table(("meter", "what it is", "measures", "accuracy"), rows)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
+    "meters": meters_table,
     "targets": targets_table,
     "targets-details": targets_details,
     "passes": passes_table,
