@@ -100,8 +100,8 @@ def test_energy_of_this_machine_by_rapl(cli: Cli, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     found = done.document
     one = found["metered"]["inference"]
-    assert found["energy_uj"]["value"] == pytest.approx(5.0 * one["seconds"]["value"] * 1e6, rel=0.02)
-    assert abs(found["energy_net_uj"]["value"]) < 0.1 * found["energy_uj"]["value"]
+    assert found["energy_uj"]["value"] == pytest.approx(5.0 * one["seconds"]["value"] * 1e6, rel=0.2)
+    assert abs(found["energy_net_uj"]["value"]) < 0.3 * found["energy_uj"]["value"]
     assert any("no document states" in note for note in found["notes"])
 
 
