@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toolkit import atomic, paths
+from toolkit import atomic, own_code
+from toolkit.device.versions import package_version
 from toolkit.errors import ToolkitError
 from toolkit.project import Project
 from toolkit.stages import bench, build, export, quantize, report, test, train, verify
@@ -36,8 +36,6 @@ STAGES: tuple[Stage, ...] = (
 )
 NAMES = tuple(stage.name for stage in STAGES)
 _STATE = "stages.json"
-_CODE = (".py", ".h", ".c", ".ld", ".toml", ".j2", ".css")
-_PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,8 @@ def _key(stage: Stage, project: Project, done: dict[str, Any]) -> str:
         "stage": stage.name,
         "settings": stage.settings(project),
         "needs": {name: done.get(name, {}).get("outputs") for name in stage.needs},
-        "code": {source: _code(source) for source in stage.sources},
-        "packages": {name: _version(name) for name in stage.packages},
+        "code": {source: own_code.digest(source) for source in stage.sources},
+        "packages": {name: package_version(name) for name in stage.packages},
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -134,26 +132,6 @@ def _hash(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return "missing"
-
-
-def _code(source: str) -> str:
-    """Return the hash of a file or folder of code: of this package, of ``quantize``, or of ``runtime``."""
-    known = {"quantize": _PACKAGE.parent / "quantize", "runtime": paths.runtime_dir()}
-    root = known.get(source, _PACKAGE / source)
-    files = [root] if root.is_file() else sorted(file for file in root.rglob("*") if file.suffix in _CODE)
-    if not files:
-        raise FileNotFoundError(f"a stage names the code {source}, which is not there")
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.relative_to(root.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
         return "missing"
 
 

@@ -7,6 +7,8 @@ import random
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from toolkit import paths
 
 INPUT_BYTES, OUTPUT_BYTES = 8, 4
@@ -113,6 +115,17 @@ def make(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def with_golden(bundle: Path) -> Path:
+    """Give ``bundle`` two golden samples, the second one all zeros, and return it."""
+    (bundle / "golden").mkdir()
+    np.save(bundle / "golden" / "input_0.npy", np.array([[5, -3, 4, 2, -2, 9, 100, -100], [0] * 8], np.int8))
+    np.save(bundle / "golden" / "output_0.npy", np.zeros((2, 4), np.int8))
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    manifest["golden"] = {"count": 2, "inputs": ["golden/input_0.npy"], "outputs": ["golden/output_0.npy"]}
+    (bundle / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return bundle
 
 
 def expected(sample: bytes) -> bytes:

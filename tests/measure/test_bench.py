@@ -53,13 +53,8 @@ def test_counts_per_inference_do_not_depend_on_how_many_ran(bundle: Path) -> Non
 
 
 def test_the_first_golden_sample_is_the_default(bundle: Path) -> None:
-    (bundle / "golden").mkdir()
-    sample = np.array([[5, -3, 4, 2, -2, 9, 100, -100], [0] * 8], np.int8)
-    np.save(bundle / "golden" / "input_0.npy", sample)
-    np.save(bundle / "golden" / "output_0.npy", np.zeros((2, 4), np.int8))
-    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-    manifest["golden"] = {"count": 2, "inputs": ["golden/input_0.npy"], "outputs": ["golden/output_0.npy"]}
-    (bundle / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    toy.with_golden(bundle)
+    sample = np.load(bundle / "golden" / "input_0.npy")
     result = bench(bundle)
     assert result.inferences == 1
     assert result.instructions == bench(bundle, samples=[sample[0].tobytes()]).instructions

@@ -71,12 +71,18 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that ``args`` name, in one word or two: ``bench rules`` is ``bench_rules.py``.
 
+        An option may be the second word: ``bench --all DIR`` and ``bench DIR --all`` are ``bench_all.py``.
+
         Raises:
             UnknownCommand: there is none; the error lists near names.
         """
-        two = "-".join(args[:2])
-        if len(args) > 1 and two in self.list_commands(ctx):
-            args = [two, *args[2:]]
+        known = self.list_commands(ctx)
+        second = [1, *(at for at, word in enumerate(args) if word.startswith("--"))]
+        for at in second if len(args) > 1 else ():
+            two = f"{args[0]}-{args[at].removeprefix('--')}"
+            if two in known:
+                args = [two, *args[1:at], *args[at + 1 :]]
+                break
         name = args[0]
         if name.startswith("-") or self.get_command(ctx, name):
             return super().resolve_command(ctx, args)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 
 from toolkit.device import install, targets
 from toolkit.device.emulators import simavr
-
-_VERSION_TIMEOUT_S = 20
+from toolkit.device.versions import package_version, program_version
 
 # Python packages, by what they are for; the first group comes with `pip install edge-toolkit`.
 _PACKAGES = {
@@ -57,7 +54,7 @@ def check() -> list[Finding]:
 def _packages() -> list[Finding]:
     found = []
     for name, purpose in _PACKAGES.items():
-        version = _package_version(name)
+        version = package_version(name)
         fix = f"{sys.executable} -m pip install {name}"
         found.append(Finding(name, bool(version), version, purpose, fix, required=True))
     return found
@@ -66,7 +63,7 @@ def _packages() -> list[Finding]:
 def _extras() -> list[Finding]:
     found = []
     for name, (extra, purpose) in _EXTRAS.items():
-        version = _package_version(name)
+        version = package_version(name)
         fix = f'{sys.executable} -m pip install "edge-toolkit[{extra}]"'
         found.append(Finding(name, bool(version), version, purpose, fix, required=False))
     return found
@@ -93,30 +90,7 @@ def _programs() -> list[Finding]:
             found.append(Finding("simavr", simavr.is_there(), "", purpose, fix, required=False))
     for command, package in packages.items():
         program = shutil.which(command)
-        version = _program_version(program) if program else ""
+        version = program_version(program) if program else ""
         fix = install.line(package)
         found.append(Finding(command, bool(program), version, ", ".join(uses[command]), fix, required=False))
     return found
-
-
-def _package_version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _program_version(program: str) -> str:
-    try:
-        result = subprocess.run(
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_VERSION_TIMEOUT_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "does not start"
-    lines = result.stdout.strip().splitlines()
-    return lines[0] if lines else ""

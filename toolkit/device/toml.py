@@ -66,6 +66,13 @@ class Table:
             raise self.error(key, f"must hold strings only, not {value!r:.60}")
         return tuple(value)
 
+    def booleans(self, key: str) -> tuple[bool, ...]:
+        """Return a list of ``true`` and ``false``."""
+        value = self._get(key, list)
+        if not all(isinstance(item, bool) for item in value):
+            raise self.error(key, f"must hold true and false only, not {value!r:.60}")
+        return tuple(value)
+
     def table(self, key: str) -> Table:
         """Return the table ``key``."""
         return Table(self._file, self._get(key, dict), f"{self._path}{key}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from toolkit.device import elf
 from toolkit.errors import CHECK_FAILED, ToolkitError
@@ -32,6 +33,13 @@ class Memory:
     def ram_bytes(self) -> int:
         """All of RAM, with the stack that is reserved."""
         return self.arena_bytes + self.other_static_bytes + self.stack_reserved_bytes
+
+
+def ram_in_use(memory: dict[str, Any]) -> int:
+    """Return the RAM that a bench's ``memory`` says: the stack as used where a run found that, else as reserved."""
+    used = memory["stack_used_bytes"]
+    stack = memory["stack_reserved_bytes"] if used is None else used
+    return int(memory["arena_bytes"] + memory["other_static_bytes"] + stack)
 
 
 def of_image(image: Path, arena_bytes: int, stack_used_bytes: int | None = None) -> Memory:

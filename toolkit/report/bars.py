@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from toolkit.report.picture import picture
+
+_STYLE = (
+    "text { paint-order: stroke; stroke: #fff; stroke-width: 3px } .bar { fill: #4477aa } .first { fill: #999 } "
+    ".line { stroke: #999; stroke-dasharray: 3 3 } "
+)
+_DARK = "text { stroke: #1b1b1f } .bar { fill: #77aadd } "
 _ROW, _BAR, _LABEL, _PANEL, _GAP, _TOP = 26, 14, 150, 210, 84, 64
 
 
@@ -42,15 +49,7 @@ def bars(title: str, labels: Sequence[str], panels: Sequence[Panel]) -> Markup:
     drawn = Markup("").join(
         _panel(panel, _LABEL + index * (_PANEL + _GAP), height) for index, panel in enumerate(panels)
     )
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="13" role="img"><title>{title}</title><style>'
-        "svg {{ background: #fff; fill: #222 }} text {{ paint-order: stroke; stroke: #fff; stroke-width: 3px }} "
-        ".bar {{ fill: #4477aa }} .first {{ fill: #999 }} "
-        ".line {{ stroke: #999; stroke-dasharray: 3 3 }} @media (prefers-color-scheme: dark) {{ "
-        "svg {{ background: #1b1b1f; fill: #ddd }} text {{ stroke: #1b1b1f }} .bar {{ fill: #77aadd }} }}</style>"
-        '<text x="16" y="26" font-size="16" font-weight="600">{title}</text>{names}{drawn}</svg>\n'
-    ).format(width=width, height=height, title=title, names=names, drawn=drawn)
+    return picture(title, width, height, names + drawn, style=_STYLE, dark=_DARK)
 
 
 def _panel(panel: Panel, left: int, height: int) -> Markup:

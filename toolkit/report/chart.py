@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log10
-
 from markupsafe import Markup, escape
+
+from toolkit.report.ticks import round_values
 
 Series = list[tuple[str, list[float]]]
 
@@ -29,7 +29,7 @@ def line_chart(
     values = [value for _, points in series for value in points]
     if not values:
         return Markup("")
-    ticks = _ticks(min(values) if low is None else low, max(values))
+    ticks = round_values(min(values) if low is None else low, max(values))
     bottom, top = ticks[0], ticks[-1]
     factor = 100 if unit == "%" else 1
     axis = Markup("").join(
@@ -92,15 +92,3 @@ def _points(points: list[float], bottom: float, top: float) -> str:
     return " ".join(
         f"{i * step:.3f},{100 - 100 * (v - bottom) / (top - bottom):.3f}" for i, v in enumerate(shown)
     )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return three to seven round values that enclose ``low`` and ``high``."""
-    span = (high - low) or abs(high) or 1.0
-    raw = span / 4
-    unit = 10 ** floor(log10(raw))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
-    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    if first == last:
-        last += 1
-    return [round(step * index, 12) for index in range(first, last + 1)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from toolkit.report.picture import picture
+
 _LEFT, _TOP, _WIDTH, _HEIGHT, _RIGHT, _BELOW = 70, 56, 520, 300, 190, 56
 _COLOURS = ("#4477aa", "#cc6677", "#228833", "#aa7700")
 _DASHES = ("none", "7 4", "2 3", "9 3 2 3")
@@ -64,13 +66,7 @@ def lines(title: str, drawn: Sequence[Line], *, x: str, y: str, top: float = 1.0
         )
     )
     parts.append(Markup('<text x="16" y="{}">{}</text>').format(_TOP - 12, y))
-    return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="13" role="img"><title>{title}</title><style>'
-        "svg {{ background: #fff; fill: #222 }} .grid {{ stroke: #9995 }} @media (prefers-color-scheme: dark) {{ "
-        'svg {{ background: #1b1b1f; fill: #ddd }} }}</style><text x="16" y="24" font-size="16" font-weight="600">'
-        "{title}</text>{parts}</svg>\n"
-    ).format(width=width, height=height, title=title, parts=Markup("").join(parts))
+    return picture(title, width, height, Markup("").join(parts))
 
 
 def _up(value: float, top: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -14,10 +15,15 @@ _FOLDER = Path(__file__).resolve().parent
 
 def render(facts: Facts) -> str:
     """Return the page. All text of ``facts`` is escaped: names come from strangers' models."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     from toolkit.report.chart import line_chart
     from toolkit.report.memory_map import lifetime, memory_map
+
+    return fill("page.html.j2", facts=facts, line_chart=line_chart, memory_map=memory_map, lifetime=lifetime)
+
+
+def fill(template: str, **values: Any) -> str:
+    """Return a template of this folder with ``values`` in it, all text escaped, and the pages' common style."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -26,10 +32,9 @@ def render(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(line_chart=line_chart, memory_map=memory_map, lifetime=lifetime, share=_share)
-    environment.globals.update(bytes=_bytes, percent=percent, number=_number, ratio=_ratio)
+    environment.globals.update(share=_share, bytes=_bytes, percent=percent, number=_number, ratio=_ratio)
     style = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))  # ours, so it needs no escaping
-    return environment.get_template("page.html.j2").render(facts=facts, style=style)
+    return environment.get_template(template).render(style=style, **values)
 
 
 def write(path: Path, facts: Facts) -> Path:

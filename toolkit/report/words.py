@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+from toolkit.measure.memory import ram_in_use
+from toolkit.measure.metric import METRICS, Metric
 from toolkit.report.facts import Figure
+from toolkit.report.marks import MARKS
+
+if TYPE_CHECKING:
+    from toolkit.measure.entry import Entry
+    from toolkit.measure.figure import Figure as Measured
+
+_LEFT_OUT = ("instructions", "cycles")
 
 
 def cost(bench: dict[str, Any]) -> list[Figure]:
@@ -49,14 +59,40 @@ def memory(bench: dict[str, Any]) -> list[Figure]:
     figures = [
         Figure("Flash", f"{used['flash_bytes']:,} B", "counted", f"code {code:,}, weights {weights:,}")
     ]
-    if used["stack_used_bytes"] is None:
-        reserved = f"{parts}, stack {used['stack_reserved_bytes']:,} reserved"
-        figures.append(Figure("RAM", f"{used['ram_bytes']:,} B", "counted", reserved))
-    else:
-        total = used["arena_bytes"] + used["other_static_bytes"] + used["stack_used_bytes"]
+    stack = f"stack {used['stack_reserved_bytes']:,} reserved"
+    if used["stack_used_bytes"] is not None:
         stack = f"stack {used['stack_used_bytes']:,} of {used['stack_reserved_bytes']:,} reserved"
-        figures.append(Figure("RAM", f"{total:,} B", "counted", f"{parts}, {stack}"))
+    figures.append(Figure("RAM", f"{ram_in_use(used):,} B", "counted", f"{parts}, {stack}"))
     return figures
+
+
+def shown(entries: Sequence[Entry]) -> list[Metric]:
+    """Return the metrics that a table of ``entries`` has columns for: those that are known, less the most detailed."""
+    known = {key for entry in entries for key in entry.figures}
+    return [metric for metric in METRICS if metric.key in known and metric.name not in _LEFT_OUT]
+
+
+def value(metric: Metric, number: float) -> str:
+    """Return a figure of ``metric`` in the unit that reads best."""
+    words = {"us": duration, "uJ": energy, "bytes": lambda size: f"{size:,.0f} B"}
+    if metric.unit in words:
+        return words[metric.unit](number)
+    if metric.high:
+        return f"{100 * number:.2f} %"
+    return count(number) if metric.name in ("instructions", "cycles") else f"{number:.4g}"
+
+
+def tick(metric: Metric, number: float) -> str:
+    """Return a round value of ``metric`` for an axis, as short as it gets."""
+    return f"{100 * number:g} %" if metric.high else value(metric, number)
+
+
+def marked(metric: Metric, figure: Measured | None) -> str:
+    """Return a figure in words with the mark of how it is known, or a dash for none."""
+    if figure is None:
+        return "–"
+    text = with_uncertainty(value(metric, figure.value), vars(figure))
+    return f"{text} {MARKS[figure.kind]}"
 
 
 def count(value: float) -> str:

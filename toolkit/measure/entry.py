@@ -1,0 +1,115 @@
+"""One model on one target, done one way, with its figures: a row of a comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolkit.errors import ToolkitError
+from toolkit.measure.figure import KINDS, Figure
+from toolkit.measure.memory import ram_in_use
+from toolkit.measure.metric import METRICS, Metric
+
+WAYS = (
+    "optimize",
+    "tune",
+    "toolchain",
+    "emulator",
+    "port",
+    "meter",
+)  # fields of a bench that tell rows apart
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model on one target.
+
+    Args:
+        model: its name.
+        target: where it ran.
+        ways: how it was compiled, run and measured, by the names in ``WAYS``.
+        figures: by key, see ``toolkit.measure.metric``; what is not known is not there.
+        source: the bundle, file or run that it is of.
+    """
+
+    model: str
+    target: str
+    ways: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    source: str = ""
+
+    def value(self, metric: Metric) -> float | None:
+        """Return a figure's value, or None."""
+        figure = self.figures.get(metric.key)
+        return None if figure is None else figure.value
+
+
+def of_document(document: Any, *, source: str, model: str = "") -> Entry:
+    """Return the entry of a bench's document.
+
+    Args:
+        document: ``BenchResult.to_json()``, or what ``toolkit bench --json`` printed; from outside, so checked.
+        source: where it is from.
+        model: what to call the model of an older document, which does not say.
+
+    Raises:
+        ToolkitError: it is no such document, or of another schema.
+    """
+    if not isinstance(document, dict) or document.get("schema") != 1 or "latency_us" not in document:
+        raise _damaged("not a document that `toolkit bench --json` prints", source)
+    target, model = document.get("target"), document.get("model") or model
+    if not isinstance(target, str) or not isinstance(model, str):
+        raise _damaged("the document names no model or no target", source)
+    figures = {
+        metric.key: figure(document[metric.key], f"{source}: {metric.key}")
+        for metric in METRICS
+        if document.get(metric.key) is not None
+    }
+    figures |= _memory(document.get("memory"), source)
+    ways = {way: str(document[way]) for way in WAYS if isinstance(document.get(way), str | bool)}
+    return Entry(model, target, ways, figures, source)
+
+
+def figure(data: Any, at: str) -> Figure:
+    """Return the figure that JSON ``data`` describes. Raises ``ToolkitError`` when it describes none."""
+    if isinstance(data, dict) and data.get("kind") in KINDS and _is_number(data.get("value")):
+        within = data.get("uncertainty")
+        if within is None or _is_number(within):
+            return Figure(data["value"], data["kind"], str(data.get("source", "")), within)
+    raise _damaged(f"{data!r:.100} is no figure", at)
+
+
+def names(entries: Sequence[Entry]) -> list[str]:
+    """Return a name for each entry, no longer than it takes to tell them apart."""
+    apart = [way for way in WAYS if len({entry.ways[way] for entry in entries if way in entry.ways}) > 1]
+    return [
+        " ".join([entry.model, "on", entry.target, *(_said(way, entry) for way in apart if entry.ways.get(way))])
+        for entry in entries
+    ]  # fmt: skip
+
+
+def _said(way: str, entry: Entry) -> str:
+    return f"{way}={entry.ways[way]}" if way in ("tune", "optimize") else entry.ways[way]
+
+
+def _memory(memory: Any, source: str) -> dict[str, Figure]:
+    if memory is None:
+        return {}
+    try:
+        stack = "reserved" if memory["stack_used_bytes"] is None else "as used"
+        return {
+            "flash_bytes": Figure(int(memory["flash_bytes"]), "counted", "code and weights of the image"),
+            "ram_bytes": Figure(ram_in_use(memory), "counted", f"arena, statics, stack {stack}"),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged("its memory is not described", source) from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _damaged(what: str, at: str) -> ToolkitError:
+    return ToolkitError(what, at=at, fix="make it again with `toolkit bench DIR --json > FILE`")

@@ -1,0 +1,48 @@
+"""The figures by which models are compared: what they are called, their units, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toolkit.errors import ToolkitError, suggestion
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One kind of figure.
+
+    Args:
+        name: what the person calls it.
+        key: of the field in a bench's document.
+        label: in a heading.
+        unit: of the value; empty for a fraction or a count.
+        high: more is better.
+    """
+
+    name: str
+    key: str
+    label: str
+    unit: str
+    high: bool = False
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("accuracy", "accuracy", "accuracy", "", high=True),
+    Metric("error", "mean_squared_error", "mean squared error", ""),
+    Metric("latency", "latency_us", "latency", "us"),
+    Metric("energy", "energy_uj", "energy", "uJ"),
+    Metric("flash", "flash_bytes", "flash", "bytes"),
+    Metric("ram", "ram_bytes", "RAM", "bytes"),
+    Metric("instructions", "instructions", "instructions", ""),
+    Metric("cycles", "cycles", "cycles", ""),
+)
+
+
+def find(name: str) -> Metric:
+    """Return the metric that ``name`` means, its key included. Raises ``ToolkitError`` for an unknown one."""
+    for metric in METRICS:
+        if name in (metric.name, metric.key):
+            return metric
+    raise ToolkitError(
+        f"there is no figure {name!r}", fix=suggestion(name, [metric.name for metric in METRICS])
+    )
