@@ -28,7 +28,9 @@ def _blocks(readme: Path, kind: str) -> list[str]:
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
     """A copy of the examples as a clone has them."""
-    made_here = shutil.ignore_patterns("build", "bundle", "*.npy", "*.pt2", "digit", "__pycache__")
+    made_here = shutil.ignore_patterns(
+        "build", "bundle", "*.npy", "*.pt2", "*.sqlite", "digit", "__pycache__"
+    )
     return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=made_here)
 
 
@@ -115,6 +117,17 @@ def test_finetune_on_device(examples: Path, cli: Cli) -> None:
         "sparse-backprop",
     ]
     assert (folder / "build" / "finetune" / "finetune.html").is_file()
+
+
+def test_compare_targets(examples: Path, cli: Cli) -> None:
+    folder = examples / "compare_targets"
+    trained, benched, compared = _run_readme(folder, cli)
+    assert all(float(right) > 85 for right in re.findall(r"([\d.]+)%", trained))
+    assert "5 done, 0 kept from earlier runs, 0 failed" in benched
+    promised = _blocks(folder / "README.md", "text")[0]
+    assert re.findall(r"mlp.* on \S+", compared) == re.findall(r"mlp.* on \S+", promised)
+    assert "*" in re.findall(r"mlp-32-int8 on stm32f4.*", compared)[0]
+    assert (folder / "compare.html").read_text(encoding="utf-8").count('class="scatter"') == 4
 
 
 def test_spoken_digits(examples: Path, cli: Cli) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import Cli
 from tests.device import toy
 from toolkit.measure import pool
+from toolkit.measure.bench import bench
 from toolkit.measure.cell import Cell
 from toolkit.measure.store import Store
 
@@ -25,72 +26,6 @@ FEW, MANY = (
 )
 
 
-@pytest.fixture(scope="module")
-def models(tiny_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of two models, a convolution net and one fully connected layer, and a file that is none."""
-    import numpy as np
-    from torch import nn
-
-    from toolkit.program import pt2
-    from toolkit.program.quantize import quantize_ptq
-
-    folder = tmp_path_factory.mktemp("models")
-    (folder / "broken.tflite").write_bytes(b"no flat buffer")
-    (folder / "conv.pt2").write_bytes(tiny_program.read_bytes())
-    x = np.random.default_rng(0).normal(size=(24, 64)).astype(np.float32)
-    scores = {"accuracy": {"float": 0.9, "quantized": 0.875}, "test_samples": 24}
-    pt2.save(quantize_ptq(nn.Sequential(nn.Linear(64, 3)).eval(), x), folder / "linear.pt2", scores)
-    return folder
-
-
-def test_models_on_targets(models: Path, cli: Cli, tmp_path: Path) -> None:
-    """Two real models on two emulated cores, a target that does not exist and a broken file; once more; compared."""
-    cores, names = ("cortex-m4", "cortex-m0plus", "nowhere"), ("broken", "conv", "linear")
-    command = (
-        "bench",
-        "--all",
-        models,
-        *(word for core in cores for word in ("-t", core)),
-        "--json",
-        "-j",
-        "1",
-    )
-    made = cli(*command, cwd=tmp_path)
-    assert made.code == 1, made.err
-    document = made.document
-    assert (document["schema"], document["command"], document["run"]) == (1, "bench-all", 1)
-    cells = {(cell["model"], cell["target"]): cell for cell in document["cells"]}
-    assert list(cells) == [(m, t) for m in names for t in ("cortex-m4", "cortex-m0plus", "nowhere")]
-    for (model, target), cell in cells.items():
-        assert set(cell) == {"model", "target", "ways", "seconds", "kept", "bench", "error"}
-        if target == "nowhere" or model == "broken":
-            assert cell["bench"] is None
-            assert ("no target" if target == "nowhere" else ".tflite") in cell["error"]["what"]
-            continue
-        assert cell["error"] is None
-        assert not cell["kept"]
-        assert (cell["bench"]["model"], cell["bench"]["target"]) == (model, target)
-        assert cell["bench"]["instructions"]["kind"] == "counted"
-    small, large = (
-        cells["conv", core]["bench"]["instructions"]["value"] for core in ("cortex-m4", "cortex-m0plus")
-    )
-    assert small < large  # no second core's result in the place of the first one's
-
-    again = cli(*command, "--against", "1", cwd=tmp_path).document
-    assert [cell["kept"] for cell in again["cells"]] == [cell["error"] is None for cell in document["cells"]]
-    assert [cell["bench"] for cell in again["cells"]] == [cell["bench"] for cell in document["cells"]]
-    assert again["changes"] == []
-
-    compared = cli("compare", "toolkit-results.sqlite#1", "-o", "page.html", "--json", cwd=tmp_path).document
-    assert (compared["x"], compared["y"]) == ("latency_us", "accuracy")
-    on_front = [(row["model"], row["target"]) for row in compared["entries"] if row["on_front"]]
-    assert on_front == [("linear", "cortex-m4")]  # nobody took the accuracy of the other
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page.count("87.50 % ■") > 2
-    assert "conv on nowhere" in page
-    assert cli("compare", "--runs", "1", "2", cwd=tmp_path).code == 0
-
-
 def _bundles(folder: Path, count: int, layer_0: str = FEW) -> Path:
     for number in range(count):
         bundle = toy.make(
@@ -98,6 +33,52 @@ def _bundles(folder: Path, count: int, layer_0: str = FEW) -> Path:
         )  # no two the same
         toy.with_golden(bundle)
     return folder
+
+
+def test_what_fails_stays_in_its_cell(cli: Cli, tmp_path: Path) -> None:
+    """Two cores, C that does not compile, and a manifest that is none: benched, done once more, compared."""
+    folder = tmp_path / "bundles"
+    for name, target, layer in (
+        ("m0", "cortex-m0plus", FEW),
+        ("m4", "cortex-m4", FEW),
+        ("wrong", "cortex-m4", "?"),
+    ):
+        toy.with_golden(toy.make(folder / name, target, layer_0=layer))
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "manifest.json").write_text("{")
+    command = ("bench", "--all", "bundles", "--json", "-j", "2")
+    made = cli(*command, cwd=tmp_path)
+    assert made.code == 1, made.err
+    document = made.document
+    assert (document["schema"], document["command"], document["run"]) == (1, "bench-all", 1)
+    cells = {cell["model"]: cell for cell in document["cells"]}
+    assert list(cells) == ["damaged", "m0", "m4", "wrong"]
+    assert all(
+        set(cell) == {"model", "target", "ways", "seconds", "kept", "bench", "error"}
+        for cell in cells.values()
+    )
+    assert cells["damaged"]["error"]["what"].startswith("not a valid manifest")
+    assert cells["wrong"]["error"]["what"].startswith("compiling model.c failed")
+    assert cells["wrong"]["bench"] is None
+    for name, target in (("m0", "cortex-m0plus"), ("m4", "cortex-m4")):
+        found = cells[name]["bench"]
+        assert (found["model"], found["target"], cells[name]["error"]) == (name, target, None)
+        assert found == {**bench(folder / name).to_json(), "model": name, "tune": "no"}
+
+    again = cli(*command, "--against", "1", cwd=tmp_path).document
+    assert {cell["model"]: cell["kept"] for cell in again["cells"]} == {n: n in ("m0", "m4") for n in cells}
+    assert [cell["bench"] for cell in again["cells"]] == [cell["bench"] for cell in document["cells"]]
+    assert again["changes"] == []
+    assert cli("compare", "--runs", "1", "2", cwd=tmp_path).code == 0
+
+    compared = cli(
+        "compare", "toolkit-results.sqlite", "--y", "flash", "-o", "page.html", "--json", cwd=tmp_path
+    )
+    rows = {row["model"]: row for row in compared.document["entries"]}
+    assert list(rows) == ["m0", "m4", "damaged", "wrong"]
+    assert rows["wrong"]["figures"] == {}
+    assert rows["m4"]["figures"]["instructions"] == cells["m4"]["bench"]["instructions"]
+    assert "wrong on cortex-m4" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_change_for_the_worse_is_found(cli: Cli, tmp_path: Path) -> None:

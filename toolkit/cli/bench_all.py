@@ -63,7 +63,9 @@ def bench_all(
             raise
         changes = _changes(results, earlier.id, number, tolerance) if earlier else None
         if not session.json:
-            _show(session, results, number, answers, changes)
+            _show(session, results, number, answers)
+            if changes is not None and earlier is not None:
+                show_changes(session, changes, f"run {number} against run {earlier.id}")
     document = {"run": number, "store": str(store), "cells": [_cell(answer) for answer in answers]}
     if changes is not None:
         document["changes"] = [change.to_json() for change in changes]
@@ -80,9 +82,7 @@ def _changes(store: Store, before: int, after: int, tolerance: float) -> list[Ch
     return between(old, new, failed, tolerance=tolerance)
 
 
-def _show(
-    session: Session, store: Store, number: int, answers: list[Answer], changes: list[Change] | None
-) -> None:
+def _show(session: Session, store: Store, number: int, answers: list[Answer]) -> None:
     entries, failed = store.entries(store.run(str(number)))
     if entries:
         show_entries(session, entries, [False] * len(entries))
@@ -93,8 +93,6 @@ def _show(
     kept = sum(answer.kept for answer in answers)
     done = len(answers) - kept - len(failed)
     session.console.print(f"run {number}: {done} done, {kept} kept from earlier runs, {len(failed)} failed")
-    if changes is not None:
-        show_changes(session, changes, f"run {number} against an earlier one")
 
 
 def _cell(answer: Answer) -> dict[str, object]:

@@ -73,8 +73,10 @@ class Cell:
         """Return the hash of all that the result depends on: bytes, target, tools, options, this package.
 
         Raises:
-            ToolkitError: the model's file cannot be read, or there is no such target.
+            ToolkitError: the model's file or the bundle cannot be read, or there is no such target.
         """
+        if self.is_bundle:
+            read_manifest(self.path)
         target = targets.load(self.target)
         depends = {
             "model": _hash(self.path),

@@ -58,7 +58,8 @@ def _read(source: str) -> Cell | list[Entry]:
                 return [*done, *(replace(each, source=f"failed: {each.source}") for each in failed)]
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ToolkitError(f"cannot read {source}: {error.strerror or error}", fix=_FIX) from error
+        fix = "make it with `toolkit bench --all`" if file.endswith(".sqlite") else _FIX
+        raise ToolkitError(f"cannot read {file}: {error.strerror or error}", fix=fix) from error
     except (ValueError, RecursionError) as error:
         raise ToolkitError(f"{source} is neither a results file nor JSON: {error}", fix=_FIX) from error
     return [entries.of_document(document, source=source, model=path.stem)]

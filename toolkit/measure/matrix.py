@@ -88,7 +88,7 @@ def _expand(
     for path, name in models.items():
         if (path / MANIFEST).is_file():
             for compiler, runner in product(toolchain, emulator):
-                yield cells.of_bundle(path, name, compiler, runner)
+                yield _of_bundle(path, name, compiler, runner)
             continue
         if not targets:
             raise ToolkitError(
@@ -99,6 +99,14 @@ def _expand(
         given = (calibration or {}).get(name)
         for target, goal, tuned, compiler, runner in product(targets, optimize, tune, toolchain, emulator):
             yield Cell(name, path, target, goal, tuned, compiler, runner, given)
+
+
+def _of_bundle(path: Path, name: str, toolchain: str, emulator: str) -> Cell:
+    """Return a bundle's cell; one that cannot be read fails when its turn comes, and alone."""
+    try:
+        return cells.of_bundle(path, name, toolchain, emulator)
+    except ToolkitError:
+        return Cell(name, path, "an unknown target", toolchain=toolchain, emulator=emulator)
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:
