@@ -22,6 +22,7 @@ from toolkit.device.emulated_board import running
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.local_program import LocalProgram
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from toolkit.measure.entry import ON_BOARD, of_document
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -74,6 +75,9 @@ def test_energy_of_an_inference_and_of_a_training_step_on_a_board(cli: Cli, lear
     assert one["busy_w"] == pytest.approx(BUSY_A * VOLTAGE, rel=0.05)
     assert one["windows"][0]["seconds"] > 0.3  # the meter wants one second, whatever --window says
     assert set(one["parts_uj"]) == {"meter", "spread", "edges", "idle", "lost"}
+    row = of_document(found, source="the board")
+    assert (row.ways["meter"], row.ways["emulator"]) == ("lpm01a", ON_BOARD)
+    assert row.figures["training_energy_uj"].uncertainty == found["training_energy_uj"]["uncertainty"]
 
 
 def test_energy_of_this_machine_by_rapl(cli: Cli, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from toolkit.errors import ToolkitError
 from toolkit.measure.cell import Cell
 from toolkit.measure.entry import of_document
 from toolkit.measure.pool import Answer
-from toolkit.measure.store import SCHEMA, Store
+from toolkit.measure.results_file import SCHEMA
+from toolkit.measure.store import Store
 
 CELL = Cell("net", Path("net.pt2"), "cortex-m4", "size")
 DOCUMENT: dict[str, Any] = {

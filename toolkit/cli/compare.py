@@ -84,7 +84,7 @@ def compare(
 
 
 def _default_store() -> Path | None:
-    from toolkit.measure.store import FILE
+    from toolkit.measure.results_file import FILE
 
     return Path(FILE) if Path(FILE).is_file() else None
 
@@ -122,7 +122,8 @@ def _document(found: Comparison) -> dict[str, object]:
 def _show_runs(session: Session, store: Path | None, before: str, after: str, *, tolerance: float) -> bool:
     """Show what changed and return whether something is worse."""
     from toolkit.measure.changes import between
-    from toolkit.measure.store import FILE, Store
+    from toolkit.measure.results_file import FILE
+    from toolkit.measure.store import Store
 
     with Store(store or Path(FILE), must_exist=True) as results:
         runs = [results.run(name) for name in (before, after)]

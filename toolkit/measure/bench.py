@@ -80,6 +80,7 @@ class BenchResult:
     energy_net_uj: Figure | None = None  # with a meter: above what the board takes idle
     training_energy_uj: Figure | None = None
     training_energy_net_uj: Figure | None = None
+    meter: str | None = None  # that measured the energy
     metered: dict[str, RunEnergy] | None = None  # with a meter, by what was run: windows, idle, uncertainty
 
     def to_json(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from toolkit.lower.learning import INPUTS
 from toolkit.measure import accuracy, memory
 from toolkit.measure.bench import BenchResult, LayerCost
 from toolkit.measure.compare import differs
+from toolkit.measure.entry import ON_BOARD
 from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
 from toolkit.measure.metered import Metering, measure_each
 from toolkit.measure.window_energy import RunEnergy
 from toolkit.measure.windows import Windows, measure
 
-EMULATOR = "none"  # of what a board did
 WINDOW_S, WINDOWS, WARM_UPS = 1.0, 5, 2
 _FLASH_IT = "flash this bundle's firmware: toolkit build DIR --serial, then toolkit flash DIR"
 
@@ -183,7 +184,8 @@ def bench_board(
         notes += [f"energy of one {name}: {note}" for name, one in metered.items() for note in one.notes]
     if board.stats.states:
         board._remember()
-    return _result(board, timed, trained, cycles, toolchain, notes, metered)
+    result = _result(board, timed, trained, cycles, toolchain, notes, metered)
+    return replace(result, meter=metering.name) if metering is not None else result
 
 
 def latency(timed: Windows) -> Figure:
@@ -226,7 +228,7 @@ def _result(
         target=target.name,
         optimize=str(manifest.get("optimize", "speed")),
         toolchain=built_by,
-        emulator=EMULATOR,
+        emulator=ON_BOARD,
         inferences=timed.runs * len(timed.us),
         clock_hz=stats.clock_hz or target.clock_hz,
         macs=sum(layer["macs"] for layer in manifest["layers"]),

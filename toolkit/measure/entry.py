@@ -20,6 +20,7 @@ WAYS = (
     "port",
     "meter",
 )  # fields of a bench that tell rows apart
+ON_BOARD = "none"  # the emulator of what a real board did
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def names(entries: Sequence[Entry]) -> list[str]:
 
 
 def _said(way: str, entry: Entry) -> str:
+    if (way, entry.ways[way]) == ("emulator", ON_BOARD):
+        return "board"
     return f"{way}={entry.ways[way]}" if way in ("tune", "optimize") else entry.ways[way]
 
 

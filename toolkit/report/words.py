@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from toolkit.measure.accuracy import METRICS as METRICS_OF_TESTS
 from toolkit.measure.memory import ram_in_use
 from toolkit.measure.metric import METRICS, Metric
 from toolkit.report.facts import Figure
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from toolkit.measure.entry import Entry
     from toolkit.measure.figure import Figure as Measured
 
-_LEFT_OUT = ("instructions", "cycles")
+_DETAILS = ("instructions", "cycles")
 
 
 def cost(bench: dict[str, Any]) -> list[Figure]:
@@ -23,25 +24,17 @@ def cost(bench: dict[str, Any]) -> list[Figure]:
     Args:
         bench: ``BenchResult.to_json()``.
     """
+    exact = f"exact, {bench['target']} under {bench['emulator']}, built by {bench['toolchain']}"
+    if bench["instructions_per_mac"]:
+        exact += f", {bench['instructions_per_mac']:.2f} per MAC"
     figures = []
-    counted = f"exact, {bench['target']} under {bench['emulator']}, built by {bench['toolchain']}"
-    if bench["instructions"]:
-        per_mac = f", {bench['instructions_per_mac']:.2f} per MAC" if bench["instructions_per_mac"] else ""
-        figures.append(_figure("Instructions", bench["instructions"], count, f"{counted}{per_mac}"))
-    if bench["cycles"]:
-        figures.append(_figure("Cycles", bench["cycles"], count))
-    if bench["latency_us"]:
-        figures.append(_figure("Latency", bench["latency_us"], duration))
-    if bench.get("training_latency_us"):
-        figures.append(_figure("Training step", bench["training_latency_us"], duration))
-    for label, key in (
-        ("Energy", "energy_uj"),
-        ("Energy above idle", "energy_net_uj"),
-        ("Energy of a training step", "training_energy_uj"),
-        ("… above idle", "training_energy_net_uj"),
-    ):
-        if bench.get(key):
-            figures.append(_figure(label, bench[key], energy))
+    for metric in sorted(METRICS, key=lambda metric: metric.name not in _DETAILS):
+        figure = bench.get(metric.key)
+        if figure and metric.key not in METRICS_OF_TESTS:
+            text = with_uncertainty(value(metric, figure["value"]), figure)
+            source = exact if metric.name == "instructions" else figure["source"]
+            label = metric.label[0].upper() + metric.label[1:]
+            figures.append(Figure(label, text, figure["kind"], source))
     return figures
 
 
@@ -69,7 +62,7 @@ def memory(bench: dict[str, Any]) -> list[Figure]:
 def shown(entries: Sequence[Entry]) -> list[Metric]:
     """Return the metrics that a table of ``entries`` has columns for: those that are known, less the most detailed."""
     known = {key for entry in entries for key in entry.figures}
-    return [metric for metric in METRICS if metric.key in known and metric.name not in _LEFT_OUT]
+    return [metric for metric in METRICS if metric.key in known and metric.name not in _DETAILS]
 
 
 def value(metric: Metric, number: float) -> str:
@@ -118,8 +111,3 @@ def with_uncertainty(text: str, figure: dict[str, Any]) -> str:
     """Return ``text`` with the uncertainty of its figure in percent, where there is one."""
     within, value = figure.get("uncertainty"), figure["value"]
     return text if within is None or not value else f"{text} ± {100 * within / abs(value):.2g} %"
-
-
-def _figure(label: str, figure: dict[str, Any], words: Any, source: str = "") -> Figure:
-    text = with_uncertainty(words(figure["value"]), figure)
-    return Figure(label, text, figure["kind"], source or figure["source"])
