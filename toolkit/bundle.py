@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,7 @@ def export(
     nir: Settings | None = None,
     golden: np.ndarray | None = None,
     golden_count: int = 16,
+    formats: Sequence[str] | None = ("c",),
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Compile ``source`` for ``target`` into the folder ``output`` and return the manifest.
@@ -84,6 +85,7 @@ def export(
         rounding: a convention of ``toolkit.lower.rounding``; by default the one of the source's own framework.
         golden: real samples in the user's layout to keep as golden inputs (for the first input); random ones else.
         golden_count: how many golden samples to keep.
+        formats: "c", and runtimes of the target, whose files are written, run and compared; None for all that it has.
         progress: told what takes long.
 
     Raises:
@@ -98,6 +100,7 @@ def export(
     prefixes.check(prefix)
     source, output = Path(source), Path(output)
     chosen = targets.load(target)
+    check_formats(chosen, formats)
     loaded = load(source, calibration=calibration, keep_float=keep_float, positions=positions, nir=nir)
     for note in loaded.notes:
         progress(note)
@@ -129,7 +132,7 @@ def export(
     outputs = reference.run_batch(model, inputs)
     _check_replaceable(output)
     with atomic.replacing(output) as folder:
-        _write(folder, emitted, chosen, loaded, prefix)
+        _write(folder, emitted, chosen, loaded, prefix, with_c=formats is None or "c" in formats)
         (folder / "golden").mkdir()
         for kind, arrays in (("input", inputs), ("output", outputs)):
             for i, array in enumerate(arrays):
@@ -139,6 +142,10 @@ def export(
             "inputs": [f"golden/input_{i}.npy" for i in range(len(inputs))],
             "outputs": [f"golden/output_{i}.npy" for i in range(len(outputs))],
         }
+        if formats is None or set(formats) != {"c"}:
+            from toolkit.runtimes.bundle import Additions, add
+
+            add(Additions(folder, manifest, chosen, loaded.program, rounding, inputs, formats, progress))
         manifest["files"] = {
             file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(folder.rglob("*"))
@@ -224,7 +231,20 @@ def _check_replaceable(output: Path) -> None:
         raise ToolkitError(f"{output} is a file", fix="choose a folder with -o")
 
 
-def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Source, prefix: str) -> None:
+def check_formats(target: targets.Target, formats: Sequence[str] | None) -> None:
+    """Raise ``ToolkitError`` for a format that nothing writes, or that nothing on ``target`` reads."""
+    from toolkit.runtimes.kind import check_names
+
+    check_names(list(formats or ()))
+    wrong = [name for name in formats or () if name != "c" and name not in target.runtimes]
+    if wrong:
+        has = ", ".join(target.runtimes) or "c"
+        raise ToolkitError(f"nothing on {target.name} reads --format {wrong[0]}", fix=f"it has: {has}")
+
+
+def _write(
+    folder: Path, emitted: c.Source, target: targets.Target, source: Source, prefix: str, *, with_c: bool
+) -> None:
     from toolkit.program import pt2
 
     folder.mkdir()
@@ -233,7 +253,7 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Sour
         texts["model.h"] = prefixes.alias_header(prefix)
     texts |= firmware.files(target)
     texts["CMakeLists.txt"] = _CMAKE.format(prefix=prefix)
-    for file, text in texts.items():
+    for file, text in texts.items() if with_c else ():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
     if source.kind in ("tflite", "onnx", "nir"):
         shutil.copyfile(source.path, folder / f"model.{source.kind}")
@@ -241,6 +261,8 @@ def _write(folder: Path, emitted: c.Source, target: targets.Target, source: Sour
         shutil.copyfile(source.path, folder / "model.pt2")
     else:
         pt2.save(source.program, folder / "model.pt2", source.info)
+    if not with_c:
+        return
     (folder / "runtime").mkdir()
     for header in runtime_headers(emitted.headers):
         (folder / "runtime" / header.name).write_bytes(header.read_bytes())

@@ -199,6 +199,12 @@ def _compare(against: str, model: Model, on_device: list[np.ndarray], found: lis
 
 def _by_torch(program: ExportedProgram, model: Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """Return what torch computes, float32 between quantize and dequantize: integers where the reference has those."""
+    pairs = zip(model.outputs, torch_outputs(program, inputs), strict=True)
+    return [array if value.quant is None else _integers(value.quant, array) for value, array in pairs]
+
+
+def torch_outputs(program: ExportedProgram, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """Return what torch computes from samples, one array per output, first axis the sample."""
     import torch
     from torch.utils import _pytree
 
@@ -213,9 +219,7 @@ def _by_torch(program: ExportedProgram, model: Model, inputs: list[np.ndarray]) 
             ]
             for i in range(len(inputs[0]))
         ]
-    real = [torch.cat(outputs).numpy() for outputs in zip(*samples, strict=True)]
-    pairs = zip(model.outputs, real, strict=True)
-    return [array if value.quant is None else _integers(value.quant, array) for value, array in pairs]
+    return [torch.cat(outputs).numpy() for outputs in zip(*samples, strict=True)]
 
 
 def _integers(quant: Quantization, array: np.ndarray) -> np.ndarray:

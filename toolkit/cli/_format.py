@@ -32,6 +32,18 @@ _FOR_C = (
 )
 
 
+def file_alone(formats: tuple[str, ...], target: str | None) -> str:
+    """Return the format whose one file is asked for, and no bundle: a target that runs such files makes it one."""
+    if len(formats) != 1 or formats == ("c",):
+        return ""
+    if target is not None:
+        from toolkit.device import targets
+
+        if targets.load(target).runtimes:
+            return ""
+    return formats[0]
+
+
 def load_format(ctx: click.Context, name: str) -> Format:
     """Return the format ``name``; refuse options that say how C is made, where they stand on the command line."""
     from toolkit.backends import formats

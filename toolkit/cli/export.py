@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli._format import export_file, load_format
+from toolkit.cli._files import show_files
+from toolkit.cli._format import export_file, file_alone, load_format
 from toolkit.cli._group import command
 from toolkit.cli._options import PATH, ByteCount, common, nir_options, option
 from toolkit.cli._session import Session
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 @command("Model", 3)
 @click.argument("model", type=PATH, required=False)
-@option("--format", "file_format", metavar="NAME", default="c", show_default=True,
-        help="c, or a file of another framework: onnx, litert, executorch.")  # fmt: skip
+@option("--format", "formats", metavar="NAME", multiple=True,
+        help="c, executorch, litert, onnx, ethos-u; all that the target runs. Without --target: one file.")  # fmt: skip
 @option("-t", "--target", metavar="NAME", help="What to compile for; see `toolkit targets`.")
 @option("-o", "--output", type=PATH, metavar="PATH", help="The bundle's folder, or the format's file.")
 @option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 def export(
     ctx: click.Context,
     model: Path | None,
-    file_format: str,
+    formats: tuple[str, ...],
     target: str | None,
     output: Path | None,
     name: str | None,
@@ -85,14 +86,16 @@ def export(
     """Compile MODEL to a bundle: C, build files, manifest, golden data.
 
     MODEL is a .pt2, .tflite, .onnx or .nir file, a BitNet b1.58 checkpoint (its folder or .safetensors file), or a
-    project's folder (this one by default), whose trained model is then used. With --format it is written as one
-    file, which is run in its own runtime and compared.
+    project's folder (this one by default), whose trained model is then used. For computers and phones the bundle
+    holds files of ExecuTorch, LiteRT and ONNX Runtime, too. With --format and without --target one file is written
+    alone. Every file is run in its own runtime and compared.
     """
     from toolkit import tensors
     from toolkit.program.checkpoint import is_checkpoint
 
     session: Session = ctx.obj
-    chosen = None if file_format == "c" else load_format(ctx, file_format)
+    alone = file_alone(formats, target)
+    chosen = load_format(ctx, alone) if alone else None
     samples = tensors.load_npy(golden) if golden else None
     observed = tensors.load_npy(calibration) if calibration else None
     if model is None or (model.is_dir() and not is_checkpoint(model)):
@@ -107,6 +110,7 @@ def export(
         export_file(ctx, chosen, model, output, samples, golden_count, observed, keep_float, nir)
         return
     from toolkit import bundle
+    from toolkit.device import targets
 
     if target is None:
         raise ToolkitError(
@@ -133,6 +137,7 @@ def export(
         nir=nir,
         golden=samples,
         golden_count=golden_count,
+        formats=formats or (None if targets.load(target).runtimes else ("c",)),
     )
     sizes = manifest["sizes"]
     session.result({"bundle": str(output), "manifest": manifest})
@@ -142,6 +147,7 @@ def export(
         click.echo(
             f"  weights {sizes['weight_bytes']:,} B, arena {sizes['arena_bytes']:,} B, {sizes['macs']:,} MACs"
         )
+        show_files(session, manifest.get("runtimes"))
     session.next(f"toolkit verify {output}")
 
 

@@ -98,6 +98,8 @@ def build(
         manifest["prefix"] + ("_block" if blocks else ""),
     )
     model_c = bundle / f"{prefixes.check(manifest.get('prefix', prefixes.DEFAULT))}.c"
+    if not model_c.is_file() and "runtimes" in manifest:
+        raise ToolkitError(f"{bundle} has no C", fix="export it again with --format c, or without --format")
     if serial:
         harness = firmware.serial_files(chosen, manifest, _text(model_c))
     else:

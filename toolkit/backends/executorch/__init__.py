@@ -6,6 +6,7 @@ fit in 4 bits are stored so (``prepare``); convolutions know int8 only.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,21 @@ if TYPE_CHECKING:
 _TYPES_OF_XNNPACK = ("float32", "int8", "int32")
 
 
+@dataclass(frozen=True)
+class WrittenFile:
+    """A ``.pte`` file: its weights, and the operators left to ExecuTorch's own kernels, once each."""
+
+    weights: list[StoredWeight]
+    portable: list[str]
+
+
 def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     """Write ``program`` as a ``.pte``; see ``toolkit.backends.formats.Format``."""
+    return write_file(program, path).weights
+
+
+def write_file(program: ExportedProgram, path: Path) -> WrittenFile:
+    """Write ``program`` as a ``.pte`` for processors; say what is in it."""
     from quantize.quiet import quiet
     from toolkit.backends.executorch.prepare import prepare
     from toolkit.program.spikes import plain
@@ -41,7 +55,28 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
         for name, tensor in ready.state_dict.items()
         if tensor.dim() > 1 and name not in states
     }
-    return list(weights.values())
+    return WrittenFile(list(weights.values()), _left(edge))
+
+
+def write_partitioned(program: ExportedProgram, path: Path, partitioner: Any) -> list[str]:
+    """Write a float32 ``program`` for another backend, XNNPACK taking what that refuses; return what neither takes."""
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    from quantize.quiet import quiet
+    from toolkit.backends.executorch.partition import partitioner as xnnpack
+    from toolkit.program.spikes import plain
+
+    with quiet():
+        try:
+            edge = to_edge_transform_and_lower(
+                plain(program),
+                partitioner=[partitioner, xnnpack()],
+                compile_config=EdgeCompileConfig(_check_ir_validity=False),
+            )
+            path.write_bytes(edge.to_executorch(_with_first_content(edge)).buffer)
+        except Exception as error:  # whatever its passes meet
+            raise _refused(error) from error
+    return _left(edge)
 
 
 def write_step(program: ExportedProgram, path: Path) -> None:
@@ -123,6 +158,12 @@ def _quantized_type(node: fx.Node) -> str:
     """Return the type of a q/dq node's integers, float32 for all other nodes."""
     quantizes = str(node.target).startswith("quantized_decomposed.")
     return str(node.args[-1]).removeprefix("torch.") if quantizes else "float32"
+
+
+def _left(edge: Any) -> list[str]:
+    """Return the operators that no backend takes, once each."""
+    graph = edge.exported_program().graph
+    return sorted({node.target.name() for node in graph.nodes if hasattr(node.target, "to_out_variant")})
 
 
 def _check_operators(graph: fx.Graph) -> None:

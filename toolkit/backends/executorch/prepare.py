@@ -13,6 +13,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from toolkit.backends.executorch.averages import round_halves_away
 from toolkit.backends.executorch.pointwise import pointwise_as_linear
 from toolkit.program.blank import blank_inputs
 from toolkit.program.convert import freeze_constants
@@ -35,6 +36,7 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
     All other int8 constants keep their bytes. The names are those of the program's ``state_dict``.
     """
     module = program.module(check_guards=False)
+    round_halves_away(module)
     pointwise_as_linear(module, _FOUR_BITS)
     packed = set()
     for node in list(module.graph.nodes):

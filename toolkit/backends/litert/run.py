@@ -47,20 +47,20 @@ def _in_files_layout(
     path: Path, samples: list[Sample], compute: Callable[[list[np.ndarray]], list[np.ndarray]]
 ) -> list[Sample]:
     """Return what ``compute`` makes of samples as the file takes them, one array per input, first axis the sample."""
-    layout = _layout(path)
+    described_ends = layout(path)
     inputs = [
         tensors.to_device(described, np.concatenate([sample[i] for sample in samples]), at=described["name"])
-        for i, described in enumerate(layout["inputs"])
+        for i, described in enumerate(described_ends["inputs"])
     ]
     outputs = [
         tensors.to_user(described, array.reshape(len(samples), *described["device_shape"][1:]), raw=True)
-        for described, array in zip(layout["outputs"], compute(inputs), strict=True)
+        for described, array in zip(described_ends["outputs"], compute(inputs), strict=True)
     ]
     return [[array[i : i + 1] for array in outputs] for i in range(len(samples))]
 
 
-def _layout(path: Path) -> dict[str, Any]:
-    """Return what `write` says of inputs and outputs."""
+def layout(path: Path) -> dict[str, Any]:
+    """Return what ``write`` says of a file's inputs and outputs. Raises ``ToolkitError`` where it did not write it."""
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
     for i in range(model.MetadataLength()):
         entry = model.Metadata(i)

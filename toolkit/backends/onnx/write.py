@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 import toolkit
 from quantize.quiet import quiet
 from toolkit.backends.formats import StoredWeight
+from toolkit.backends.onnx.averages import round_halves_away
 from toolkit.backends.onnx.biases import integer_biases
 from toolkit.backends.onnx.graph import Graph
 from toolkit.backends.onnx.movers import move_integers
@@ -41,6 +42,7 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     transpose_weights(graph)
     move_integers(graph)
     integer_biases(graph)
+    round_halves_away(graph)
     narrow_weights(graph, ranges)
     model = graph.finish()
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)

@@ -1,0 +1,202 @@
+"""Bundles for computers and phones: every file runs in its own runtime and agrees with the reference."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Cli
+from toolkit import bundle
+from toolkit.errors import CHECK_FAILED, USAGE, ToolkitError
+from toolkit.program import pt2
+from toolkit.program.quantize import quantize_ptq
+from toolkit.runtimes import bundle as bundles
+from toolkit.runtimes.kind import Kind, kinds
+
+INTEGERS = ("int8", "int16")
+
+
+def pooling(file: Path) -> Path:
+    """Save an int8 net with an average pool, whose halves runtimes round in their own ways: (1, 8, 8) in, 3 out."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = (nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(128, 3))
+        model = nn.Sequential(*layers).eval()
+    x = np.random.default_rng(0).normal(size=(24, 1, 8, 8)).astype(np.float32)
+    pt2.save(quantize_ptq(model, x), file, {})
+    return file
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A bundle for a PC with all that runs there, and its manifest."""
+    folder = tmp_path_factory.mktemp("bundles")
+    manifest = bundle.export(
+        pooling(folder / "net.pt2"), "linux-x86", folder / "pc", formats=None, golden_count=64
+    )
+    return folder / "pc", manifest
+
+
+def test_every_file_runs_and_agrees_with_the_reference(made: tuple[Path, dict[str, Any]]) -> None:
+    folder, manifest = made
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8")) == manifest
+    found = {entry["file"]: entry for entry in manifest["runtimes"]["files"]}
+    names = ("int8", "int16", "float32", "int4-dynamic")
+    assert set(found) == {
+        "model.c",
+        *(f"models/{name}.pte" for name in names),
+        *(f"models/{name}.{kind}" for name in names[:3] for kind in ("tflite", "onnx")),
+    }
+    assert manifest["runtimes"]["left_out"] == []
+    for file, entry in found.items():
+        assert entry["run_here"], file
+        assert entry["values"] == 64 * 3
+        assert entry["largest"] <= entry["bound"]
+        assert entry["bound_from"]
+        if file != "model.c":
+            assert entry["bytes"] == (folder / file).stat().st_size
+        if entry["numbers"] == "int8":
+            assert entry["largest"] <= 1
+            assert entry["same_class"] == 64 if file != "model.c" else entry["differing"] == 0
+    assert found["models/int8.pte"]["not_delegated"] == []
+    assert found["models/int8.tflite"]["not_delegated"] == ["AVERAGE_POOL_2D"]
+    assert "CONV_2D" in found["models/int16.tflite"]["not_delegated"]
+    assert found["models/float32.tflite"]["not_delegated"] == []
+    assert found["models/int8.pte"]["differing"] <= 2  # of 192; were halves rounded to even, 40 and more
+    assert found["models/int8.onnx"]["differing"] <= 2
+
+
+def run_py(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a bundle's own program as on a device: nothing of the toolkit can be imported."""
+    return subprocess.run(
+        [sys.executable, "-S", "-c", _ALONE, str(folder / "run.py"), *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+_ALONE = """
+import runpy, site, sys
+site.main()
+sys.modules["toolkit"] = sys.modules["quantize"] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_run_py_stands_alone(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "pc"
+    shutil.copytree(made[0], folder)
+    done = run_py(folder, "--runtime", "onnx", "--time", "5")
+    assert done.returncode == 0, done.stderr
+    assert "models/int8.onnx (onnx)" in done.stdout
+    assert "(5 runs, measured)" in done.stdout
+    x = np.random.default_rng(3).normal(size=(2, 1, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    answers = {}
+    for runtime in ("c", "litert"):
+        output = tmp_path / f"{runtime}.npy"
+        done = run_py(
+            folder, "--runtime", runtime, "--input", tmp_path / "x.npy", "--output", output, "--json"
+        )
+        assert done.returncode == 0, done.stderr
+        (result,) = json.loads(done.stdout)["results"]
+        assert result["runtime"] == runtime
+        answers[runtime] = np.load(output)
+    assert answers["c"].shape == (2, 3)
+    assert np.array_equal(answers["c"], answers["litert"])
+    golden = folder / made[1]["runtimes"]["files"][0]["golden"][0]
+    np.save(golden, np.load(golden) + 1)
+    differs = run_py(folder, "--runtime", "c")
+    assert differs.returncode == CHECK_FAILED
+    assert "DIFFERS" in differs.stdout
+    (folder / "models" / "int8.onnx").unlink()
+    absent = run_py(folder, "--file", "models/int8.onnx")
+    assert absent.returncode == 3
+    assert "models/int8.onnx needs" in absent.stderr
+
+
+def test_the_runner_gives_the_golden_outputs(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "pc"
+    shutil.copytree(made[0], folder)
+    build = tmp_path / "build"
+    for command in (["-S", folder / "runner", "-B", build], ["--build", build]):
+        done = subprocess.run(["cmake", *map(str, command)], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    (tmp_path / "input.bin").write_bytes(np.load(folder / "golden" / "input_0.npy").tobytes())
+    subprocess.run([build / "runner", "7"], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "output.bin").read_bytes() == np.load(folder / "golden" / "output_0.npy").tobytes()
+    assert len((tmp_path / "times.txt").read_text().split()) == 7
+
+
+def test_another_net_in_a_file_fails_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def other(program: Any, path: Path, backend: str) -> Any:
+        module = copy.deepcopy(program.module())
+        with torch.no_grad():
+            next(module.buffers()).add_(7)
+        (kind,) = (each for each in kinds("onnx") if each.numbers == "float32")
+        return kind.write(torch.export.export(module, (torch.zeros(1, 1, 8, 8),)), path, backend)
+
+    monkeypatch.setattr(
+        bundles, "kinds", lambda name: [Kind("onnx", "cpu", "float32", "x.onnx", ("onnx",), other)]
+    )
+    with pytest.raises(ToolkitError, match="computes something else than the model") as caught:
+        bundle.export(pooling(tmp_path / "net.pt2"), "linux-x86", tmp_path / "pc", formats=["onnx"])
+    assert caught.value.exit_code == CHECK_FAILED
+    assert not (tmp_path / "pc").exists()
+
+
+def test_what_cannot_run_here_is_never_called_right(tiny_program: Path, tmp_path: Path) -> None:
+    manifest = bundle.export(tiny_program, "mps3-an547-u55", tmp_path / "npu", formats=["ethos-u"])
+    (entry,) = manifest["runtimes"]["files"]
+    assert entry["file"] == "models/int8-ethos-u55-128.tflite"
+    assert (entry["run_here"], entry["not_run_here"]) == (False, "nothing here emulates an Ethos-U")
+    assert "largest" not in entry
+    assert entry["not_delegated"] == []
+    assert not (tmp_path / "npu" / "model.c").exists()
+    assert not (tmp_path / "npu" / "run.py").exists()
+
+
+@pytest.mark.parametrize("backend", ["vulkan", "coreml"])
+def test_other_backends_of_executorch(backend: str, tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    program = torch.export.export(nn.Sequential(nn.Linear(32, 4), nn.ReLU()), (torch.zeros(1, 32),))
+    (kind,) = (each for each in kinds("executorch") if each.backend == backend)
+    made = kind.write(program, tmp_path / kind.name, backend)
+    assert kind.not_run
+    assert made.not_delegated == []
+    named = {"vulkan": b"VulkanBackend", "coreml": b"CoreMLBackend"}[backend]
+    assert named in (tmp_path / kind.name).read_bytes()
+
+
+def test_format_narrows_a_bundle(cli: Cli, tiny_program: Path, tmp_path: Path) -> None:
+    plain = cli("export", tiny_program, "--target", "rpi", "--format", "c", "-o", tmp_path / "c")
+    assert plain.code == 0, plain.err
+    assert not (tmp_path / "c" / "models").exists()
+    assert "runtimes" not in json.loads((tmp_path / "c" / "manifest.json").read_text(encoding="utf-8"))
+    one = cli(
+        "export", tiny_program, "--target", "rpi", "--format", "litert", "-o", tmp_path / "one", "--json"
+    )
+    assert one.code == 0, one.err
+    files = one.document["manifest"]["runtimes"]["files"]
+    assert {entry["runtime"] for entry in files} == {"litert"}
+    none = cli("build", tmp_path / "one")
+    assert none.code == USAGE
+    assert "has no C" in none.err
+    wrong = cli("export", tiny_program, "-t", "rpi-zero", "--format", "onnx", "-o", tmp_path / "x")
+    assert wrong.code == USAGE
+    assert "nothing on rpi-zero reads --format onnx" in wrong.err
