@@ -37,8 +37,7 @@ int main(int count, char **arguments) {
     for (size_t i = 0; i < meta->num_inputs(); i++) {
         const auto tensor = meta->input_tensor_meta(i);
         data.emplace_back(tensor->nbytes());
-        tensors.push_back(from_blob(data.back().data(),
-                                    {tensor->sizes().begin(), tensor->sizes().end()},
+        tensors.push_back(from_blob(data.back().data(), {tensor->sizes().begin(), tensor->sizes().end()},
                                     tensor->scalar_type()));
         values.emplace_back(*tensors.back());
     }
@@ -64,7 +63,8 @@ int main(int count, char **arguments) {
     for (long i = 0; i < runs; i++) {
         const auto start = std::chrono::steady_clock::now();
         (void)module.forward(values);
-        times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+        times.push_back(
+            std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
     }
     std::sort(times.begin(), times.end());
     if (!times.empty()) {

@@ -29,6 +29,8 @@ _EXTRAS = {
     "onnxscript": ("onnx", "writing .onnx files"),
     "nir": ("spiking", "reading and writing NIR files"),
     "executorch": ("executorch", "ExecuTorch programs"),
+    "ethos-u-vela": ("ethos-u", "files for Arm's Ethos-U NPUs"),
+    "asyncssh": ("deploy", "running bundles on devices over SSH"),
     "smbus2": ("meters", "energy by an INA219 or INA226"),
     "pyjoulescope_driver": ("meters", "energy by a Joulescope"),
 }
