@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from toolkit.measure import meters
-from toolkit.measure.marks import Span, by_marks
-from toolkit.measure.window_energy import evaluate
+from toolkit.measure.metered import of_trace
 from toolkit.report.power import power
 
 RUNS = 400  # inferences in each window: what the board was told
@@ -12,9 +11,7 @@ RUNS = 400  # inferences in each window: what the board was told
 with meters.make("recorded", "synthetic.csv", {"voltage": "3.0", "accuracy": "2%"}) as meter:
     meter.start()
     trace = meter.stop()
-    idle = Span(0.1, 1.4)  # before the first window
-    windows = by_marks(trace, [RUNS] * 5)
-    result = evaluate(trace, windows, idle, meter.accuracy(), "synthetic trace")
+    result, windows, idle = of_trace(trace, RUNS, meter.accuracy(), "synthetic trace")
 
 for window in result.windows:
     print(f"{window.seconds:.3f} s, {window.gross_j * 1e3:.2f} mJ, {window.net_j * 1e3:.2f} mJ above idle")

@@ -31,6 +31,7 @@ COMMANDS = [
     "targets",
     "methods",
     "meters",
+    "energy",
     "doctor",
     "fuzz",
     "make",

@@ -35,3 +35,16 @@ def test_methods_of_both_packages(cli: Cli) -> None:
         assert all(method[key] for key in ("title", "paper", "cost")), method["slug"]
     table = cli("methods").out
     assert all(slug in table for slug in listed)
+
+
+def test_meters_say_what_they_need_and_how_they_are_wired(cli: Cli) -> None:
+    listed = {meter["name"]: meter for meter in cli("meters", "--json").document["meters"]}
+    assert {"ppk2", "lpm01a", "joulescope", "ina219", "ina226", "rapl", "recorded"} == set(listed)
+    for meter in listed.values():
+        assert all(
+            meter[key] for key in ("title", "measures", "accuracy", "needs", "wiring", "options", "window_s")
+        )
+    assert "VOUT" in cli("meters", "ppk2").out
+    assert "did you mean ppk2" in cli("meters", "ppk").err
+    table = cli("meters").out
+    assert all(name in table for name in listed)

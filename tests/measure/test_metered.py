@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,7 +16,11 @@ from toolkit.errors import DEVICE, USAGE, ToolkitError
 from toolkit.measure import meters
 from toolkit.measure.metered import located, measure
 
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
 RUN_S, RUNS = 1e-3, 150
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "measure_energy"
 
 
 def worker(load: KnownLoad, spare_s: float = 0.002, wrong: float = 1.0):  # type: ignore[no-untyped-def]
@@ -81,3 +87,21 @@ def test_a_window_lies_in_the_middle_of_command_and_answer() -> None:
     assert (span.start_s, span.end_s, span.edge_s) == pytest.approx((10.1, 10.9, 0.1))
     assert located(10.0, 11.0, 5.0).seconds == 1.0
     assert np.isfinite(located(10.0, 10.0, 0.0).edge_s)
+
+
+def test_a_recorded_trace_is_measured_from_the_command_line(cli: Cli, tmp_path: Path) -> None:
+    trace = EXAMPLE / "synthetic.csv"
+    given = ("energy", trace, "--runs", 400, "--meter-option", "voltage=3.0")
+    done = cli(*given, "--meter-option", "accuracy=2%", "--json", "-o", tmp_path / "windows.svg")
+    assert done.code == 0, done.err
+    net = done.document["net_uj"]
+    assert abs(net["value"] - 60) < net["uncertainty"] < 2
+    assert len(done.document["windows"]) == 5
+    assert (tmp_path / "windows.svg").read_text("utf-8").startswith("<svg")
+    shown = cli(*given)
+    assert "energy above idle" in shown.out
+    assert "no document states" in shown.out
+    lost = cli("energy", trace, "--runs", 400)
+    assert (lost.code, "voltage" in lost.err) == (USAGE, True)
+    refused = cli("bench", tmp_path, "--meter", "recorded", "--meter-port", trace)
+    assert (refused.code, "toolkit energy" in refused.err) == (USAGE, True)

@@ -15,16 +15,16 @@ from toolkit.measure.meters.base import Accuracy
 from toolkit.measure.trace import Trace
 from toolkit.measure.window_energy import evaluate
 
-IDLE_W, BUSY_W, RATE, RUNS = 3e-3, 33e-3, 10_000, 40
+IDLE_W, BUSY_W, RATE, SLOW, RUNS = 3e-3, 33e-3, 10_000, 1_000, 40
 EXACT = Accuracy(0.0, 0.0, "made up")
 IDLE = Span(0.0, 0.9)
 SPANS = [Span(1.0 + k, 1.6 + k) for k in range(5)]
 TRUE_NET_UJ = (BUSY_W - IDLE_W) * 0.6 / RUNS * 1e6
 
 
-def trace(noise_w: float = 0.0, seed: int = 0, **changes: object) -> Trace:
+def trace(noise_w: float = 0.0, seed: int = 0, rate: int = RATE, **changes: object) -> Trace:
     """One second idle, then 0.6 s of work in each of five seconds, and what is left idle."""
-    edges = np.arange(6 * RATE + 1) / RATE
+    edges = np.arange(6 * rate + 1) / rate
     middle = (edges[1:] + edges[:-1]) / 2
     busy = ((middle >= 1) & (middle % 1 < 0.6)).astype(np.uint8)
     power = np.where(busy, BUSY_W, IDLE_W) + np.random.default_rng(seed).normal(
@@ -60,13 +60,13 @@ def test_stated_uncertainty_holds_the_true_value_as_often_as_it_says() -> None:
     """95 of 100 seeds, give or take what chance allows; and it is not so wide that it always does."""
     inside, widths = 0, []
     for seed in range(100):
-        made = trace(noise_w=5e-3, seed=seed)
+        made = trace(noise_w=5e-3, seed=seed, rate=SLOW)
         result = evaluate(made, by_times(made, SPANS, [RUNS] * 5), IDLE, EXACT)
         assert result.net_uj.uncertainty is not None
         widths.append(result.net_uj.uncertainty)
         inside += abs(result.net_uj.value - TRUE_NET_UJ) <= widths[-1]
     assert 88 <= inside <= 100
-    noise_uj = 5e-3 / math.sqrt(RATE * 0.6 * 5) * 0.6 / RUNS * 1e6
+    noise_uj = 5e-3 / math.sqrt(SLOW * 0.6 * 5) * 0.6 / RUNS * 1e6
     assert np.median(widths) < 8 * noise_uj
 
 

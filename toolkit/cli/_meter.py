@@ -53,7 +53,12 @@ def meter_options(function: Function) -> Function:
     ) -> Any:
         if meter is None and (meter_port or meter_options):
             raise ToolkitError("a meter's port and options, and no meter", fix="add --meter NAME")
-        wanted = None if meter is None else Wanted(meter, meter_port, _settings(meter_options), idle)
+        if meter == "recorded":
+            raise ToolkitError(
+                "a recorded trace knows nothing of this board",
+                fix="take its energy with `toolkit energy TRACE`",
+            )
+        wanted = None if meter is None else Wanted(meter, meter_port, settings(meter_options), idle)
         return function(*args, meter=wanted, **given)
 
     for added in (
@@ -68,7 +73,8 @@ def meter_options(function: Function) -> Function:
     return run  # type: ignore[return-value]
 
 
-def _settings(given: tuple[str, ...]) -> dict[str, str]:
+def settings(given: tuple[str, ...]) -> dict[str, str]:
+    """Return what ``--meter-option NAME=VALUE`` says, by name."""
     for text in given:
         if "=" not in text:
             raise ToolkitError(f"--meter-option {text[:40]} has no value", fix=f"say {text[:40]}=VALUE")

@@ -52,8 +52,10 @@ class Window(Span):
     runs: int = 1
 
 
-def by_marks(trace: Trace, runs: Sequence[int]) -> list[Window]:
-    """Return the windows that the trace's marker shows; there must be one for each of ``runs``.
+def by_marks(trace: Trace, runs: Sequence[int] | int) -> list[Window]:
+    """Return the windows that the trace's marker shows.
+
+    There must be one for each of ``runs``; of a single number, each window has so many, and there may be any number.
 
     An edge lies somewhere within a sample, so it is known to half of one.
 
@@ -79,6 +81,7 @@ def by_marks(trace: Trace, runs: Sequence[int]) -> list[Window]:
             "the last window has no end mark",
             "let the meter run on after the work; a mark may have been too short for it: 20 µs are enough",
         )
+    runs = [runs] * len(starts) if isinstance(runs, int) else runs
     if len(starts) != len(runs):
         lengths = ", ".join(
             f"{trace.edges_s[b] - trace.edges_s[a]:.3g} s" for a, b in zip(starts, ends, strict=True)

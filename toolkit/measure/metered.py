@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from toolkit.errors import DEVICE, ToolkitError
 from toolkit.measure import marks
-from toolkit.measure.marks import Span
-from toolkit.measure.meters.base import Meter
+from toolkit.measure.marks import Span, Window
+from toolkit.measure.meters.base import Accuracy, Meter
+from toolkit.measure.trace import Trace
 from toolkit.measure.window_energy import RunEnergy, evaluate
 from toolkit.measure.windows import choose_runs
 
@@ -107,6 +108,28 @@ def measure(
         return result
     _compare(result.seconds.value, sum(span.seconds for span in spans) / (runs * windows))
     return result
+
+
+def of_trace(
+    trace: Trace, runs: int, accuracy: Accuracy, name: str = ""
+) -> tuple[RunEnergy, list[Window], Span]:
+    """Return the energy of one run from a trace that is already there, its windows, and its idle time.
+
+    Args:
+        trace: with a marker, and some idling before its first window, which the idle power is taken from.
+        runs: of each window.
+        accuracy: of what recorded it.
+        name: of that, for the figures' source.
+
+    Raises:
+        ToolkitError: as ``by_marks`` and ``evaluate``.
+    """
+    if runs < 1:
+        raise ToolkitError(f"{runs} runs in a window", fix="say how often the work was done in each window")
+    windows = marks.by_marks(trace, runs)
+    before = windows[0].start_s - float(trace.edges_s[0])
+    idle = Span(float(trace.edges_s[0]) + _EDGE * before, windows[0].start_s - _EDGE * before)
+    return evaluate(trace, windows, idle, accuracy, name), windows, idle
 
 
 def located(before_s: float, after_s: float, took_s: float) -> Span:
