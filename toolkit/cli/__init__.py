@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-
 GARBAGE = (100_000, 50, 100)  # gc's thresholds: exporting makes millions of objects that live on
 
 
