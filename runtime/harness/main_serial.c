@@ -52,13 +52,14 @@ static void do_help(const char *text) {
     put("]\r\n");
 }
 
-/* Returns 0 when there is no such command. */
-static int obey(const char *line) {
+/* A command that somebody typed ends what a host believes of this board; noise does not. */
+static void obey(const char *line, int typed) {
     for (uint32_t i = 0; i < COUNT(commands); ++i) {
         const char *const text = after(line, commands[i].name);
         if (text) {
+            if (typed) exchange.open = exchange.done = 0;
             commands[i].obey(text);
-            return 1;
+            return;
         }
     }
     if (*line) {
@@ -66,7 +67,6 @@ static int obey(const char *line) {
         put(line);
         put("]\r\n");
     }
-    return 0;
 }
 
 static void obey_checked(char *line, uint32_t length) {
@@ -86,7 +86,7 @@ static void obey_checked(char *line, uint32_t length) {
     } else {
         if (sequence != exchange.sequence) exchange.done = 0;
         exchange.sequence = sequence;
-        obey(command);
+        obey(command, 0);
     }
     put_check(sequence);
 }
@@ -98,8 +98,7 @@ static void answer(char *line, uint32_t length, int wrong) {
     } else if (*line == '#') {
         obey_checked(line, length);
     } else {
-        exchange.done = 0;
-        if (obey(line)) exchange.open = 0;
+        obey(line, 1);
     }
     put("m-ready\r\n");
 }

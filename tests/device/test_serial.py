@@ -18,10 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.device import learner, toy
-from tests.runtime.c_compiler import C99, STRICT, compiler
-from toolkit.device import firmware, targets
-from toolkit.device.build import Image, build, read_manifest
+from tests.device import host_board, learner, toy
+from toolkit.device import targets
+from toolkit.device.build import Image, build
 from toolkit.device.emulated_board import Board, running
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.serial_link import SerialLink
@@ -73,28 +72,7 @@ def learn_here(count: int) -> tuple[np.ndarray, int]:
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware as a program of this machine that stops at the first wrong access."""
-    bundle = learner.make(tmp_path_factory.mktemp("sanitized") / "bundle", "host")
-    folder, manifest = bundle / "fuzz", read_manifest(bundle)
-    folder.mkdir()
-    texts = firmware.serial_files(targets.load("host"), manifest, (bundle / "model.c").read_text("utf-8"))
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    sanitize = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1")
-    includes = (f"-I{bundle}", f"-I{bundle / 'runtime'}", f"-I{folder}")
-    strict = [flag for flag in STRICT if flag != "-pedantic"]  # __attribute__ and __asm
-    gcc = compiler("host", "gcc")
-    gcc(*C99, *strict, *sanitize, *includes, folder / "main.c", "-c", "-o", folder / "main.o")
-    gcc(
-        *C99,
-        *sanitize,
-        *includes,
-        folder / "main.o",
-        folder / "serial.c",
-        bundle / "model.c",
-        "-o",
-        folder / "board",
-    )
-    return folder / "board"
+    return host_board.sanitized(tmp_path_factory.mktemp("sanitized"))
 
 
 def say(program: Path, data: bytes) -> list[str]:
