@@ -1,8 +1,8 @@
 """Very many commands over a serial line that damages messages: does anything hang, crash, or pass for what it is not?
 
-The protocol's own C, built for this machine with AddressSanitizer and UBSan, at one end, `SerialLink` at the other, a pair of
-pipes with faults between them. Every answer that `SerialLink` takes is compared with that of a second board on a good
-line. Writes `benchmarks/results/serial_endurance.json`; exits with 1 when a wrong answer was taken.
+At one end the protocol's own C, built for this machine with AddressSanitizer and UBSan, at the other `SerialLink`, and
+between them a pair of pipes with faults. Every answer that `SerialLink` takes is compared with that of a second board
+on a good line. Writes `benchmarks/results/serial_endurance.json`; exits with 1 when a wrong answer was taken.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main(commands: int, share: float, seed: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         program = host_board.sanitized(Path(folder))
-        endured = serial_twins.run(program, commands, share=share, seed=seed)
+        endured = serial_twins.run(program, commands, share=share, seed=seed, progress=click.echo)
     document = {"share": share, "seed": seed, **endured.to_json()}
     document["line_hours"] = round(endured.bytes * BYTE_S / 3600, 2)
     RESULT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

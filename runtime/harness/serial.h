@@ -9,7 +9,11 @@
 
 /* Of the line. MLPerf Tiny's interface board talks to a board of which the energy is measured at 9,600. */
 #ifndef TK_SERIAL_BAUD
+#ifdef MODEL_ENERGY
+#define TK_SERIAL_BAUD 9600u
+#else
 #define TK_SERIAL_BAUD 115200u
+#endif
 #endif
 
 void tk_serial_open(void);

@@ -121,13 +121,30 @@ static void do_accuracy(const char *text) {
     put("]\r\n");
 }
 
-static void do_results(const char *text) {
-    (void)text;
-    put("m-results-[");
+#ifdef TK_INPUT_REAL
+/* An autoencoder is asked how far its answer is from the sample: the mean squared error, of real numbers. */
+static void put_scores(void) {
+    const TK_INPUT_TYPE *const sample = (const TK_INPUT_TYPE *)(const void *)now.sample;
+    float sum = 0.0f;
+    for (uint32_t i = 0; i < result_count(); ++i) {
+        const float off = result(i) - TK_INPUT_REAL((float)sample[i]);
+        sum += off * off;
+    }
+    put_real(sum / (float)result_count(), 6);
+}
+#else
+static void put_scores(void) {
     for (uint32_t i = 0; i < result_count(); ++i) {
         if (i) put_byte(',');
         put_real(result(i), DECIMALS);
     }
+}
+#endif
+
+static void do_results(const char *text) {
+    (void)text;
+    put("m-results-[");
+    put_scores();
     put("]\r\n");
 }
 

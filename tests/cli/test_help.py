@@ -25,6 +25,7 @@ COMMANDS = [
     "generate",
     "verify",
     "bench",
+    "monitor",
     "report",
     "compare",
     "finetune",

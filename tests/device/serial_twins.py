@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,15 @@ class Endured:
         return asdict(self)
 
 
-def run(program: Path, commands: int, *, share: float = 0.01, reset_share: float = 0.0005, seed: int = 0) -> Endured:
+def run(
+    program: Path,
+    commands: int,
+    *,
+    share: float = 0.01,
+    reset_share: float = 0.0005,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Endured:
     """Tell two boards ``commands`` commands.
 
     Args:
@@ -55,6 +64,7 @@ def run(program: Path, commands: int, *, share: float = 0.01, reset_share: float
         share: of messages, commands and answers, that are damaged.
         reset_share: of commands before which the board is reset, in the middle of one half of the time.
         seed: of commands and faults.
+        progress: is told now and then.
     """
     chance, result, faults = random.Random(seed), Endured(), Counter[str]()
     started = time.monotonic()
@@ -65,6 +75,10 @@ def run(program: Path, commands: int, *, share: float = 0.01, reset_share: float
         while result.commands < commands:
             command = _command(chance)
             result.commands += 1
+            if not result.commands % 5000:
+                progress(
+                    f"{result.commands:,} commands, {len(result.wrong)} wrong, {time.monotonic() - started:.0f} s"
+                )
             was_reset = chance.random() < reset_share
             if was_reset:
                 if chance.random() < 0.5:

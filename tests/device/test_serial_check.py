@@ -157,7 +157,9 @@ def test_no_part_of_a_frame_is_a_command(command: str, data: st.DataObject) -> N
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.binary(max_size=80), st.lists(st.integers(0, 10_000), min_size=1, max_size=3), st.binary(max_size=20))
+@given(
+    st.binary(max_size=80), st.lists(st.integers(0, 10_000), min_size=1, max_size=3), st.binary(max_size=20)
+)
 def test_only_whole_answers_are_found(noise: bytes, turned: list[int], behind: bytes) -> None:
     body = b"m-outputs-[0123456789abcdef]\r\n"
     end = b"5:%d" % len(body)

@@ -53,6 +53,7 @@ def build(
     generate: bool = False,
     blocks: bool = False,
     serial: bool = False,
+    energy: bool = False,
     target: str | None = None,
 ) -> Image:
     """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
@@ -62,10 +63,11 @@ def build(
         toolchain: "zig" (default), "gcc", …: a compiler that the target lists.
         optimize: ``-O2``, ``-O3`` or ``-Os`` for the model; ``-Os`` by default when exported for size, else ``-O2``.
             The harness is always ``-Os``.
-        trace: also write every layer's output when run.
+        trace: also write every layer's output when run; with ``serial``, count every layer's cycles when asked.
         generate: make text when run: the model is a language model; see ``runtime/harness/generate.h``.
         blocks: take as many elements of a sequence a run as the bundle's ``block`` does.
         serial: serve the model over the board's serial line; see ``runtime/harness/main_serial.c``.
+        energy: with ``serial``: for MLPerf Tiny's energy mode, at 9,600 baud, windows marked by falling edges only.
         target: another target than the bundle's own.
 
     Raises:
@@ -81,7 +83,13 @@ def build(
     compiler = find(chosen, toolchain)
     variants = [
         name
-        for name, asked in (("trace", trace), ("generate", generate), ("blocks", blocks), ("serial", serial))
+        for name, asked in (
+            ("trace", trace),
+            ("generate", generate),
+            ("blocks", blocks),
+            ("serial", serial),
+            ("energy", energy),
+        )
         if asked
     ]
     folder_name = (

@@ -18,6 +18,7 @@ PATIENCE_S = 0.5
 _LONGEST_ANSWER = 1 << 22
 _ERROR = re.compile(r"e-\[(.*)\]")
 _ATTEMPTS = 3
+_FAILURES = (OSError, ValueError)  # pyserial's own are OSErrors
 _DAMAGES = 12  # of one exchange, before the line is called bad
 _NO_ANSWER = ("e-[Damaged", "e-[Noise", "e-[Too long", "m-init-done")  # to what was sent
 
@@ -40,6 +41,30 @@ class Line(Protocol):
 
     def close(self) -> None:
         """Let go."""
+
+
+def open_port(port: str, baud: int = BAUD) -> Line:
+    """Return the serial port ``port``, a device or a URL of pyserial; reads of it end after 50 ms.
+
+    Raises:
+        ToolkitError: pyserial is missing (3), or there is no such port (4).
+    """
+    try:
+        import serial
+    except ImportError as error:
+        raise ToolkitError(
+            "pyserial is not installed", fix="pip install pyserial", exit_code=MISSING
+        ) from error
+    try:
+        line: Line = serial.serial_for_url(port, baudrate=baud, timeout=0.05, write_timeout=5)
+    except _FAILURES as error:
+        raise ToolkitError(
+            f"cannot open the serial port: {error}",
+            at=port,
+            fix="look for it with `toolkit ports`",
+            exit_code=DEVICE,
+        ) from error
+    return line
 
 
 class SerialLink:
@@ -72,27 +97,12 @@ class SerialLink:
         patience_s: float = PATIENCE_S,
         checked: bool | None = None,
     ) -> None:
-        try:
-            import serial
-        except ImportError as error:
-            raise ToolkitError(
-                "pyserial is not installed", fix="pip install pyserial", exit_code=MISSING
-            ) from error
         self.port = port if isinstance(port, str) else type(port).__name__
         self.baud, self.timeout_s, self.patience_s = baud, timeout_s, patience_s
-        self._failures: tuple[type[Exception], ...] = (serial.SerialException, OSError, ValueError)
         self._data = bytearray()  # received, and not yet part of an answer
         self._sequence = 0
         self._in_step = False  # the board knows our sequence number
-        try:
-            self._line: Line = (
-                serial.serial_for_url(port, baudrate=baud, timeout=0.05) if isinstance(port, str) else port
-            )
-        except self._failures as error:
-            raise self._error(
-                f"cannot open the serial port: {error}",
-                "look for it with `python -m serial.tools.list_ports`",
-            ) from error
+        self._line = open_port(port, baud) if isinstance(port, str) else port
         try:
             self.checked = checked is not False and self._agree(checked)
             if not self.checked:
@@ -291,7 +301,7 @@ class SerialLink:
         try:
             self._line.write(data)
             self._line.flush()
-        except self._failures as error:
+        except _FAILURES as error:
             raise self._error(
                 f"cannot write to the serial port: {error}", "plug the board in again"
             ) from error
@@ -300,7 +310,7 @@ class SerialLink:
         """Take in what has come; return how many bytes."""
         try:
             data = self._line.read(max(1, self._line.in_waiting))
-        except self._failures as error:
+        except _FAILURES as error:
             raise self._error(f"the serial line broke: {error}", "plug the board in again") from error
         self._data += data
         return len(data)
