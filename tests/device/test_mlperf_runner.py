@@ -1,0 +1,120 @@
+"""MLPerf Tiny's runner drives our firmware on an emulated board over a pty: performance, accuracy and energy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.device import mlperf_runner
+from tests.device.known_load import KnownLoad
+from tests.device.lpm01a_board import Lpm01aBoard
+from tests.device.mlperf_runner import Dut, Port, PowerShield
+from tests.device.pty_line import InterfaceBoard, PtyLine
+from toolkit import bundle as bundles
+from toolkit import manifest as manifests
+from toolkit import tensors
+from toolkit.device import targets
+from toolkit.device.build import build
+from toolkit.device.emulated_board import running
+from toolkit.golden import fresh_inputs
+from toolkit.lower import reference
+from toolkit.measure.bundled import lowered_model
+
+BOARD = "mps2-an386"
+SAMPLES = 40
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network under the name of a benchmark, by which the runner chooses its script."""
+    folder = tmp_path_factory.mktemp("kws") / "kws01"
+    bundles.export(tiny_program, BOARD, folder, name="kws01")
+    return folder
+
+
+def answers(bundle: Path, count: int) -> tuple[list[bytes], np.ndarray]:
+    """Return random samples as the device takes them, and the reference's scores as real numbers."""
+    manifest = manifests.read(bundle)
+    inputs = fresh_inputs(manifest, count, seed=3)
+    (outputs,) = reference.run_batch(lowered_model(bundle, manifest), inputs)
+    return tensors.to_bytes(inputs), tensors.to_user(manifest["outputs"][0], outputs).reshape(count, -1)
+
+
+@pytest.mark.parametrize("emulator", ["unicorn", "qemu"])
+def test_performance_and_accuracy(bundle: Path, emulator: str) -> None:
+    samples, scores = answers(bundle, SAMPLES)
+    labels = scores.argmax(axis=1)
+    labels[::4] = (labels[::4] + 1) % scores.shape[1]  # a quarter is answered wrongly
+    with (
+        running(build(bundle, serial=True), targets.load(BOARD), emulator=emulator) as board,
+        PtyLine(board.url) as line,
+    ):
+        dut = Dut(Port(line.port, mlperf_runner.BAUD))
+        assert mlperf_runner.identify(dut) == ("kws01", "kws01")
+        found = mlperf_runner.accuracy(dut, samples, [int(label) for label in labels])
+        expected = mlperf_runner.summarize(scores, labels)
+        assert found.accuracy == expected.accuracy == pytest.approx(0.75)
+        assert found.auc == pytest.approx(expected.auc, abs=0.01)
+        with dut.port:
+            dut.load(samples[0])
+            start, end = dut.infer(10, 1)[1]
+        runs = max(1, int(0.2e6 / ((end - start) / 10)))
+        throughput = mlperf_runner.performance(dut, samples, runs, (0.02, 20.0))
+        assert throughput > 0
+
+
+class MarkedLoad(KnownLoad):
+    """A board whose pin D7 falls when a window begins and when it ends, between which it takes more current."""
+
+    def __init__(self, idle_a: float, busy_a: float) -> None:
+        super().__init__(idle_a, busy_a)
+        self.falls: list[float] = []
+        self._level = 1
+
+    def mark(self, level: int) -> None:
+        """Take a change of the pin."""
+        if self._level and not level:
+            (self.end if len(self.falls) % 2 else self.begin)()
+            self.falls.append(self.spans[-1][len(self.falls) % 2])
+        self._level = level
+
+    def edges(self, since: float, until: float) -> list[tuple[float, bool]]:
+        """Return the falling edges within a time."""
+        return [(fall, False) for fall in self.falls if since <= fall < until]
+
+
+def test_energy_through_an_interface_board_and_a_power_monitor(bundle: Path) -> None:
+    samples, _ = answers(bundle, mlperf_runner.LOOPS)
+    load = MarkedLoad(1e-3, 8e-3)
+    image = build(bundle, serial=True, energy=True)
+    with (
+        running(image, targets.load(BOARD), emulator="unicorn", on_mark=load.mark) as board,
+        InterfaceBoard(board.url, load) as interface,
+        Lpm01aBoard(load) as monitor,
+    ):
+        dut = Dut(Port(interface.port, mlperf_runner.BAUD), interface=True)
+        assert mlperf_runner.identify(dut) == ("kws01", "kws01")
+        with dut.port:
+            dut.load(samples[0])
+            assert dut.infer(2, 1)[1] == []  # the interface board would tell the times
+        first, runs = load.spans[-1], 0
+        runs = max(1, int(0.3 / ((first[1] - first[0]) / 2)))
+        load.falls.clear()
+        found = mlperf_runner.energy(dut, PowerShield(monitor.port), samples, runs, (0.02, 20.0))
+    expected = [8e-3 * 3.3 * (end - start) / runs * 1e6 for start, end in load.spans[1:]]
+    assert len(expected) == mlperf_runner.LOOPS
+    assert found == pytest.approx(float(np.median(expected)), rel=0.03)
+
+
+def test_scores_are_summarized_as_the_area_that_sklearn_finds() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    errors = rng.normal(labels * 1.2, 1.0)[:, None]
+    found = mlperf_runner.summarize(errors, labels)
+    assert found.auc == pytest.approx(roc_auc_score(labels, errors[:, 0]), abs=0.01)
+    assert 0.5 < found.accuracy < 0.9
