@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.device import mlperf_runner
-from tests.device.known_load import KnownLoad
-from tests.device.lpm01a_board import Lpm01aBoard
-from tests.device.mlperf_runner import Dut, Port, PowerShield
-from tests.device.pty_line import InterfaceBoard, PtyLine
+from tests.device.mlperf_runner import Dut, Port
+from tests.device.pty_line import PtyLine
 from toolkit import bundle as bundles
 from toolkit import manifest as manifests
 from toolkit import tensors
@@ -64,49 +61,6 @@ def test_performance_and_accuracy(bundle: Path, emulator: str) -> None:
         runs = max(1, int(0.2e6 / ((end - start) / 10)))
         throughput = mlperf_runner.performance(dut, samples, runs, (0.02, 20.0))
         assert throughput > 0
-
-
-class MarkedLoad(KnownLoad):
-    """A board whose pin D7 falls when a window begins and when it ends, between which it takes more current."""
-
-    def __init__(self, idle_a: float, busy_a: float) -> None:
-        super().__init__(idle_a, busy_a)
-        self.falls: list[float] = []
-        self._level = 1
-
-    def mark(self, level: int) -> None:
-        """Take a change of the pin."""
-        if self._level and not level:
-            (self.end if len(self.falls) % 2 else self.begin)()
-            self.falls.append(self.spans[-1][len(self.falls) % 2])
-        self._level = level
-
-    def edges(self, since: float, until: float) -> list[tuple[float, bool]]:
-        """Return the falling edges within a time."""
-        return [(fall, False) for fall in self.falls if since <= fall < until]
-
-
-def test_energy_through_an_interface_board_and_a_power_monitor(bundle: Path) -> None:
-    samples, _ = answers(bundle, mlperf_runner.LOOPS)
-    load = MarkedLoad(1e-3, 8e-3)
-    image = build(bundle, serial=True, energy=True)
-    with (
-        running(image, targets.load(BOARD), emulator="unicorn", on_mark=load.mark) as board,
-        InterfaceBoard(board.url, load) as interface,
-        Lpm01aBoard(load) as monitor,
-    ):
-        dut = Dut(Port(interface.port, mlperf_runner.BAUD), interface=True)
-        assert mlperf_runner.identify(dut) == ("kws01", "kws01")
-        with dut.port:
-            dut.load(samples[0])
-            assert dut.infer(2, 1)[1] == []  # the interface board would tell the times
-        first, runs = load.spans[-1], 0
-        runs = max(1, int(0.3 / ((first[1] - first[0]) / 2)))
-        load.falls.clear()
-        found = mlperf_runner.energy(dut, PowerShield(monitor.port), samples, runs, (0.02, 20.0))
-    expected = [8e-3 * 3.3 * (end - start) / runs * 1e6 for start, end in load.spans[1:]]
-    assert len(expected) == mlperf_runner.LOOPS
-    assert found == pytest.approx(float(np.median(expected)), rel=0.03)
 
 
 def test_scores_are_summarized_as_the_area_that_sklearn_finds() -> None:

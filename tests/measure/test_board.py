@@ -56,7 +56,7 @@ def test_time_and_cycles_are_measured_on_a_board_and_its_answers_compared(
     assert found["cycles"]["kind"] == "measured"
     # of one run, alone: its layers cannot take more than all of it
     layers = [layer["cycles"] for layer in found["layers"]]
-    assert len(layers) > 2
+    assert len(layers) == 2
     assert min(layers) > 0
     assert sum(layers) <= found["cycles"]["value"]
     assert found["memory"]["stack_used_bytes"] > 0

@@ -207,14 +207,14 @@ def _check(pattern: str) -> None:
 
 def _only_port() -> str:
     """Return the one serial port on USB. Raises ``ToolkitError`` when there is none, or more than one."""
-    from toolkit.device import no_ports, ports
+    from serial.tools import list_ports
 
-    found = [device for device in ports.serial_ports() if device.usb_id]
+    found = [port for port in list_ports.comports() if port.vid is not None]
     if len(found) == 1:
-        return found[0].address
+        return str(found[0].device)
     if not found:
         raise ToolkitError(
-            "no serial port is plugged in", fix=no_ports.explain(["serial"], ()), exit_code=MISSING
+            "no serial port is plugged in", fix="plug a board in, or name it with --port", exit_code=MISSING
         )
-    listed = "\n      ".join(f"--port {device.address}  ({device.description})" for device in found)
+    listed = "\n      ".join(f"--port {port.device}  ({port.description})" for port in found)
     raise ToolkitError(f"{len(found)} serial ports are plugged in", fix=f"choose one:\n      {listed}")
