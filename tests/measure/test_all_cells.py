@@ -72,7 +72,16 @@ def test_what_fails_stays_in_its_cell(cli: Cli, tmp_path: Path) -> None:
     assert cli("compare", "--runs", "1", "2", cwd=tmp_path).code == 0
 
     compared = cli(
-        "compare", "toolkit-results.sqlite", "--y", "flash", "-o", "page.html", "--json", cwd=tmp_path
+        "compare",
+        "toolkit-results.sqlite",
+        "--y",
+        "flash",
+        "--only",
+        "*",
+        "-o",
+        "page.html",
+        "--json",
+        cwd=tmp_path,
     )
     rows = {row["model"]: row for row in compared.document["entries"]}
     assert list(rows) == ["m0", "m4", "damaged", "wrong"]

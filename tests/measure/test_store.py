@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,9 @@ def test_what_goes_in_comes_out(filled: Path) -> None:
         with pytest.raises(ToolkitError, match="no run 7"):
             store.run("7")
     (row,) = sqlite3.connect(filled).execute("SELECT * FROM results WHERE name = 'latency_us'").fetchall()
-    assert row[4:6] == ("net", "cortex-m4")
-    assert row[7:] == ("latency_us", 12.5, "us", "measured", 0.25, "a clock")
+    assert json.loads(row[4])["ziglang"] == version("ziglang")
+    assert row[5:7] == ("net", "cortex-m4")
+    assert row[8:] == ("latency_us", 12.5, "us", "measured", 0.25, "a clock")
 
 
 def _refused(file: Path, what: str) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.report.test_page import HOSTILE, PHONE_PX, Elements, browse, needs_chromium
-from toolkit.measure.entry import Entry, names
+from toolkit.errors import ToolkitError
+from toolkit.measure.entry import Entry, called, names
 from toolkit.measure.figure import Figure
 from toolkit.measure.metric import find
 from toolkit.report import comparison
@@ -38,6 +39,13 @@ def test_names_are_as_long_as_they_must_be() -> None:
     assert names(ENTRIES) == ["small on cortex-m4", "large on board", "beaten on board", "unknown on board"]
     other = replace(SMALL, ways={"toolchain": "gcc"})
     assert names([SMALL, other]) == ["small on cortex-m4 zig", "small on cortex-m4 gcc"]
+
+
+def test_a_few_of_many() -> None:
+    assert called(ENTRIES, []) == ENTRIES
+    assert called(ENTRIES, ["large", "* on cortex*"]) == [SMALL, METERED]
+    with pytest.raises(ToolkitError, match="nothing is called medium"):
+        called(ENTRIES, ["medium"])
 
 
 def test_what_is_compared() -> None:

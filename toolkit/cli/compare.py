@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @option("--x", metavar="FIGURE", help="To the right: latency, energy, flash, ram, … by default latency.")
 @option("--y", metavar="FIGURE", help="Upwards: accuracy by default, where it is known.")
 @option("-o", "--output", type=PATH, metavar="FILE", help="Write a page (.html) or the plot (.svg).")
+@option("--only", multiple=True, metavar="PATTERN",
+        help="Only models on targets that are called so: 'net*', '* on rp2040'; may be repeated.")  # fmt: skip
 @option(
     "--runs", nargs=2, metavar="BEFORE AFTER", help="Show what changed between two runs: numbers, or last."
 )
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 @common
 @click.pass_context
 def compare(
-    ctx: click.Context, sources: tuple[str, ...], x: str | None, y: str | None, output: Path | None,
-    runs: tuple[str, str] | None, tolerance: float, store: Path | None, jobs: int | None, timeout: float,
+    ctx: click.Context, sources: tuple[str, ...], x: str | None, y: str | None, only: tuple[str, ...],
+    output: Path | None, runs: tuple[str, str] | None, tolerance: float, store: Path | None, jobs: int | None, timeout: float,
 ) -> None:  # fmt: skip
     """Compare bundles, projects, files of `toolkit bench --json` and results files, in one table.
 
@@ -59,6 +61,7 @@ def compare(
             ctx.exit(CHECK_FAILED)
         return
     from toolkit.measure import compared, metric
+    from toolkit.measure.entry import called
     from toolkit.report import comparison as comparisons
 
     if not sources:
@@ -70,11 +73,11 @@ def compare(
         entries = compared.load(
             sources, store, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout, progress=progress
         )
-    found = comparisons.choose(entries, *axes)
+    found = comparisons.choose(called(entries, only), *axes)
     picture = _write(found, output)
     session.result(_document(found) | ({"output": picture} if picture else {}))
     if not session.json:
-        show_entries(session, entries, found.on_front(), f"{found.y.label} and {found.x.label}")
+        show_entries(session, found.entries, found.on_front(), f"{found.y.label} and {found.x.label}")
         for note in found.notes:
             session.console.print(note, style="yellow")
     if picture:

@@ -19,7 +19,7 @@ from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
-from toolkit.measure import accuracy, cycles, energy, memory
+from toolkit.measure import accuracy, cycles, energy, memory, windows
 from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
 from toolkit.measure.profile import FunctionCount, by_function
@@ -29,7 +29,7 @@ from toolkit.measure.window_energy import RunEnergy
 
 SCHEMA = 1
 SPIKING = "fire"  # the operator of neurons that spike
-_TIMED_S = 0.2  # how long a timed run should at least take
+_WINDOW_S, _WINDOWS = 0.2, 5  # of timed runs
 
 
 @dataclass(frozen=True)
@@ -233,24 +233,23 @@ def _latency(
             source += ", memory without wait states"
         return Figure(energy.latency_us(per_inference, target.clock_hz), estimate.kind, source)
     if ran.emulator == "native" and runs_here(target.arch):
-        return Figure(_timed_us(image, target, samples, timeout_s), "measured", "this machine, best of three")
+        return _timed(image, target, samples, timeout_s)
     return None
 
 
-def _timed_us(image: Image, target: Target, samples: Sequence[bytes], timeout_s: float) -> float:
-    """Time many inferences against few: the difference leaves out the start of the process."""
+def _timed(image: Image, target: Target, samples: Sequence[bytes], timeout_s: float) -> Figure:
+    """Time inferences in windows of one process each; what its start takes is left out."""
 
-    def seconds(count: int) -> float:
+    def took_us(count: int) -> int:
         repeated = [samples[i % len(samples)] for i in range(count)]
         start = time.perf_counter()
         run(image, target, repeated, emulator="native", timeout_s=timeout_s)
-        return time.perf_counter() - start
+        return round((time.perf_counter() - start) * 1e6)
 
-    few, many = 1, 64
-    while seconds(many) < _TIMED_S and many < 1 << 18:
-        many *= 4
-    best = min(seconds(many) for _ in range(3)) - min(seconds(few) for _ in range(3))
-    return max(best, 0.0) / (many - few) * 1e6
+    started_us = min(took_us(1) for _ in range(3))
+    timed = windows.measure(lambda runs, _: max(took_us(runs + 1) - started_us, 0), _WINDOW_S, _WINDOWS)
+    source = f"this machine, median of {_WINDOWS} windows of {timed.runs:,} runs"
+    return Figure(timed.median_us, "measured", source, timed.uncertainty_us)
 
 
 def _energy(target: Target, per_inference: float | None, notes: list[str]) -> Figure | None:

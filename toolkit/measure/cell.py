@@ -83,11 +83,24 @@ class Cell:
             "calibration": self.calibration and _hash(self.calibration),
             "test": _text_hash(self.path.parent / "test.json") if self.is_bundle else None,
             "target": repr(sorted((name, value) for name, value in vars(target).items() if name != "folder")),
-            "tools": _tools(self, target),
+            "tools": self.tools(),
             "ways": self.ways,
             "toolkit": [toolkit.__version__, *_code()],
         }
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+    def tools(self) -> dict[str, str]:
+        """Return the versions of what compiles, builds and runs it."""
+        target = targets.load(self.target)
+        toolchain, emulator = self.toolchain or DEFAULT_TOOLCHAIN, _emulator(self, target)
+        found = {name: package_version(name) for name in ("torch", "numpy", "unicorn", "capstone")}
+        if toolchain == DEFAULT_TOOLCHAIN:
+            found["ziglang"] = package_version("ziglang")
+        elif toolchain in target.compilers:
+            found[toolchain] = _version(target.compilers[toolchain].command[0])
+        if emulator in target.emulators and (program := target.emulators[emulator].command):
+            found[emulator] = _version(program)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return the cell as JSON-ready data."""
@@ -140,19 +153,6 @@ def of_bundle(folder: Path, model: str = "", toolchain: str = "", emulator: str 
 
 def _emulator(cell: Cell, target: Target) -> str:
     return cell.emulator or next(iter(target.emulators), "")
-
-
-def _tools(cell: Cell, target: Target) -> dict[str, str]:
-    """Return the versions of what builds and runs the cell."""
-    toolchain, emulator = cell.toolchain or DEFAULT_TOOLCHAIN, _emulator(cell, target)
-    found = {name: package_version(name) for name in ("torch", "numpy", "unicorn", "capstone")}
-    if toolchain == DEFAULT_TOOLCHAIN:
-        found["ziglang"] = package_version("ziglang")
-    elif toolchain in target.compilers:
-        found[toolchain] = _version(target.compilers[toolchain].command[0])
-    if emulator in target.emulators and (program := target.emulators[emulator].command):
-        found[emulator] = _version(program)
-    return found
 
 
 @cache

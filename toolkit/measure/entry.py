@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from toolkit.errors import ToolkitError
@@ -82,9 +83,35 @@ def figure(data: Any, at: str) -> Figure:
     raise _damaged(f"{data!r:.100} is no figure", at)
 
 
+def called(entries: Sequence[Entry], patterns: Sequence[str]) -> list[Entry]:
+    """Return those whose model, or model and target (``net on rp2040``), one of ``patterns`` matches; all for none.
+
+    Raises:
+        ToolkitError: there is none.
+    """
+    found = [
+        entry
+        for entry in entries
+        if not patterns
+        or any(
+            fnmatchcase(name, p)
+            for name in (entry.model, f"{entry.model} on {entry.target}")
+            for p in patterns
+        )
+    ]
+    if entries and not found:
+        there = ", ".join(names(entries)[:5])
+        raise ToolkitError(f"nothing is called {' or '.join(patterns)}", fix=f"there is: {there}")
+    return found
+
+
 def names(entries: Sequence[Entry]) -> list[str]:
-    """Return a name for each entry, no longer than it takes to tell them apart."""
-    apart = [way for way in WAYS if len({entry.ways[way] for entry in entries if way in entry.ways}) > 1]
+    """Return a name for each entry, no longer than it takes to tell those of one model and target apart."""
+    known: dict[tuple[str, str, str], set[str]] = {}
+    for entry in entries:
+        for way, value in entry.ways.items():
+            known.setdefault((entry.model, entry.target, way), set()).add(value)
+    apart = [way for way in WAYS if any(len(values) > 1 for key, values in known.items() if key[2] == way)]
     return [
         " ".join([entry.model, "on", entry.target, *(_said(way, entry) for way in apart if entry.ways.get(way))])
         for entry in entries

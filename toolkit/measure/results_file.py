@@ -22,7 +22,7 @@ CREATE TABLE runs (
   system TEXT NOT NULL, python TEXT NOT NULL, toolkit TEXT NOT NULL);
 CREATE TABLE cells (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, key TEXT NOT NULL, model TEXT NOT NULL,
-  target TEXT NOT NULL, ways TEXT NOT NULL, finished TEXT NOT NULL, seconds REAL NOT NULL,
+  target TEXT NOT NULL, ways TEXT NOT NULL, tools TEXT NOT NULL, finished TEXT NOT NULL, seconds REAL NOT NULL,
   kept_from INTEGER REFERENCES cells, document TEXT, error TEXT,
   CHECK ((document IS NULL) <> (error IS NULL)));
 CREATE TABLE figures (
@@ -31,7 +31,7 @@ CREATE TABLE figures (
 CREATE INDEX cells_by_key ON cells (key);
 CREATE INDEX cells_by_run ON cells (run);
 CREATE VIEW results AS
-  SELECT runs.id AS run, cells.finished AS time, host, toolkit, model, target, ways, name, value, unit, how,
+  SELECT runs.id AS run, cells.finished AS time, host, toolkit, tools, model, target, ways, name, value, unit, how,
     uncertainty, figures.source AS source
   FROM figures JOIN cells ON figures.cell = cells.id JOIN runs ON cells.run = runs.id;
 """

@@ -53,14 +53,18 @@ class Store(ResultsFile):
     def add(self, run: int, key: str, answer: Answer, kept_from: int | None = None) -> None:
         """Add what became of a cell; ``kept_from`` is the earlier one whose result it is."""
         cell, document, error = answer.cell, answer.document, answer.error
-        figures = {} if document is None else entries.of_document(document, source=cell.model).figures
+        figures = {} if document is None else dict(entries.of_document(document, source=cell.model).figures)
+        row = {
+            "run": run, "key": key, "model": cell.model, "target": cell.target, "ways": json.dumps(cell.ways),
+            "tools": json.dumps({} if document is None else cell.tools()), "finished": _now(),
+            "seconds": answer.seconds, "kept_from": kept_from, "document": document and json.dumps(document),
+            "error": error and json.dumps(error),
+        }  # fmt: skip
         with self.writing():
             added = self.database.execute(
-                "INSERT INTO cells (run, key, model, target, ways, finished, seconds, kept_from, document, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (run, key, cell.model, cell.target, json.dumps(cell.ways), _now(), answer.seconds, kept_from,
-                 document and json.dumps(document), error and json.dumps(error)),
-            )  # fmt: skip
+                f"INSERT INTO cells ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+                tuple(row.values()),
+            )
             rows = [(added.lastrowid, metric.key, figure.value, metric.unit, figure.kind, figure.uncertainty,
                      figure.source) for metric in METRICS if (figure := figures.get(metric.key))]  # fmt: skip
             self.database.executemany("INSERT INTO figures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

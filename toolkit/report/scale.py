@@ -15,17 +15,24 @@ class Scale:
     """Of ``values``, each with its uncertainty or None; pixels go from ``start`` as far as ``length``, either way."""
 
     def __init__(self, values: Sequence[tuple[float, float | None]], start: float, length: float) -> None:
-        low = min(value - (within or 0) for value, within in values)
-        high = max(value + (within or 0) for value, within in values)
+        low, high = min(value for value, _ in values), max(value for value, _ in values)
         self.log = low > 0 and high / low >= _LOG_FROM
-        first, last = (math.log10(low), math.log10(high)) if self.log else (low, high)
+        least = (
+            low / _LOG_FROM if self.log else -math.inf
+        )  # no axis in powers of ten has room for "down to nothing"
+        ends = [max(value - (within or 0), least) for value, within in values]
+        ends += [value + (within or 0) for value, within in values]
+        first, last = (self._number(end(ends)) for end in (min, max))
         pad = _PAD * ((last - first) or abs(last) or 1.0)
         self.first, self.last, self.start, self.length = first - pad, last + pad, start, length
 
     def at(self, value: float) -> float:
-        """Return the pixel of ``value``."""
-        number = math.log10(value) if self.log else value
+        """Return the pixel of ``value``; what is less than the axis has room for is at its beginning."""
+        number = max(self._number(value), self.first) if value > 0 or not self.log else self.first
         return self.start + self.length * (number - self.first) / (self.last - self.first)
+
+    def _number(self, value: float) -> float:
+        return math.log10(value) if self.log else value
 
     def ticks(self) -> list[float]:
         """Return the values to write at the axis."""
