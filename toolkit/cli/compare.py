@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def compare(
     ctx: click.Context, sources: tuple[str, ...], x: str | None, y: str | None, only: tuple[str, ...],
-    output: Path | None, runs: tuple[str, str] | None, tolerance: float, store: Path | None, jobs: int | None, timeout: float,
+    output: Path | None, runs: tuple[str, str] | None, tolerance: float, store: Path | None,
+    jobs: int | None, timeout: float,
 ) -> None:  # fmt: skip
     """Compare bundles, projects, files of `toolkit bench --json` and results files, in one table.
 
