@@ -81,6 +81,13 @@ def test_lost_samples_leave_gaps_and_times_stay_right() -> None:
     assert abs(trace.edges_s[:-1][trace.power_w > 20e-3][0] - start) <= trace.clock_s + 1e-3
 
 
+def test_a_range_without_calibration_is_no_current() -> None:
+    text = Ppk2Board(KnownLoad(0, 0))._metadata().replace(f"R3: {ppk2_board.SHUNTS[3]:.9f}", "R3: nan")
+    calibration = ppk2.read_calibration(text, "here")
+    code, ranges = np.array([1000.0, 1000.0]), np.array([2, 3])
+    assert np.isnan(calibration.current(code, ranges, 3.0)).tolist() == [False, True]
+
+
 def test_its_limit_is_seen() -> None:
     load = KnownLoad(1e-3, 1.2, voltage=3.0)
     with Ppk2Board(load) as board:

@@ -49,7 +49,7 @@ def test_an_emulated_meter_is_read_within_half_a_percent(pin: str) -> None:
     if pin == "D0":  # by time, it depends on how fast the line answers
         assert result.net_uj.value == pytest.approx(true_uj, rel=5e-3)
         assert result.gross_uj.value == pytest.approx(true_uj * 6 / 5, rel=5e-3)
-        assert result.net_uj.uncertainty < 0.01 * true_uj
+        assert result.net_uj.uncertainty < 0.02 * true_uj
 
 
 def test_another_meter_of_the_same_load_agrees() -> None:
@@ -76,6 +76,8 @@ def test_marks_that_disagree_with_the_boards_clock_are_refused() -> None:
 
 def test_what_makes_no_sense_is_refused() -> None:
     load = KnownLoad(1e-3, 6e-3)
+    with pytest.raises(ToolkitError, match="too long for one trace of this meter: 100 s at most"):
+        measure(meters.make("ppk2", "/dev/null"), worker(load), 1, 30.0)
     for wrong in ({"windows": 0}, {"idle_s": 0.0}):
         with pytest.raises(ToolkitError, match="idling") as caught:
             measure(meters.make("ppk2", "/dev/null"), worker(load), 1, 0.0, **wrong)  # type: ignore[arg-type]

@@ -87,6 +87,11 @@ def measure(
             f"{windows} windows of {runs} runs and {idle_s:g} s of idling",
             fix="take at least one window, one run and 0.1 s",
         )
+    if (needed_s := idle_s + windows * (takes_s + _REST_S)) > meter.longest_s():
+        raise ToolkitError(
+            f"{needed_s:.0f} s are too long for one trace of this meter: {meter.longest_s():.0f} s at most",
+            fix="take fewer or shorter windows (--windows, --window), or a lower --meter-option rate",
+        )
     meter.start()
     progress(f"idle for {idle_s:g} s")
     began = time.monotonic()

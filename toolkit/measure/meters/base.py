@@ -12,6 +12,8 @@ from typing import ClassVar, Self
 from toolkit.errors import ToolkitError, suggestion
 from toolkit.measure.trace import Trace
 
+MOST_SAMPLES = 10_000_000  # of one trace: some hundred bytes each while it is converted
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -100,6 +102,10 @@ class Meter(ABC):
     @abstractmethod
     def accuracy(self) -> Accuracy:
         """Return how wrong it may be, as it is set up."""
+
+    def longest_s(self) -> float:
+        """Return how long it may measure at a time, before what it gives no longer fits in memory."""
+        return 3600.0
 
     def settle_s(self) -> float:
         """Return how long after ``open`` the board's supply needs to be steady."""

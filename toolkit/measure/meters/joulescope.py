@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError, first_line
 from toolkit.measure import clock
-from toolkit.measure.meters.base import Accuracy, Facts, Meter, Options
+from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
 from toolkit.measure.trace import Trace
 
 _RATES = ("10000", "1000", "2000", "5000", "20000", "50000", "100000", "200000", "500000", "1000000")
@@ -116,6 +116,10 @@ class Joulescope(Meter):
     def accuracy(self) -> Accuracy:
         """See ``Meter.accuracy``."""
         return Accuracy(self._share, 0.0, "JS110 User's Guide, 0.3 % each of current and voltage")
+
+    def longest_s(self) -> float:
+        """See ``Meter.longest_s``."""
+        return MOST_SAMPLES / self.rate
 
     def _take(self, _topic: str, value: dict[str, Any]) -> None:
         """Called from the library's thread."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 from toolkit.measure import clock
-from toolkit.measure.meters.base import Accuracy, Facts, Meter, Options
+from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
 from toolkit.measure.meters.serial_stream import SerialStream
 from toolkit.measure.trace import Trace
 
@@ -128,6 +128,10 @@ class Lpm01a(Meter):
     def accuracy(self) -> Accuracy:
         """See ``Meter.accuracy``."""
         return Accuracy(0.02, 100e-9 * self.voltage, "UM2243 Rev 2, section 10")
+
+    def longest_s(self) -> float:
+        """See ``Meter.longest_s``."""
+        return MOST_SAMPLES / self.rate
 
     def settle_s(self) -> float:
         """See ``Meter.settle_s``."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 from toolkit.measure import clock, marks
-from toolkit.measure.meters.base import Accuracy, Facts, Meter, Options
+from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
 from toolkit.measure.meters.serial_stream import SerialStream
 from toolkit.measure.trace import Trace
 
@@ -28,6 +28,13 @@ _BAUD = 115_200
 _START, _STOP, _POWER, _VOLTAGE, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
 _AMPERE, _SOURCE = 1, 2
 _MOST_A = 1.0
+_STEPS_A = (
+    0.2e-6,
+    0.5e-6,
+    5e-6,
+    50e-6,
+    1e-3,
+)  # what it resolves, by range; taken for what its zero may be off by
 _MOST_BREAKS = 0.02  # of samples; a line that loses more is not worth mending
 _ANSWER_S = 2.0
 
@@ -35,7 +42,8 @@ FACTS = Facts(
     title="Nordic Power Profiler Kit II",
     measures="current, 200 nA to 1 A in five ranges, at 0.8 to 5 V, which it supplies, or in series with another "
     "supply; 100,000 samples a second, steps of 0.1 µA to 1 mA by range; eight digital inputs beside every sample",
-    accuracy="±10 % typical, ±15 % in the highest range (Nordic's PPK2 user guide); measure a known resistor and add "
+    accuracy="±10 % typical, ±15 % in the highest range (Nordic's PPK2 user guide), and a step "
+    "of the range; measure a known resistor and add "
     "--meter-option accuracy=… to say better",
     needs="pyserial, which comes along; on Linux, membership in the group dialout",
     wiring="source: VOUT and GND to the board's supply pins behind its current jumper (nRF DKs: P22 cut or SB40 open; "
@@ -77,17 +85,23 @@ class Calibration:
 def read_calibration(text: str, port: str) -> Calibration:
     """Return the calibration in the kit's text: lines like ``R0: 1031.64``, up to ``END``.
 
+    What is missing, is no number, or cannot be, is NaN: a kit may lack a range that nobody uses.
+
     Raises:
-        ToolkitError: a value is missing, is no number, or cannot be.
+        ToolkitError: of some value there is none of any range.
     """
     found = dict(re.findall(r"^([A-Z]{1,2}\d): *(-?[0-9.eE+-]{1,24}) *\r?$", text, flags=re.M))
 
-    def values(name: str, low: float, high: float) -> np.ndarray:
+    def value(key: str, low: float, high: float) -> float:
         try:
-            read = np.array([float(found[f"{name}{index}"]) for index in range(RANGES)])
+            read = float(found[key])
         except (KeyError, ValueError):
-            read = np.full(RANGES, np.nan)
-        if not ((read >= low) & (read <= high)).all():
+            return float("nan")
+        return read if low <= read <= high else float("nan")
+
+    def values(name: str, low: float, high: float) -> np.ndarray:
+        read = np.array([value(f"{name}{index}", low, high) for index in range(RANGES)])
+        if np.isnan(read).all():
             raise ToolkitError(
                 f"the PPK2's calibration has no sensible {name}0 to {name}{RANGES - 1}",
                 at=port,
@@ -123,7 +137,7 @@ class Ppk2(Meter):
         self._stream: SerialStream | None = None
         self._calibration: Calibration | None = None
         self._commanded_s = 0.0
-        self._highest = False  # the highest range was used
+        self._highest = 0  # range that was used
 
     def open(self) -> None:
         """See ``Meter.open``. In source mode the board is fed from here on."""
@@ -181,9 +195,15 @@ class Ppk2(Meter):
 
     def accuracy(self) -> Accuracy:
         """See ``Meter.accuracy``."""
+        offset = _STEPS_A[self._highest] * self.voltage
         if self._share >= 0:
-            return Accuracy(self._share, 0.0, "--meter-option accuracy")
-        return Accuracy(0.15 if self._highest else 0.10, 0.0, "Nordic's PPK2 user guide, typical")
+            return Accuracy(self._share, offset, "--meter-option accuracy")
+        share = 0.15 if self._highest == RANGES - 1 else 0.10
+        return Accuracy(share, offset, "Nordic's PPK2 user guide, typical")
+
+    def longest_s(self) -> float:
+        """See ``Meter.longest_s``."""
+        return MOST_SAMPLES / RATE_HZ
 
     def settle_s(self) -> float:
         """See ``Meter.settle_s``."""
@@ -203,9 +223,14 @@ class Ppk2(Meter):
                 "use a USB port without a hub, another cable, and close what else reads the kit",
             )
         ranges = np.minimum(words >> 14 & 0x7, RANGES - 1).astype(np.intp)
-        self._highest = bool((ranges == RANGES - 1).any())
+        self._highest = int(ranges.max())
         code = (words & 0x3FFF).astype(np.float64)
         current = self._calibration.current(code, ranges, self.voltage)
+        if np.isnan(current).any():
+            raise self._failed(
+                f"has no calibration for its range {int(ranges[np.isnan(current)][0])}, which was used",
+                "update its firmware with nRF Connect, or ask Nordic for its calibration",
+            )
         saturated = (current >= _MOST_A) | (code == 0x3FFF)
         last = np.concatenate([[0], np.cumsum(1 + missing)])  # each sample's number, lost ones counted
         counts = np.cumsum([len(chunk) for _, chunk in chunks]) // 4
