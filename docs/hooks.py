@@ -54,7 +54,8 @@ def targets_details() -> str:
                 lines.append(f"- {label}: {region.bytes:,} bytes from `{region.origin:#010x}`")
         if target.bare_metal:
             lines.append(f"- stack: {target.stack_bytes:,} bytes")
-        lines.append(f"- compilers: {', '.join(f'`{name}`' for name in target.compilers)}")
+        compilers = ", ".join(f"`{name}`" for name in target.compilers)
+        lines.append(f"- compilers: {compilers or 'none here, only as a project'}")
         source = target.cycles.source if target.cycles else "none, no published timings"
         lines.append(f"- cycle estimates: {source}")
         energy = target.energy
@@ -66,6 +67,26 @@ def targets_details() -> str:
             lines.append("- energy estimates: none, no published current")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def boards_table() -> str:
+    """Return one row per board that firmware is built for."""
+    from toolkit.cli._words import in_bytes, in_hertz
+    from toolkit.device import targets
+
+    rows = []
+    for target in map(targets.load, targets.names()):
+        if target.image is None or target.serial is None:
+            continue
+        flash, ram = target.regions()
+        qemu = target.emulators.get("qemu")
+        proven = f"QEMU's `{qemu.machine}`, with its UART" if qemu else "Unicorn, with a model of its UART"
+        description = target.description.split(",")[0]
+        rows.append((f"[`{target.name}`](targets.md#{target.name})", description, in_hertz(target.clock_hz),
+                     in_bytes(flash.bytes), in_bytes(ram.bytes), f"`{target.serial.driver}`",
+                     ", ".join(target.image.formats), ", ".join(target.flashers), proven))  # fmt: skip
+    headings = ("target", "board", "clock", "flash", "RAM", "line", "files", "flashed by", "proven by")
+    return table(headings, rows)
 
 
 def passes_table() -> str:
@@ -409,6 +430,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "meters": meters_table,
     "targets": targets_table,
     "targets-details": targets_details,
+    "boards": boards_table,
     "passes": passes_table,
     "methods": methods_table,
     "commands": commands,

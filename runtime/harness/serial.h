@@ -19,6 +19,7 @@
 void tk_serial_open(void);
 int tk_serial_get(void); /* the next byte, waiting for it; -1 when there will never be one */
 void tk_serial_put(char byte);
+void tk_time_open(void);       /* a driver calls it when it opens its line */
 uint32_t tk_time_us(void);     /* since some time; wraps around */
 tk_flash tk_board_flash(void); /* for what the model learns */
 uint32_t tk_stack_used(void);  /* bytes, the most ever; 0 where nobody counts */

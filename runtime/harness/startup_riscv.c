@@ -11,6 +11,9 @@ void tk_reset(void);
 void tk_fault(void);
 void tk_start(void);
 void tk_stop(const char *name, const void *data, uint32_t bytes, uint32_t reason);
+#ifdef MODEL_SERIAL
+void tk_setup(void);
+#endif
 
 /* First in flash, where the core begins. */
 __attribute__((section(".vectors"), naked, noreturn, used)) void tk_reset(void) {
@@ -23,6 +26,9 @@ __attribute__((section(".vectors"), naked, noreturn, used)) void tk_reset(void) 
 }
 
 __attribute__((noreturn, used)) void tk_start(void) {
+#ifdef MODEL_SERIAL
+    tk_setup();
+#endif
     uint32_t *to, *from = tk_data_load;
     for (to = tk_data_start; to < tk_bss_start;) {
         *to++ = *from++;

@@ -16,6 +16,14 @@ from toolkit.errors import CHECK_FAILED, MISSING, USAGE, ToolkitError
 
 Need = Callable[[str, str], None]
 
+# Those that build with other flags than their family
+OWN_COMPILERS = [
+    name
+    for name in targets.names()
+    if (target := targets.load(name)).arch != "host"
+    and (target.family == name or target.compilers != targets.load(target.family).compilers)
+]
+
 
 def test_nothing_is_compiled_twice(bundle: Path) -> None:
     first = build(bundle)
@@ -68,7 +76,7 @@ def test_an_undeclared_function_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [(t, name) for t in targets.names() if t != "host" for name in targets.load(t).compilers],
+    [(t, name) for t in OWN_COMPILERS for name in targets.load(t).compilers],
 )
 def test_every_target_links_what_its_core_cannot_do_by_itself(
     target: str, name: str, tmp_path: Path, need: Need
@@ -156,7 +164,7 @@ def test_too_much_flash_is_refused_with_numbers_and_a_target_that_fits(
     ) as e:
         build(bundle, toolchain=name)
     assert e.value.exit_code == CHECK_FAILED
-    assert "--target rp2040" in e.value.fix
+    assert "--target pico" in e.value.fix
     assert not (bundle / "build").exists()
 
 
@@ -173,7 +181,7 @@ def test_too_much_ram_is_refused_with_numbers_and_a_target_that_fits(
     )
     with pytest.raises(ToolkitError, match=r"needs 202,\d\d\d of 16,384 bytes of RAM") as caught:
         build(bundle, toolchain=name)
-    assert "--target rp2040" in caught.value.fix
+    assert "--target pico" in caught.value.fix
 
 
 def test_what_fits_nowhere_says_so(tmp_path: Path) -> None:
@@ -184,7 +192,9 @@ def test_what_fits_nowhere_says_so(tmp_path: Path) -> None:
     )
     with pytest.raises(ToolkitError, match="of RAM") as caught:
         build(bundle)
-    assert "--target host or rpi: no microcontroller here has that much memory" in caught.value.fix
+    assert "--target " in caught.value.fix
+    assert " or rpi" in caught.value.fix
+    assert "no microcontroller here has that much memory" in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -425,8 +425,8 @@ def test_a_fault_is_told(tmp_path: Path) -> None:
 
 
 def test_targets_without_a_serial_line_are_refused(tmp_path: Path, image: Image) -> None:
-    with pytest.raises(ToolkitError, match="microbit has no serial port") as caught:
-        build(learner.make(tmp_path / "bundle"), serial=True, target="microbit")
+    with pytest.raises(ToolkitError, match="cortex-m0plus has no serial port") as caught:
+        build(learner.make(tmp_path / "bundle"), serial=True, target="cortex-m0plus")
     assert "mps2-an386" in caught.value.fix
     with (
         pytest.raises(ToolkitError, match="cannot be emulated with a serial line"),

@@ -16,27 +16,16 @@ from toolkit.errors import USAGE, ToolkitError
 
 HOSTED = {"rpi", "rpi-zero", "linux-x86", "ios"}
 FAMILIES = {
-    "host",
-    "cortex-m0plus",
-    "cortex-m3",
-    "cortex-m4",
-    "cortex-m7",
-    "cortex-m55",
-    "rv32imc",
-    "avr",
-    *HOSTED,
-}
+    "host", "cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4", "cortex-m7", "cortex-m55", "rv32imc",
+    "avr", "esp32s3", *HOSTED,
+}  # fmt: skip
 PHONES = {"android", "jetson"}  # families' boards that have a system of their own
 BOARDS = {
-    "mps3-an547-u55",
-    "arduino-uno",
-    "mps2-an386",
-    "stm32f4-discovery",
-    "microbit",
-    "rp2040",
-    "esp32c3",
+    "arduino-uno", "esp32c3", "lm3s6965evb", "microbit", "microbit-v2", "mps2-an385", "mps2-an386", "mps2-an500",
+    "mps3-an547", "mps3-an547-u55", "nano33-ble", "nrf52840-dk", "nucleo-f411re", "nucleo-h743zi", "nucleo-l4r5zi",
+    "nucleo-u575zi", "pico", "pico2", "samd21", "sifive-e", "stm32f4-discovery", "stm32vldiscovery", "teensy41",
     *PHONES,
-}
+}  # fmt: skip
 M4_TOML = (paths.targets_dir() / "cortex-m4" / "target.toml").read_text(encoding="utf-8")
 BOARD_TOML = (paths.targets_dir() / "stm32f4-discovery" / "target.toml").read_text(encoding="utf-8")
 
@@ -59,8 +48,8 @@ def test_every_target_is_sound(name: str) -> None:
     assert (target.family == name) == (name in FAMILIES)
     assert target.bare_metal == (name not in {"host", *HOSTED, *PHONES})
     assert ("c" in target.runtimes) == (name in HOSTED | PHONES | {"mps3-an547-u55"})
-    assert ("zig" in target.compilers) == (target.arch != "avr")
-    assert (target.kernels == "armv7em") == (target.arch == "armv7e-m")
+    assert ("zig" in target.compilers) == (target.arch not in ("avr", "xtensa"))
+    assert (target.kernels == "armv7em") == (target.arch in ("armv7e-m", "armv8-m.main"))
     if target.bare_metal:
         flash, ram = target.regions()
         assert target.clock_hz
@@ -147,6 +136,25 @@ def test_a_missing_folder_of_targets_is_named(tmp_path: Path, monkeypatch: pytes
         (('["arm-none-eabi-gcc"]', "[1]"), "compilers.gcc.command must hold strings"),
         (("alu = 1", "alu = 1.5"), "cycles.alu must be an integer"),
         (("alu = 1", "ally = 1"), "cycles.alu is missing"),
+        (("[cycles]", "[boot]\nheader = 'grub'\n[cycles]"), "boot.header is 'grub'"),
+        (
+            ("[cycles]", "[boot]\nheader = 'rp2040'\norigin = 64\nbytes = 256\n[cycles]"),
+            "boot.bytes is 0x100",
+        ),
+        (("[cycles]", "[serial]\ndriver = 'stm32'\naddress = 4\n[cycles]"), "serial.timer is missing"),
+        (("[cycles]", "[serial]\ndriver = 'rs232'\n[cycles]"), "serial.driver is 'rs232'"),
+        (
+            (
+                "[cycles]",
+                "[serial]\ndriver = 'pl011'\naddress = 4\ntimer = 'systick'\nsettings = {A = 1}\n[cycles]",
+            ),
+            "serial.settings.A is no name",
+        ),
+        (("clock_hz =", "setup = ['0x4 = 1']\nclock_hz ="), "setup has '0x4 = 1': not a step"),
+        (("clock_hz =", "setup = ['0x2 = 0x1']\nclock_hz ="), "not an address of 32 bits"),
+        (("clock_hz =", "setup = ['0x4[0x1] = 0x2']\nclock_hz ="), "the value has bits outside the mask"),
+        (("clock_hz =", "setup = ['byte 0x4[0x100] = 0x0']\nclock_hz ="), "the mask is too wide"),
+        (("clock_hz =", "setup = ['wait 0x4 = 0x2']\nclock_hz ="), "a wait needs the mask"),
         (("[cycles]", "[image]\nformats = []\n[cycles]"), "image.formats is empty"),
         (("[cycles]", "[image]\nformats = ['exe']\n[cycles]"), "image.formats has 'exe'"),
         (("[cycles]", "[image]\nformats = ['uf2']\n[cycles]"), "image.uf2_family is missing"),

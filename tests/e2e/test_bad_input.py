@@ -152,9 +152,9 @@ def test_unknown_target(target: str, words: str, export: Callable[..., Ran], tin
 @pytest.mark.parametrize(
     ("kind", "wide", "nearest"),
     [
-        ("flash", 400, "rp2040"),
-        ("flash", 600, "rp2040"),
-        ("RAM", 180, "rp2040"),
+        ("flash", 400, "pico"),
+        ("flash", 600, "pico"),
+        ("RAM", 180, "pico"),
     ],
 )
 def test_too_large_for_the_target(
@@ -177,7 +177,7 @@ def test_too_large_for_the_target(
 
 
 def test_missing_compiler(cli: Cli, tiny_program: Path, tmp_path: Path) -> None:
-    assert cli("export", tiny_program, "-t", "rp2040", "-o", tmp_path / "bundle").code == 0
+    assert cli("export", tiny_program, "-t", "pico", "-o", tmp_path / "bundle").code == 0
     for command in ("build", "verify", "bench"):
         done = cli(command, tmp_path / "bundle", "--toolchain", "gcc", PATH=str(tmp_path))
         assert done.code == 3, done.err

@@ -19,7 +19,7 @@ def test_energy_is_time_times_current_times_voltage() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["cortex-m4", "rp2040", "host"])
+@pytest.mark.parametrize("name", ["cortex-m4", "pico", "host"])
 def test_without_a_published_current_there_is_no_estimate(name: str) -> None:
     assert energy.energy_uj(1000, targets.load(name)) is None
 

@@ -29,26 +29,26 @@ def _pairs(cells: list[Cell]) -> list[tuple[str, str]]:
 
 
 def test_all_models_and_bundles_of_a_folder(folder: Path) -> None:
-    cells = load(folder, ["cortex-m4", "rp2040"])
+    cells = load(folder, ["cortex-m4", "pico"])
     assert sorted(_pairs(cells)) == [
-        ("big", "cortex-m4"), ("big", "rp2040"), ("made", "cortex-m4"), ("small", "cortex-m4"), ("small", "rp2040"),
+        ("big", "cortex-m4"), ("big", "pico"), ("made", "cortex-m4"), ("small", "cortex-m4"), ("small", "pico"),
     ]  # fmt: skip
     with pytest.raises(ToolkitError, match="no target is named"):
         load(folder)
     (folder / "empty").mkdir()
     with pytest.raises(ToolkitError, match="no model and no bundle"):
-        load(folder / "empty", ["rp2040"])
+        load(folder / "empty", ["pico"])
 
 
 def test_a_file_says_more(folder: Path) -> None:
     (folder / "matrix.toml").write_text("""
         [matrix]
         models = ["*.pt2", "big.tflite", "ma*"]
-        targets = ["cortex-m4", "rp2040"]
+        targets = ["cortex-m4", "pico"]
         optimize = ["speed", "size"]
         tune = [false]
         toolchain = ["zig", "gcc"]
-        leave_out = ["big on rp2040"]
+        leave_out = ["big on pico"]
         [matrix.calibration]
         big = "samples.npy"
     """)
@@ -68,11 +68,11 @@ def test_a_file_says_more(folder: Path) -> None:
      ('models = ["small.pt2"]\noptimise = ["size"]', "optimise is not a key"),
      ('models = ["small.pt2"]\noptimize = ["sped"]', "'sped'"),
      ('models = ["small.pt2"]\ntune = ["yes"]', "true and false"),
-     ('models = ["small.pt2"]\nleave_out = ["smal on rp2040"]', "which is no cell"),
+     ('models = ["small.pt2"]\nleave_out = ["smal on pico"]', "which is no cell"),
      ('models = ["small.pt2"]\n[matrix.calibration]\nsmal = "x.npy"', "smal is not a key"), ("models = 3", "a list")],
 )  # fmt: skip
 def test_what_means_nothing_is_said(folder: Path, line: str, what: str) -> None:
-    (folder / "matrix.toml").write_text(f"[matrix]\ntargets = ['rp2040']\n{line}")
+    (folder / "matrix.toml").write_text(f"[matrix]\ntargets = ['pico']\n{line}")
     with pytest.raises(ToolkitError, match=what):
         load(folder)
 

@@ -12,7 +12,9 @@ from toolkit.device import targets
 
 INCLUDE = paths.runtime_dir() / "include"
 # All that run every kernel; AVR's are compiled, and run, by tests/device/test_avr.py.
-FAMILIES = [t.name for t in map(targets.load, targets.names()) if t.family == t.name and not t.only]
+FAMILIES = [
+    t.name for t in map(targets.load, targets.names()) if t.family == t.name and t.compilers and not t.only
+]
 LANGUAGES = {"c99": C99, "c++11": CPP11, "c++17": CPP17}
 # Headers have other lines only for cores with instructions of their own: there C++ reads them, too. Debian's
 # aarch64-linux-gnu-gcc is without C++; Zig covers it.

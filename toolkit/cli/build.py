@@ -18,17 +18,23 @@ from toolkit.cli._session import Session
 @option("--optimize", type=click.Choice(["O2", "O3", "Os", "O1", "O0"]), default="O2", show_default=True,
         help="The compiler's optimisation of the model.")  # fmt: skip
 @option("--trace", is_flag=True, help="Write every layer's output too, when run.")
+@option("--serial", is_flag=True,
+        help="Serve the model over the board's serial line: what is flashed. Without it the program runs on an "
+        "emulator, or behind a debug probe.")  # fmt: skip
 @common
 @click.pass_obj
-def build(session: Session, bundle: Path, toolchain: str | None, optimize: str, trace: bool) -> None:
-    """Compile the bundle DIR into an image for its target.
+def build(
+    session: Session, bundle: Path, toolchain: str | None, optimize: str, trace: bool, serial: bool
+) -> None:
+    """Compile the bundle DIR into an image for its target, in every format that its board takes.
 
     Nothing is compiled when nothing changed.
     """
     from toolkit.device import build as builder
-    from toolkit.device import fit
+    from toolkit.device import fit, images, targets
 
-    image = builder.build(bundle, toolchain=toolchain, optimize=f"-{optimize}", trace=trace)
+    image = builder.build(bundle, toolchain=toolchain, optimize=f"-{optimize}", trace=trace, serial=serial)
+    files = images.make(image, targets.load(builder.read_manifest(bundle)["target"]))
     sizes = fit.sizes(image.path) if image.kind == "bare_metal" else None
     session.result(
         {
@@ -37,10 +43,13 @@ def build(session: Session, bundle: Path, toolchain: str | None, optimize: str, 
             "toolchain": image.toolchain,
             "flash_bytes": sizes.flash_bytes if sizes else None,
             "ram_bytes": sizes.ram_bytes if sizes else None,
+            "files": {name: str(file) for name, file in files.items()},
         }
     )
     if not session.json:
         click.echo(f"built {image.path} with {image.toolchain}")
         if sizes:
             click.echo(f"  flash {sizes.flash_bytes:,} B, RAM {sizes.ram_bytes:,} B with the stack")
-    session.next(f"toolkit verify {bundle}")
+        for name, file in files.items():
+            click.echo(f"  {name:4} {file.stat().st_size:>11,} B  {file}")
+    session.next(f"toolkit flash {bundle}" if serial else f"toolkit verify {bundle}")

@@ -49,6 +49,7 @@ def _facts(target: Target) -> dict[str, Any]:
         "emulators": list(target.emulators),
         "cycles_source": target.cycles.source if target.cycles else None,
         "energy": asdict(target.energy) if target.energy else None,
+        "serial_driver": target.serial.driver if target.serial else None,
         "image_formats": list(target.image.formats) if target.image else [],
         "usb": list(target.usb),
         "flashers": list(target.flashers),
@@ -101,8 +102,8 @@ def _describe(session: Session, target: Target) -> None:
         ("family", target.family),
         ("core", f"{target.arch}, {target.kernels} kernels"),
         ("clock", in_hertz(target.clock_hz)),
-        ("compilers", ", ".join(target.compilers)),
-        ("emulators", ", ".join(target.emulators)),
+        ("compilers", ", ".join(target.compilers) or "none here: only as a project"),
+        ("emulators", ", ".join(target.emulators) or "none"),
         ("cycle estimates", target.cycles.source if target.cycles else "none: no published timings"),
     ]
     if target.flash and target.ram:
@@ -110,6 +111,14 @@ def _describe(session: Session, target: Target) -> None:
         memory = [(label, f"{in_bytes(region.bytes)} at {region.origin:#010x}") for label, region in regions]
         rows[3:3] = [*memory, ("stack", in_bytes(target.stack_bytes))]
     rows.append(("energy estimates", _energy(target)))
+    if target.serial and target.serial.address:
+        rows.append(("line", f"{target.serial.driver} at {target.serial.address:#010x}"))
+    if target.image:
+        rows.append(("files", ", ".join(target.image.formats)))
+    if target.flashers:
+        rows.append(("flashed by", ", ".join(target.flashers)))
+    if target.usb:
+        rows.append(("USB", ", ".join(target.usb)))
     rows.append(("folder", str(target.folder)))
     for label, text in rows:
         table.add_row(label, text)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from toolkit import atomic
 from toolkit.backends import prefix as prefixes
-from toolkit.device import firmware, fit, targets
+from toolkit.device import firmware, fit, seal, targets
 from toolkit.device.targets import Target
 from toolkit.device.toolchain import Toolchain, find
 from toolkit.errors import ToolkitError
@@ -230,6 +230,8 @@ def _link(target: Target, compiler: Toolchain, objects: list[Path], scratch: Pat
     script = scratch / "link.ld"
     result = _run(compiler, [*arguments, "-T", str(script)], "linking")
     if result.returncode == 0:
+        if target.boot:
+            seal.seal(scratch / _image_name(target), target.boot)
         return
     if fit.overflowed(result.stderr):
         # Link once more into endless memory, to learn how much it takes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,14 +107,29 @@ def read(path: Path) -> Elf:
                 entry=file["e_entry"],
                 sections=tuple(_sections(file)),
                 symbols=tuple(_symbols(file)),
-                segments=tuple(
-                    Segment(s["p_paddr"], s.data()) for s in file.iter_segments("PT_LOAD") if s["p_filesz"]
-                ),
+                segments=tuple(_segments(file)),
             )
     except OSError as error:
         raise ToolkitError(f"cannot read {path}: {error.strerror}", fix="build it again") from error
     except (ELFError, ValueError, KeyError, IndexError) as error:
         raise ToolkitError(f"{path} is not a valid ELF file: {error}", fix="build it again") from error
+
+
+def _segments(file: ELFFile) -> Iterator[Segment]:
+    """Yield what is loaded, without the file's own headers, which a linker may put in front of it."""
+    starts = [
+        section["sh_offset"]
+        for section in file.iter_sections()
+        if section["sh_flags"] & SH_FLAGS.SHF_ALLOC
+        and section["sh_type"] != "SHT_NOBITS"
+        and section["sh_size"]
+    ]
+    for segment in file.iter_segments("PT_LOAD"):
+        first, end = segment["p_offset"], segment["p_offset"] + segment["p_filesz"]
+        inside = [start for start in starts if first <= start < end]
+        if segment["p_filesz"] and (inside or not starts):
+            skip = min(inside, default=first) - first
+            yield Segment(segment["p_paddr"] + skip, segment.data()[skip:])
 
 
 # The sections of link.ld. Others go by their flags; those of `.stack`, which holds no input, differ by linker, and

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit import paths
 from toolkit.backends.literals import CTYPES
-from toolkit.device import linker
+from toolkit.device import linker, setup, targets
 from toolkit.device.targets import Serial, Target
 from toolkit.errors import ToolkitError
 
@@ -26,17 +26,23 @@ _CYCLES = {  # which counter a core has: cycles_<kind>.h; a driver's own comes f
 
 
 def files(target: Target) -> dict[str, str]:
-    """Return the texts of ``main.c`` and, on bare metal, ``startup.c``, ``libc.c`` and ``link.ld``, by file name."""
+    """Return the texts of ``main.c`` and, on bare metal, start-up code, libc, linker script, boot header, by name."""
+    if not target.compilers:  # the tools of others make a program of the model
+        return {}
     if not target.bare_metal:
         return {"main.c": harness("main_stdio.c")}
     if target.startup == "avr_libc":
         return {"main.c": harness("main_avr.c"), "link.ld": linker.script(target)}
-    return {
-        "main.c": harness("main_semihosting.c"),
-        "startup.c": harness(f"startup_{target.startup}.c"),
-        "libc.c": harness("libc.c"),
-        "link.ld": linker.script(target),
-    }
+    named = {"main.c": "main_semihosting.c"} | _bare_metal(target)
+    return {name: harness(file) for name, file in named.items()} | {"link.ld": linker.script(target)}
+
+
+def _bare_metal(target: Target) -> dict[str, str]:
+    """Return what every program on bare metal has: files of the harness, by the name that they get."""
+    named = {"startup.c": f"startup_{target.startup}.c", "libc.c": "libc.c"}
+    if target.boot:
+        named["boot.c"] = f"boot_{target.boot.header}.c"
+    return named
 
 
 def serial_of(target: Target) -> Serial:
@@ -45,9 +51,14 @@ def serial_of(target: Target) -> Serial:
         raise ToolkitError(
             f"{target.name} has no serial port",
             at=str(target.folder / "target.toml"),
-            fix="add [serial], or choose a target that has it: mps2-an386",
+            fix=f"add [serial], or choose a target that has it: {', '.join(_with_serial())}",
         )
     return target.serial
+
+
+def _with_serial() -> list[str]:
+    found = map(targets.load, targets.names())
+    return [target.name for target in found if target.serial is not None and target.compilers]
 
 
 def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict[str, str]:
@@ -63,7 +74,8 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     """
     port = serial_of(target)
     state_bytes = sum(state["bytes"] for state in manifest.get("states") or [])
-    slots = linker.slots_bytes(state_bytes) if state_bytes else 0
+    kept = port.writable or not target.bare_metal
+    slots = linker.slots_bytes(state_bytes) if state_bytes and kept else 0
     if target.flash is not None and slots >= target.flash.bytes:
         raise ToolkitError(
             f"two slots for what the model learns take {slots:,} bytes, more than the flash of {target.name}",
@@ -76,12 +88,13 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     }
     named |= {file.name: file.name for file in sorted((paths.runtime_dir() / "harness").glob("serial*.h"))}
     if target.bare_metal:
-        named |= {"startup.c": f"startup_{target.startup}.c", "libc.c": "libc.c"}
+        named |= _bare_metal(target) | {"board.c": "board.c", "time.c": f"time_{port.timer}.c"}
     texts = {name: harness(file) for name, file in named.items()}
     for header in sorted((paths.runtime_dir() / "train").glob("*.h")):
         texts[header.name] = header.read_text(encoding="utf-8")
     if target.bare_metal:
         texts["link.ld"] = linker.script(target, slots)
+        texts["setup.c"] = setup.c_source(target.setup)
     texts["serial_model.h"] = _serial_model(target, manifest, zlib.crc32(model_c.encode()))
     return texts
 
@@ -110,7 +123,11 @@ def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) ->
         "TK_CLOCK_HZ": f"{target.clock_hz or 0}u",
         "TK_FLASH_PAGE_BYTES": linker.FLASH_PAGE_BYTES,
         "TK_SERIAL_ADDRESS": f"{port.address:#010x}u",
+        "TK_SERIAL_CLOCK_HZ": f"{port.clock_hz}u",
     }
+    defines |= {f"TK_SERIAL_{name.upper()}": f"{number:#x}u" for name, number in port.settings.items()}
+    if port.writable:
+        defines["TK_WRITABLE_FLASH"] = 1
     if learns:
         defines |= {
             "TK_LEARNS": 1,

@@ -52,7 +52,8 @@ def nearest(needed: Sizes, kernels: str = "portable") -> Target | None:
         flash, ram = target.regions()
         return target.family == target.name, flash.bytes, ram.bytes
 
-    fitting = [target for target in map(targets.load, targets.names()) if _fits(needed, target, kernels)]
+    known = (target for target in map(targets.load, targets.names()) if target.compilers)
+    fitting = [target for target in known if _fits(needed, target, kernels)]
     return min(fitting, key=size, default=None)
 
 

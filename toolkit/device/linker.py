@@ -12,28 +12,28 @@ _SCRIPT = """\
 /* Made by toolkit for {name}. The stack lies at the bottom of RAM, so that it overflows into nothing and faults. */
 MEMORY
 {{
-  FLASH (rx) : ORIGIN = {flash_origin:#010x}, LENGTH = {flash_bytes:#x}
-  RAM (rwx) : ORIGIN = {ram_origin:#010x}, LENGTH = {ram_bytes:#x}
+{boot_memory}  FLASH (rx) : ORIGIN = {flash_origin:#010x}, LENGTH = {flash_bytes:#x}
+{data_memory}  RAM (rwx) : ORIGIN = {ram_origin:#010x}, LENGTH = {ram_bytes:#x}
 }}
 
 ENTRY(tk_reset)
 
 SECTIONS
 {{
-  .text : {{
+{boot_section}  .text : {{
     KEEP(*(.vectors))
     *(.text .text.*)
-    . = ALIGN(4);
+    . = ALIGN({alignment});
   }} > FLASH
 
-  .weights : {{
-    *(.rodata.tk_weights .rodata.tk_weights.*)
-  }} > FLASH
+  .weights {at_weights}: {weights_load}{{
+    *(.rodata.tk_weights .rodata.tk_weights.*){end_of_weights}
+  }} {in_flash}
 
-  .rodata : {{
+  .rodata {at_rodata}: {rodata_load}{{
     *(.rodata .rodata.* .srodata .srodata.*)
     . = ALIGN(4);
-  }} > FLASH
+  }} {in_flash}
 
   .stack (NOLOAD) : {{
     tk_stack_limit = .;
@@ -41,12 +41,12 @@ SECTIONS
     tk_stack_top = .;
   }} > RAM
 
-  .data : {{
+  .data : {data_load}{{
     tk_data_start = .;
     *(.data .data.* .sdata .sdata.*)
     . = ALIGN(4);
-  }} > RAM AT > FLASH
-  tk_data_load = LOADADDR(.data);
+  }} > RAM {data_in_flash}
+  tk_data_load = LOADADDR(.data){offset};
 
   .bss (NOLOAD) : {{
     tk_bss_start = .;
@@ -55,8 +55,60 @@ SECTIONS
     tk_bss_end = .;
   }} > RAM
 
-{slots}  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) *(.comment) *(.note*) }}
+{end}{slots}  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) *(.comment) *(.note*) }}
 }}
+"""
+
+# Constants in the memory that code runs from
+_ONE_WINDOW = {
+    "alignment": 4,
+    "at_weights": "",
+    "at_rodata": "",
+    "weights_load": "",
+    "rodata_load": "",
+    "data_load": "",
+    "end_of_weights": "",
+    "in_flash": "> FLASH",
+    "data_in_flash": "AT > FLASH",
+    "data_memory": "",
+    "offset": "",
+    "end": "",
+}
+
+
+def _two_windows(origin: int, data_origin: int, flash_bytes: int) -> dict[str, object]:
+    """Constants where loads see the flash, which is elsewhere than where code runs: their places by hand."""
+    sign, distance = ("+", data_origin - origin) if data_origin >= origin else ("-", origin - data_origin)
+    offset = f" {sign} {distance:#x}"
+    weights, rodata = "LOADADDR(.text) + SIZEOF(.text)", "LOADADDR(.weights) + SIZEOF(.weights)"
+    data = "LOADADDR(.rodata) + SIZEOF(.rodata)"
+    return {
+        "alignment": 16,
+        "at_weights": f"({weights}{offset}) ",
+        "at_rodata": f"({rodata}{offset}) ",
+        "weights_load": f"AT({weights}) ",
+        "rodata_load": f"AT({rodata}) ",
+        "data_load": f"AT({data}) ",
+        "end_of_weights": "\n    . = ALIGN(16);",
+        "in_flash": "> DATA",
+        "data_in_flash": "",
+        "data_memory": f"  DATA (r) : ORIGIN = {data_origin:#010x}, LENGTH = {flash_bytes:#x}\n",
+        "offset": offset,
+        "end": _END,
+    }
+
+
+_END = """\
+  ASSERT(LOADADDR(.data) + SIZEOF(.data) <= ORIGIN(FLASH) + LENGTH(FLASH), "region FLASH overflowed")
+
+"""
+
+_BOOT_SECTION = """\
+  .boot : {{
+    KEEP(*(.boot))
+    . = ALIGN({bytes:#x});
+  }} > BOOT
+
 """
 
 
@@ -146,7 +198,18 @@ def script(target: Target, slots_bytes: int = 0) -> str:
             ram_end=ram.end,
             stack_bytes=target.stack_bytes,
         )
+    windows = (
+        _ONE_WINDOW
+        if target.data_origin is None
+        else _two_windows(flash.origin, target.data_origin, flash.bytes)
+    )
+    boot = target.boot
     return _SCRIPT.format(
+        **windows,
+        boot_memory=f"  BOOT (rx) : ORIGIN = {boot.region.origin:#010x}, LENGTH = {boot.region.bytes:#x}\n"
+        if boot
+        else "",
+        boot_section=_BOOT_SECTION.format(bytes=boot.region.bytes) if boot else "",
         name=target.name,
         flash_origin=flash.origin,
         flash_bytes=flash.bytes - slots_bytes,

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from toolkit.device.setup import Step
 from toolkit.errors import ToolkitError
 
 
@@ -42,6 +43,7 @@ class EmulatorConfig:
     machine: str = ""
     package: str = ""
     args: tuple[str, ...] = ()
+    serial_line: int = 0  # which of the machine's lines the firmware's is
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,27 @@ class Energy:
 
 @dataclass(frozen=True)
 class Serial:
-    """A board's serial port: ``driver`` names a file of ``runtime/harness``; its registers are at ``address``."""
+    """A board's serial port.
+
+    ``driver`` names ``runtime/harness/serial_<driver>.c``, whose registers are at ``address`` and which is clocked by
+    ``clock_hz``; ``timer`` names ``time_<timer>.c``. ``settings`` are numbers that a driver takes as
+    ``TK_SERIAL_<NAME>``. What a model learns is kept in flash where it is ``writable`` like memory, as QEMU's boards'.
+    """
 
     driver: str
     address: int
+    timer: str = ""
+    clock_hz: int = 0
+    writable: bool = False
+    settings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What a boot ROM wants before a program: ``runtime/harness/boot_<header>.c``, which is put at ``region``."""
+
+    header: str
+    region: Region
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,9 @@ class CycleTable:
 class Target:
     """A device to build for. ``flash``, ``ram`` and ``stack_bytes`` are there on bare metal only.
 
+    ``data_origin`` is where loads see what code sees at the start of flash, when that is another address. ``setup``
+    holds the registers that are written first of all, before the serial port is opened.
+
     ``usb`` holds ``vid:pid`` in hex of the board's serial port or probe. ``flashers`` are tools by name, the first one
     the default, each with the keys that its module in ``toolkit/device/flashers`` checks. ``runtimes`` are
     what runs model files, the preferred one first, each with its backends.
@@ -98,11 +120,14 @@ class Target:
     only: tuple[str, ...] = ()  # kernels that it runs; empty for all
     flash: Region | None = None
     ram: Region | None = None
+    data_origin: int | None = None
     stack_bytes: int = 0
     clock_hz: int | None = None
     cycles: CycleTable | None = None
     energy: Energy | None = None
     serial: Serial | None = None
+    boot: Boot | None = None
+    setup: tuple[Step, ...] = ()
     image: ImageConfig | None = None
     usb: tuple[str, ...] = ()
     flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
+from toolkit.device import target_board as board
 from toolkit.device import toml
 from toolkit.device.target import (
     Compiler,
     CycleTable,
     EmulatorConfig,
     Energy,
-    ImageConfig,
     Region,
-    Serial,
     Target,
 )
 
-_ADDRESS_LIMIT = 2**32
 ARCHS = (
     "host",
     "x86_64",
@@ -28,26 +24,15 @@ ARCHS = (
     "armv6-m",
     "armv7-m",
     "armv7e-m",
+    "armv8-m.main",
     "armv8.1-m",
     "rv32imc",
     "avr",
+    "xtensa",
 )
+EXPORT_ONLY = ("xtensa",)  # no compiler here builds for these: their projects are built elsewhere
 # Which tuned kernels a core runs (toolkit/kernels); every core runs the portable ones.
 KERNEL_SETS = ("portable", "armv6m", "armv7em", "helium", "rv32im", "neon", "avx2", "avr")
-FORMATS = ("elf", "hex", "bin", "uf2", "esp")
-FLASHERS = (
-    "pyocd",
-    "esptool",
-    "uf2",
-    "openocd",
-    "st-flash",
-    "avrdude",
-    "dfu-util",
-    "picotool",
-    "emulator",
-)
-_USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
-SERIAL_DRIVERS = ("cmsdk", "stdio")
 RUNTIMES = {
     "executorch": ("xnnpack", "vulkan", "coreml"),
     "litert": ("cpu",),
@@ -89,49 +74,55 @@ CYCLE_KINDS = (
 
 def parse(table: toml.Table, folder: Path, family: str) -> Target:
     """Return the target that ``table`` describes. Raises ``ToolkitError`` for a wrong or missing key."""
-    flash, ram = _memory(table) if "memory" in table else (None, None)
-    if flash and "startup" not in table:
+    flash, ram, data_origin = _memory(table) if "memory" in table else (None, None, None)
+    arch = table.text("arch", choices=ARCHS)
+    built_here = arch not in EXPORT_ONLY
+    if flash and built_here and "startup" not in table:
         raise table.error("startup", "is missing", "bare metal needs startup code: see runtime/harness")
+    clock_hz = table.integer("clock_hz", 1000, 10**11) if "clock_hz" in table else None
     return Target(
         name=folder.name,
         description=table.text("description"),
         family=family,
-        arch=table.text("arch", choices=ARCHS),
+        arch=arch,
         kernels=table.text("kernels", choices=KERNEL_SETS),
         folder=folder,
-        compilers=_compilers(table),
-        emulators=_emulators(table),
-        startup=table.text("startup", choices=STARTUPS) if flash else "",
+        compilers=_compilers(table) if built_here else {},
+        emulators=_emulators(table) if built_here else {},
+        startup=table.text("startup", choices=STARTUPS) if flash and built_here else "",
         only=table.texts("only") if "only" in table else (),
         flash=flash,
         ram=ram,
+        data_origin=data_origin,
         stack_bytes=table.integer("stack_bytes", 256, ram.bytes) if ram else 0,
-        clock_hz=table.integer("clock_hz", 1000, 10**11) if "clock_hz" in table else None,
+        clock_hz=clock_hz,
         cycles=_cycles(table.table("cycles")) if "cycles" in table else None,
         energy=_energy(table.table("energy")) if "energy" in table else None,
-        serial=_serial(table.table("serial")) if "serial" in table else None,
-        image=_image(table.table("image")) if "image" in table else None,
-        usb=_usb(table.table("usb")) if "usb" in table else (),
-        flashers=_flashers(table) if "flashers" in table else {},
+        serial=board.serial(table.table("serial"), clock_hz) if "serial" in table else None,
+        boot=board.boot(table.table("boot")) if "boot" in table else None,
+        setup=board.setup(table) if "setup" in table else (),
+        image=board.image(table.table("image")) if "image" in table else None,
+        usb=board.usb(table.table("usb")) if "usb" in table else (),
+        flashers=board.flashers(table) if "flashers" in table else {},
         runtimes=_runtimes(table.table("runtimes")) if "runtimes" in table else {},
     )
 
 
-def _memory(table: toml.Table) -> tuple[Region, Region]:
+def _memory(table: toml.Table) -> tuple[Region, Region, int | None]:
     memory = table.table("memory")
     regions = []
+    data_origin = None
     for name in ("flash", "ram"):
         part = memory.table(name)
-        origin = part.integer("origin", 0, _ADDRESS_LIMIT - 1)
-        regions.append(Region(origin, part.integer("bytes", 1024, _ADDRESS_LIMIT - origin)))
-        if origin % 4:
-            raise part.error("origin", f"is {origin:#x}, not a multiple of 4")
+        if name == "flash" and "data_origin" in part:
+            data_origin = part.integer("data_origin", 0, board.ADDRESS_LIMIT - 1)
+        regions.append(board.region(part, 1024))
         part.done()
     memory.done()
     flash, ram = regions
     if flash.origin < ram.end and ram.origin < flash.end:
         raise table.error("memory", "has flash and ram that overlap")
-    return flash, ram
+    return flash, ram, data_origin
 
 
 def _compilers(table: toml.Table) -> dict[str, Compiler]:
@@ -159,7 +150,11 @@ def _emulators(table: toml.Table) -> dict[str, EmulatorConfig]:
                 f"emulators.{name}", "is not an emulator", f"use one of: {', '.join(EMULATORS)}"
             )
         texts = {key: part.text(key) for key in ("cpu", "command", "machine", "package") if key in part}
-        emulators[name] = EmulatorConfig(**texts, args=part.texts("args") if "args" in part else ())
+        emulators[name] = EmulatorConfig(
+            **texts,
+            args=part.texts("args") if "args" in part else (),
+            serial_line=part.integer("serial_line", 0, 9) if "serial_line" in part else 0,
+        )
         for key in {
             "unicorn": ("cpu",),
             "qemu": ("command", "package"),
@@ -192,47 +187,9 @@ def _energy(table: toml.Table) -> Energy:
     return energy
 
 
-def _serial(table: toml.Table) -> Serial:
-    driver = table.text("driver", choices=SERIAL_DRIVERS)
-    address = table.integer("address", 0, _ADDRESS_LIMIT - 1) if driver != "stdio" else 0
-    table.done()
-    return Serial(driver, address)
-
-
-def _image(table: toml.Table) -> ImageConfig:
-    formats = table.texts("formats")
-    if not formats:
-        raise table.error("formats", "is empty", f"list some of: {', '.join(FORMATS)}")
-    for name in formats:
-        if name not in FORMATS:
-            raise table.error("formats", f"has {name!r:.60}", f"use some of: {', '.join(FORMATS)}")
-    family = table.integer("uf2_family", 0, _ADDRESS_LIMIT - 1) if "uf2" in formats else None
-    table.done()
-    return ImageConfig(formats, family)
-
-
-def _usb(table: toml.Table) -> tuple[str, ...]:
-    ids = table.texts("ids")
-    for each in ids:
-        if not _USB_ID.fullmatch(each):
-            raise table.error("ids", f"has {each!r:.60}", 'write vendor and product in hex: "0483:374b"')
-    table.done()
-    return ids
-
-
-def _flashers(table: toml.Table) -> dict[str, dict[str, Any]]:
-    tools = table.table("flashers")
-    flashers = {}
-    for name in iter(tools.keys()):
-        if name not in FLASHERS:
-            raise tools.error(name, "is no tool that flashes", f"use one of: {', '.join(FLASHERS)}")
-        flashers[name] = tools.values(name)
-    return flashers
-
-
 def _runtimes(table: toml.Table) -> dict[str, tuple[str, ...]]:
     found = {}
-    for name in iter(table.keys()):
+    for name in table:
         if name not in RUNTIMES:
             raise table.error(name, "is no runtime", f"use one of: {', '.join(RUNTIMES)}")
         found[name] = table.texts(name)

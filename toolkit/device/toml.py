@@ -52,6 +52,14 @@ class Table:
             raise self.error(key, f"is {value}, outside {low}..{high}")
         return value
 
+    def boolean(self, key: str) -> bool:
+        """Return true or false."""
+        self._asked.add(key)
+        value = self._values.get(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, not {value!r:.60}")
+        return value
+
     def number(self, key: str, low: float, high: float) -> float:
         """Return a finite number in ``low..high``."""
         value = float(self._get(key, float))
@@ -88,9 +96,9 @@ class Table:
         values: dict[str, Any] = self._get(key, dict)
         return values
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of all keys."""
-        return tuple(self._values)
+    def __iter__(self) -> Iterator[str]:
+        """The names of all keys."""
+        return iter(self._values)
 
     def done(self) -> None:
         """Raise for keys that nothing asked for."""

@@ -43,6 +43,13 @@ def find(target: Target, name: str | None = None) -> Toolchain:
     Raises:
         ToolkitError: the target knows no such toolchain (exit code 2), or it is not installed (exit code 3).
     """
+    if not target.compilers:
+        raise ToolkitError(
+            f"no compiler here builds for {target.name}, a core of the kind {target.arch}",
+            at=str(target.folder / "target.toml"),
+            fix="export a project that its own tools build: toolkit export MODEL --target "
+            f"{target.name} --project esp-idf -o DIR",
+        )
     name = name or (DEFAULT if DEFAULT in target.compilers else next(iter(target.compilers)))
     if name not in target.compilers:
         raise ToolkitError(

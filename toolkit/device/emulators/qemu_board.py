@@ -37,9 +37,9 @@ class QemuBoard:
             *(
                 "-chardev",
                 "socket,id=line,host=127.0.0.1,port=0,server=on,wait=off,nodelay=on",
-                "-serial",
-                "chardev:line",
             ),
+            *("-serial", "null") * config.serial_line,
+            *("-serial", "chardev:line"),
             *("-kernel", str(Path(elf.path).resolve())),
         ]
         self._elf = elf

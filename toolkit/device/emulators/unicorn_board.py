@@ -1,4 +1,4 @@
-"""A board on Unicorn that stays up: a Cortex-M with a serial port, whose memory for slots outlives a reset."""
+"""A board on Unicorn that stays up, with a serial port; its memory for slots outlives a reset."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 import unicorn
 
 from toolkit.device.elf import Elf
-from toolkit.device.emulators import base, dwt
+from toolkit.device.emulators import base, dwt, esp32c3_counter, setup_registers, timers
 from toolkit.device.emulators.block_counter import BlockCounter
-from toolkit.device.emulators.cmsdk import SerialPort
-from toolkit.device.emulators.unicorn_core import END, PAGE, ArmMachine
+from toolkit.device.emulators.serial_port import SerialPort
+from toolkit.device.emulators.unicorn_core import END, PAGE, ArmMachine, Machine, RiscvMachine
 from toolkit.device.profile import SERIAL_CALLER, Landmarks, Profile
 from toolkit.device.targets import Region, Target
 from toolkit.errors import DEVICE, ToolkitError
@@ -26,7 +26,8 @@ class UnicornBoard:
         self._elf, self._target, self._prefix, self._counting = elf, target, prefix, counting
         self._slots_region = slots_region(elf)
         self._slots = b"\xff" * self._slots_region.bytes
-        self._port = SerialPort()
+        assert target.serial is not None
+        self._port = SerialPort(target.serial)
         self.url = self._port.url
         self._start()
 
@@ -53,6 +54,10 @@ class UnicornBoard:
         """What lies in the flash for slots."""
         return self._machine.slots()
 
+    def register(self, address: int, bits: int) -> int:
+        """Return what a register holds that the board's ``setup`` names."""
+        return self._machine.register(address, bits)
+
     def set_slots(self, content: bytes) -> None:
         """Reset with other content in the flash for slots, as after bits have changed.
 
@@ -73,7 +78,8 @@ class UnicornBoard:
         self._failure: ToolkitError | None = None
         self._port.switch(True)
         job = base.Job(self._elf.path, self._target, b"", False, 0, self._prefix)
-        self._machine = _Machine(job, self._port, self._slots_region, self._slots)
+        kind = _RiscvBoard if self._target.startup == "riscv" else _ArmBoard
+        self._machine = kind(job, self._port, self._slots_region, self._slots)
         if self._counting:
             self._machine.count(self._prefix)
         self._thread = threading.Thread(target=self._run, name="emulated board", daemon=True)
@@ -100,16 +106,17 @@ def slots_region(elf: Elf) -> Region:
     return Region(start.address, end.address - start.address) if start and end else Region(0, 0)
 
 
-class _Machine(ArmMachine):
-    """A Cortex-M with a UART, a timer and flash of which the slots can be written."""
+class _Board(Machine):
+    """A core with a UART, a timer, what is set up first, and flash of which the slots can be written."""
 
     def __init__(self, job: base.Job, port: SerialPort, slots: Region, content: bytes) -> None:
         self._port, self._slots_region, self._content = port, slots, content
         self.counters: dict[str, BlockCounter] = {}
         super().__init__(job)
 
-    def prepare(self) -> None:
-        super().prepare()
+    def load(self) -> None:
+        """Put the image in flash and the board's other parts around the core."""
+        super().load()
         _, ram = self.job.target.regions()
         self.uc.mem_write(ram.origin, _AFTER_POWER_ON * (ram.bytes // len(_AFTER_POWER_ON)))
         if self._slots_region.bytes:
@@ -117,10 +124,20 @@ class _Machine(ArmMachine):
             size = -(-(self._slots_region.end - first) // PAGE) * PAGE
             self.uc.mem_protect(first, size, unicorn.UC_PROT_ALL)
             self.uc.mem_write(self._slots_region.origin, self._content)
-        assert self.job.target.serial is not None
-        self._port.attach(self.uc, self.job.target.serial.address)
-        if self.job.target.arch != "armv6-m" and self.job.target.clock_hz:
-            dwt.attach(self.uc, self.job.target.clock_hz)
+        self._port.attach(self.uc)
+        setup_registers.attach(self.uc, self.job.target, self._port.page)
+        timers.attach(self.uc, self.elf, self.job.target)
+        self._attach_counter()
+
+    def _attach_counter(self) -> None:
+        """Give the core its cycle counter where Unicorn has none."""
+        target = self.job.target
+        assert target.serial is not None
+        assert target.clock_hz is not None
+        if target.serial.driver == "esp32c3":
+            esp32c3_counter.attach(self.uc, self.elf, target.clock_hz)
+        elif target.startup == "cortex_m" and target.arch != "armv6-m":
+            dwt.attach(self.uc, target.clock_hz)
 
     def count(self, prefix: str) -> None:
         """Count what the model executes, each entry by itself."""
@@ -128,6 +145,10 @@ class _Machine(ArmMachine):
             if f"{prefix}_{entry}" in self.elf.by_name:
                 marks = Landmarks.of(self.elf, prefix, entry, SERIAL_CALLER)
                 self.counters[entry] = BlockCounter(self.uc, self.elf, marks)
+
+    def register(self, address: int, bits: int) -> int:
+        """Return what memory holds."""
+        return int.from_bytes(self.uc.mem_read(address, bits // 8), "little")
 
     def slots(self) -> bytes:
         """Return what lies in the flash for slots."""
@@ -142,3 +163,11 @@ class _Machine(ArmMachine):
             raise self.fault(str(error)) from error
         if self.why:
             raise self.fault(self.why)
+
+
+class _ArmBoard(_Board, ArmMachine):
+    """One with a Cortex-M."""
+
+
+class _RiscvBoard(_Board, RiscvMachine):
+    """One with a RISC-V core."""

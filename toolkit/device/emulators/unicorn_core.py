@@ -22,6 +22,7 @@ _MODELS = {
     "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
     "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
     "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
 }
 # QEMU's numbers of Arm exceptions, which Unicorn hands to the interrupt hook
 _BREAKPOINT = 7
@@ -59,6 +60,8 @@ class Machine(ABC):
         flash, ram = job.target.regions()
         self.map(flash, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         self.map(ram, unicorn.UC_PROT_ALL)
+        if job.target.boot and job.target.boot.region.end <= flash.origin // PAGE * PAGE:
+            self.map(job.target.boot.region, unicorn.UC_PROT_READ)
         self.load()
         self.prepare()
 
@@ -90,6 +93,12 @@ class Machine(ABC):
                     at=str(self.elf.path),
                     fix="build it for this target",
                 ) from error
+
+        flash, _ = self.job.target.regions()
+        if self.job.target.data_origin is not None:  # the same flash, where loads see it
+            self.map(Region(self.job.target.data_origin, flash.bytes), unicorn.UC_PROT_READ)
+            content = bytes(self.uc.mem_read(flash.origin, flash.bytes))
+            self.uc.mem_write(self.job.target.data_origin, content)
 
     def run(self) -> base.Finished:
         """Run to the end and return the files."""
@@ -150,8 +159,12 @@ class ArmMachine(Machine):
         uc.ctl_set_cpu_model(_MODELS[cpu])
         return uc
 
-    def prepare(self) -> None:
+    def load(self) -> None:
+        """Put the image's bytes where they belong, and the core's own registers."""
         self.map(_SYSTEM, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        super().load()
+
+    def prepare(self) -> None:
         flash, _ = self.job.target.regions()
         self.uc.reg_write(self.sp_register, int.from_bytes(self.uc.mem_read(flash.origin, 4), "little"))
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self.on_interrupt)

@@ -1,17 +1,15 @@
-"""The serial port and the timer of Arm's Cortex-M System Design Kit, for a Unicorn core: a TCP line on this machine."""
+"""A board's serial port for a Unicorn core: its line is a TCP port of this machine."""
 
 from __future__ import annotations
 
 import select
 import socket
-import time
 from typing import Any
 
-TIMER_ADDRESS = 0x4000_0000
-_PAGE = 0x1000
-_DATA, _STATE = 0x0, 0x4
-_RECEIVE_FULL = 2
-_TIMER_VALUE, _TIMER_HZ = 0x4, 25_000_000
+from toolkit.device.emulators.registers import BY_DRIVER
+from toolkit.device.target import Serial
+
+PAGE = 0x1000
 _POLL_S = 0.05  # how soon a waiting core notices that it is switched off
 
 
@@ -22,7 +20,8 @@ class SerialPort:
     sends while nobody listens is lost, as on a wire.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, serial: Serial) -> None:
+        self._registers, self._address = BY_DRIVER[serial.driver], serial.address
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._client: socket.socket | None = None
         self._received = bytearray()
@@ -35,11 +34,15 @@ class SerialPort:
         """What pyserial's ``serial_for_url`` opens."""
         return f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def attach(self, uc: Any, address: int) -> None:
-        """Put the registers of UART and timer into the core's memory."""
-        first = address // _PAGE * _PAGE
-        uc.mmio_map(first, _PAGE, self._read, address - first, self._write, address - first)
-        uc.mmio_map(TIMER_ADDRESS, _PAGE, _read_timer, None, lambda *_: None, None)
+    @property
+    def page(self) -> int:
+        """The page of memory where the registers are."""
+        return self._address // PAGE * PAGE
+
+    def attach(self, uc: Any) -> None:
+        """Put the registers into the core's memory."""
+        base = self._address - self.page
+        uc.mmio_map(self.page, PAGE, self._read, base, self._write, base)
 
     def switch(self, on: bool) -> None:
         """Make a core that waits for a byte go on at once, and again be able to wait."""
@@ -55,7 +58,8 @@ class SerialPort:
                 end.close()
 
     def _read(self, uc: Any, offset: int, _size: int, base: int) -> int:
-        if offset - base == _STATE:
+        registers, at = self._registers, offset - base
+        if at == registers.status:
             self._questions += 1
             # Asked twice without sending between: it wants to receive.
             if self._questions > 1 and not self._received:
@@ -63,14 +67,15 @@ class SerialPort:
                 self._wait()
             if self._off:
                 uc.emu_stop()
-            return _RECEIVE_FULL if self._received else 0
-        if offset - base == _DATA and self._received:
+            if registers.status != registers.receive or not self._received:
+                return registers.status_value(bool(self._received))
+        if at == registers.receive and self._received:
             self._questions = 0
             return self._received.pop(0)
-        return 0
+        return registers.constant.get(at, 0)
 
     def _write(self, _uc: Any, offset: int, _size: int, value: int, base: int) -> None:
-        if offset - base == _DATA:
+        if offset - base == self._registers.transmit:
             self._questions = 0
             self._to_send.append(value & 0xFF)
             if len(self._to_send) >= 4096:
@@ -106,8 +111,3 @@ class SerialPort:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-
-def _read_timer(_uc: Any, offset: int, _size: int, _data: Any) -> int:
-    """Count down as TIMER0 does, by this machine's clock: an emulated core has no speed of its own."""
-    return -int(time.monotonic() * _TIMER_HZ) & 0xFFFF_FFFF if offset == _TIMER_VALUE else 0
