@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from toolkit import bundle, models
-from toolkit.measure.bench import BenchResult, bench
+from toolkit.measure.bench import bench
+from toolkit.measure.bench_result import BenchResult
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 

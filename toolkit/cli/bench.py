@@ -16,7 +16,7 @@ from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from toolkit.device.serial_link import Line
-    from toolkit.measure.bench import BenchResult, LayerCost
+    from toolkit.measure.bench_result import BenchResult, LayerCost
     from toolkit.measure.figure import Figure
 
 

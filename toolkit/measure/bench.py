@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,76 +19,15 @@ from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
-from toolkit.measure import accuracy, cycles, energy, memory, windows
+from toolkit.measure import bench_result, cycles, energy, memory, windows
+from toolkit.measure.bench_result import BenchResult, LayerCost
 from toolkit.measure.figure import Figure
-from toolkit.measure.memory import Memory
-from toolkit.measure.profile import FunctionCount, by_function
+from toolkit.measure.profile import by_function
 from toolkit.measure.spikes import Spikes
 from toolkit.measure.spikes import count as count_spikes
-from toolkit.measure.window_energy import RunEnergy
 
-SCHEMA = 1
 SPIKING = "fire"  # the operator of neurons that spike
 _WINDOW_S, _WINDOWS = 0.2, 5  # of timed runs
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """One layer, per inference. Instructions and cycles are None when nothing counted them.
-
-    The last three are of networks that spike, see ``toolkit.measure.spikes``.
-    """
-
-    index: int
-    name: str
-    op: str
-    function: str
-    macs: int
-    instructions: float | None
-    instructions_per_mac: float | None
-    cycles: float | None
-    spikes: float | None = None  # that the layer's neurons sent
-    neurons: int | None = None
-    synaptic_operations: float | None = None  # that spikes set off in it
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """The cost of one inference, the mean over ``inferences``; what is not known is None."""
-
-    model: str
-    target: str
-    optimize: str
-    toolchain: str
-    emulator: str
-    inferences: int
-    clock_hz: int | None
-    macs: int
-    instructions: Figure | None
-    instructions_per_mac: float | None
-    outside_layers: float | None  # instructions of model_run itself
-    cycles: Figure | None
-    latency_us: Figure | None
-    energy_uj: Figure | None
-    accuracy: Figure | None  # of a test set, where somebody took it of this bundle
-    mean_squared_error: Figure | None
-    layers: list[LayerCost]
-    functions: list[FunctionCount]  # of all inferences together
-    memory: Memory | None
-    notes: list[str]
-    training_latency_us: Figure | None = None  # of one training step, of a model that learns on a board
-    energy_net_uj: Figure | None = None  # with a meter: above what the board takes idle
-    training_energy_uj: Figure | None = None
-    training_energy_net_uj: Figure | None = None
-    meter: str | None = None  # that measured the energy
-    metered: dict[str, RunEnergy] | None = None  # with a meter, by what was run: windows, idle, uncertainty
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-ready data, with the schema's version."""
-        data = {"schema": SCHEMA, **asdict(self)}
-        if self.memory is not None:
-            data["memory"] |= {"flash_bytes": self.memory.flash_bytes, "ram_bytes": self.memory.ram_bytes}
-        return data
 
 
 def bench(
@@ -159,62 +98,44 @@ def _result(
         notes.append(f"no instruction counts: {_why_no_counts(ran.emulator)}")
     elif estimate is None:
         notes.append(f"no cycle estimate: {target.name} has no instruction timings in its target.toml")
-    by_layer = estimate.by_layer if estimate else None
-    macs = sum(layer["macs"] for layer in manifest["layers"])
     instructions = profile.instructions / inferences if profile else None
     per_inference = estimate.total / inferences if estimate else None
-    latency = _latency(target, image, ran, samples, per_inference, estimate, timeout_s)
-    known = accuracy.of_bundle(bundle, manifest.get("info"))
-    return BenchResult(
-        model=str(manifest["name"]),
-        target=target.name,
-        optimize=str(manifest.get("optimize", "speed")),
-        toolchain=image.toolchain,
-        emulator=ran.emulator,
-        inferences=inferences,
-        clock_hz=target.clock_hz,
-        macs=macs,
+    known = bench_result.of_bundle(
+        bundle, manifest, target, toolchain=image.toolchain, emulator=ran.emulator, inferences=inferences
+    )
+    layers = [_counted(layer, counts if profile else None, estimate, inferences) for layer in known.layers]
+    if spiking:
+        layers = [replace(layer, **vars(own)) for layer, own in zip(layers, spiking, strict=True)]
+    arena_bytes = manifest["sizes"]["arena_bytes"]
+    return replace(
+        known,
         instructions=None if instructions is None else Figure(_whole(instructions), "counted"),
-        instructions_per_mac=_ratio(instructions, macs),
+        instructions_per_mac=_ratio(instructions, known.macs),
         outside_layers=_whole(counts.get(None, 0) / inferences) if profile else None,
         cycles=Figure(_whole(per_inference), estimate.kind, estimate.source)
         if estimate and per_inference is not None
         else None,
-        latency_us=latency,
+        latency_us=_latency(target, image, ran, samples, per_inference, estimate, timeout_s),
         energy_uj=_energy(target, per_inference, notes),
-        accuracy=known.get("accuracy"),
-        mean_squared_error=known.get("mean_squared_error"),
-        layers=[
-            replace(_layer(layer, counts if profile else None, by_layer, inferences), **vars(own))
-            for layer, own in zip(
-                manifest["layers"], spiking or [Spikes()] * len(manifest["layers"]), strict=True
-            )
-        ],
+        layers=layers,
         functions=by_function(profile, parts) if profile and parts else [],
-        memory=memory.of_image(image.path, manifest["sizes"]["arena_bytes"], ran.stack_bytes_used)
-        if target.bare_metal
-        else None,
+        memory=memory.of_image(image.path, arena_bytes, ran.stack_bytes_used) if target.bare_metal else None,
         notes=notes,
     )
 
 
-def _layer(
-    layer: dict[str, Any],
+def _counted(
+    layer: LayerCost,
     counts: dict[str | None, int] | None,
-    layer_cycles: dict[str | None, int] | None,
+    estimate: cycles.Cycles | None,
     inferences: int,
 ) -> LayerCost:
-    function = layer["function"]
-    instructions = None if counts is None else _whole(counts.get(function, 0) / inferences)
-    return LayerCost(
-        index=layer["index"],
-        name=layer["name"],
-        op=layer["op"],
-        function=function,
-        macs=layer["macs"],
+    instructions = None if counts is None else _whole(counts.get(layer.function, 0) / inferences)
+    return replace(
+        layer,
         instructions=instructions,
-        instructions_per_mac=_ratio(instructions, layer["macs"]),
-        cycles=None if layer_cycles is None else _whole(layer_cycles.get(function, 0) / inferences),
+        instructions_per_mac=_ratio(instructions, layer.macs),
+        cycles=_whole(estimate.by_layer.get(layer.function, 0) / inferences) if estimate else None,
     )
 
 

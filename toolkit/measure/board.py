@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,8 +19,8 @@ from toolkit.device.serial_model import BoardStats, Cycles, SerialModel
 from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.lower.learning import INPUTS
-from toolkit.measure import accuracy, memory
-from toolkit.measure.bench import BenchResult, LayerCost
+from toolkit.measure import bench_result, memory
+from toolkit.measure.bench_result import BenchResult
 from toolkit.measure.compare import differs
 from toolkit.measure.entry import ON_BOARD
 from toolkit.measure.figure import Figure
@@ -218,30 +217,20 @@ def _result(
     metered: dict[str, RunEnergy] | None,
 ) -> BenchResult:
     one, step = (metered or {}).get("inference"), (metered or {}).get("training step")
-    manifest, stats = board.manifest, board.stats
-    target = targets.load(manifest["target"])
+    target = targets.load(board.manifest["target"])
     used, built_by = _memory(board, toolchain, notes)
-    known = accuracy.of_bundle(board.bundle, manifest.get("info"))
-    marked = cycles.layers if cycles else ()
-    return BenchResult(
-        model=str(manifest["name"]),
-        target=target.name,
-        optimize=str(manifest.get("optimize", "speed")),
-        toolchain=built_by,
-        emulator=ON_BOARD,
+    known = bench_result.of_bundle(
+        board.bundle, board.manifest, target, toolchain=built_by, emulator=ON_BOARD,
         inferences=timed.runs * len(timed.us),
-        clock_hz=stats.clock_hz or target.clock_hz,
-        macs=sum(layer["macs"] for layer in manifest["layers"]),
-        instructions=None,
-        instructions_per_mac=None,
-        outside_layers=None,
+    )  # fmt: skip
+    marked = dict(enumerate(cycles.layers)) if cycles else {}
+    return replace(
+        known,
+        clock_hz=board.stats.clock_hz or target.clock_hz,
         cycles=Figure(cycles.total, "measured", "the core's counter, one inference") if cycles else None,
         latency_us=latency(timed),
         energy_uj=one.gross_uj if one else None,
-        accuracy=known.get("accuracy"),
-        mean_squared_error=known.get("mean_squared_error"),
-        layers=[_layer(layer, marked) for layer in manifest["layers"]],
-        functions=[],
+        layers=[replace(layer, cycles=marked.get(layer.index)) for layer in known.layers],
         memory=used,
         notes=notes,
         training_latency_us=latency(trained) if trained else None,
@@ -249,20 +238,6 @@ def _result(
         training_energy_uj=step.gross_uj if step else None,
         training_energy_net_uj=step.net_uj if step else None,
         metered=metered,
-    )
-
-
-def _layer(layer: dict[str, Any], cycles: tuple[int, ...]) -> LayerCost:
-    index = layer["index"]
-    return LayerCost(
-        index=index,
-        name=layer["name"],
-        op=layer["op"],
-        function=layer["function"],
-        macs=layer["macs"],
-        instructions=None,
-        instructions_per_mac=None,
-        cycles=cycles[index] if index < len(cycles) else None,
     )
 
 

@@ -32,35 +32,11 @@ def line_chart(
     ticks = round_values(min(values) if low is None else low, max(values))
     bottom, top = ticks[0], ticks[-1]
     factor = 100 if unit == "%" else 1
-    axis = Markup("").join(
-        Markup('<span style="bottom:{:.2f}%">{}{}</span>').format(
-            100 * (tick - bottom) / (top - bottom), f"{tick * factor:g}", f" {unit}" if unit else ""
-        )
-        for tick in ticks
-    )
-    grid = Markup("").join(
-        Markup('<line class="grid" x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/>').format(
-            100 - 100 * (tick - bottom) / (top - bottom)
-        )
-        for tick in ticks
-    )
     lines = Markup("").join(
         Markup('<polyline class="series-{}" points="{}"/>').format(index, _points(points, bottom, top))
         for index, (_, points) in enumerate(series)
     )
-    keys = Markup("").join(
-        Markup(
-            '<li><svg class="key" width="28" height="8" aria-hidden="true">'
-            '<line class="series-{}" x1="1" x2="27" y1="4" y2="4"/></svg>{} <b>{}</b></li>'
-        ).format(index, label, _last(points, factor, unit))
-        for index, (label, points) in enumerate(series)
-    )
     first, last = ends or ("epoch 1", str(max(len(points) for _, points in series)))
-    spoken = "; ".join(
-        f"{label} from {points[0] * factor:.3g} to {points[-1] * factor:.3g}{unit}"
-        for label, points in series
-        if points
-    )
     return Markup(
         '<figure class="chart"><figcaption>{title}</figcaption><ul class="keys">{keys}</ul><div class="plot">'
         '<div class="axis" aria-hidden="true">{axis}</div>'
@@ -69,13 +45,48 @@ def line_chart(
         '<div class="under" aria-hidden="true"><span>{first}</span><span>{last}</span></div></div></figure>'
     ).format(
         title=title,
-        keys=keys,
-        axis=axis,
-        grid=grid,
+        keys=_keys(series, factor, unit),
+        axis=_axis(ticks, factor, unit),
+        grid=_grid(ticks),
         lines=lines,
         first=first,
         last=last,
-        spoken=escape(f"{title}: {spoken}"),
+        spoken=escape(f"{title}: {_spoken(series, factor, unit)}"),
+    )
+
+
+def _axis(ticks: list[float], factor: int, unit: str) -> Markup:
+    text = Markup('<span style="bottom:{:.2f}%">{}{}</span>')
+    return Markup("").join(
+        text.format(100 * _share(tick, ticks), f"{tick * factor:g}", f" {unit}" if unit else "")
+        for tick in ticks
+    )
+
+
+def _grid(ticks: list[float]) -> Markup:
+    line = Markup('<line class="grid" x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/>')
+    return Markup("").join(line.format(100 - 100 * _share(tick, ticks)) for tick in ticks)
+
+
+def _share(tick: float, ticks: list[float]) -> float:
+    return (tick - ticks[0]) / (ticks[-1] - ticks[0])
+
+
+def _keys(series: Series, factor: int, unit: str) -> Markup:
+    key = Markup(
+        '<li><svg class="key" width="28" height="8" aria-hidden="true">'
+        '<line class="series-{}" x1="1" x2="27" y1="4" y2="4"/></svg>{} <b>{}</b></li>'
+    )
+    return Markup("").join(
+        key.format(index, label, _last(points, factor, unit)) for index, (label, points) in enumerate(series)
+    )
+
+
+def _spoken(series: Series, factor: int, unit: str) -> str:
+    return "; ".join(
+        f"{label} from {points[0] * factor:.3g} to {points[-1] * factor:.3g}{unit}"
+        for label, points in series
+        if points
     )
 
 
