@@ -118,6 +118,29 @@ def test_a_bundle_changes_with_its_files_and_its_test(folder: Path) -> None:
     assert len(set(keys)) == 3
 
 
+def test_a_model_is_more_than_one_file(folder: Path) -> None:
+    """Weights beside an ``.onnx``, by the name it gives them, and the settings beside ``.safetensors``."""
+    for name, other in (("net.onnx", "weights.bin"), ("net.safetensors", "config.json")):
+        (folder / name).write_bytes(b"reads weights.bin")
+        cell, keys = Cell("net", folder / name, "host"), set()
+        for content in (b"1", b"2"):
+            (folder / other).write_bytes(content)
+            (folder / "unrelated").write_bytes(content)
+            keys.add(cell.key())
+        (folder / "unrelated").write_bytes(b"3")
+        assert len(keys | {cell.key()}) == 2
+
+
+def test_projects_and_the_bundle_itself(folder: Path) -> None:
+    (folder / "project").mkdir()
+    (folder / "project" / "toolkit.toml").touch()
+    assert ("project", "rp2040") not in _pairs(load(folder, ["host"]))
+    toy.make(folder / "project" / "build" / "bundle", "rp2040")
+    assert ("project", "rp2040") in _pairs(load(folder, ["host"]))
+    assert _pairs(load(folder / "project")) == [("project", "rp2040")]
+    assert _pairs(load(folder / "made")) == [("made", "cortex-m4")]
+
+
 def test_time_is_measured_alone() -> None:
     assert Cell("a", Path("a"), "host").timed
     assert not Cell("a", Path("a"), "cortex-m4").timed

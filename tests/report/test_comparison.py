@@ -38,6 +38,7 @@ ENTRIES = [SMALL, METERED, BEATEN, UNKNOWN]
 def test_names_are_as_long_as_they_must_be() -> None:
     assert names(ENTRIES) == ["small on cortex-m4", "large on board", "beaten on board", "unknown on board"]
     other = replace(SMALL, ways={"toolchain": "gcc"})
+    assert names([replace(SMALL, model="a\x1b[2Jb")]) == ["a\ufffd[2Jb on cortex-m4"]
     assert names([SMALL, other]) == ["small on cortex-m4 zig", "small on cortex-m4 gcc"]
 
 

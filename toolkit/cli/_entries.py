@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[bool], of: str = "") -> None:
     """Print a row for each entry; those on the Pareto front are marked, and ``of`` says of what."""
     from rich.table import Table
+    from rich.text import Text
 
     from toolkit.measure.entry import names
     from toolkit.report import words
@@ -30,7 +31,7 @@ def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[
         table.add_column("front", justify="center")
     for number, (name, entry, front) in enumerate(zip(names(entries), entries, on_front, strict=True), 1):
         texts = [words.marked(metric, entry.figures.get(metric.key)) for metric in metrics]
-        table.add_row(str(number), name, *texts, *(["*" if front else ""] if any(on_front) else []))
+        table.add_row(str(number), Text(name), *texts, *(["*" if front else ""] if any(on_front) else []))
     session.console.print(table)
     legend = ", ".join(f"{mark} {kind}" for kind, mark in MARKS.items())
     session.console.print(f"{legend}{f'; * on the front of {of}' if any(on_front) else ''}", style="dim")
@@ -39,6 +40,7 @@ def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[
 def show_changes(session: Session, changes: Sequence[Change], title: str) -> None:
     """Print a row for each change."""
     from rich.table import Table
+    from rich.text import Text
 
     from toolkit.measure.metric import find
     from toolkit.report import words
@@ -59,5 +61,5 @@ def show_changes(session: Session, changes: Sequence[Change], title: str) -> Non
         by = "" if change.ratio is None else f"{change.ratio:+.2%}"
         style = {"better": "green", "worse": "red"}.get(change.verdict, "")
         verdict = change.note or change.verdict
-        table.add_row(change.name, change.metric, before, after, by, verdict, style=style)
+        table.add_row(Text(change.name), change.metric, before, after, by, Text(verdict), style=style)
     session.console.print(table)

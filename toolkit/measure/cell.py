@@ -16,11 +16,9 @@ from toolkit.device.build import read_manifest
 from toolkit.device.emulators.native import runs_here
 from toolkit.device.target import Target
 from toolkit.device.versions import package_version, program_version
-from toolkit.errors import ToolkitError
+from toolkit.measure.model_files import MANIFEST, digest
 
-MANIFEST = "manifest.json"
 DEFAULT_TOOLCHAIN = "zig"
-_MADE_HERE = ("build", ".git", "__pycache__")  # folders of a bundle that are made of the rest
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,11 @@ class Cell:
         """
         if self.is_bundle:
             read_manifest(self.path)
-        target = targets.load(self.target)
+        target, test = targets.load(self.target), self.path.parent / "test.json"
         depends = {
-            "model": _hash(self.path),
-            "calibration": self.calibration and _hash(self.calibration),
-            "test": _text_hash(self.path.parent / "test.json") if self.is_bundle else None,
+            "model": digest(self.path),
+            "calibration": self.calibration and digest(self.calibration),
+            "test": digest(test) if self.is_bundle and test.is_file() else None,
             "target": repr(sorted((name, value) for name, value in vars(target).items() if name != "folder")),
             "tools": self.tools(),
             "ways": self.ways,
@@ -163,25 +161,3 @@ def _version(program: str) -> str:
 @cache
 def _code() -> tuple[str, ...]:
     return tuple(own_code.digest(part) for part in ("", "quantize", "runtime", "targets"))
-
-
-def _hash(path: Path) -> str:
-    """Return the hash of a file, or of a folder's files without what is made of them."""
-    found = hashlib.sha256()
-    try:
-        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-        for file in files:
-            inside = file.relative_to(path)
-            if not set(inside.parts) & set(_MADE_HERE) and file.suffix != ".html":
-                with file.open("rb") as opened:
-                    content = hashlib.file_digest(opened, "sha256").hexdigest()
-                found.update(f"{inside.as_posix()}\0{content}\0".encode())
-    except OSError as error:
-        raise ToolkitError(f"cannot read {path}: {error.strerror or error}") from error
-    if not files:
-        raise ToolkitError(f"there is no model at {path}", fix="check the path")
-    return found.hexdigest()
-
-
-def _text_hash(file: Path) -> str | None:
-    return _hash(file) if file.is_file() else None

@@ -67,22 +67,31 @@ def between(
     everything = [*before, *after, *failed]
     called = dict(zip(map(_identity, everything), names(everything), strict=True))
     earlier, later = ({_identity(each): each for each in one} for one in (before, after))
-    broken = {_identity(each): each.source for each in failed}
     found = []
     for identity, entry in later.items():
         if identity in earlier:
             found += _figures(called[identity], earlier[identity], entry, tolerance)
         else:
             found.append(Change(called[identity], "", None, None, "other", "is new"))
-    for identity in earlier.keys() - later.keys() - broken.keys():
-        found.append(Change(called[identity], "", None, None, "other", "is not in the later run"))
-    for identity in earlier.keys() & broken.keys():
-        found.append(Change(called[identity], "", None, None, "worse", f"fails: {broken[identity]}"))
+    for identity, entry in earlier.items():
+        if identity in later:
+            continue
+        why = next((each.source for each in failed if _same_cell(each, entry)), None)
+        if why is None:
+            found.append(Change(called[identity], "", None, None, "other", "is not in the later run"))
+        else:
+            found.append(Change(called[identity], "", None, None, "worse", f"fails: {why}"))
     return found
 
 
 def _identity(entry: Entry) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     return entry.model, entry.target, tuple(sorted(entry.ways.items()))
+
+
+def _same_cell(failed: Entry, entry: Entry) -> bool:
+    """True when ``failed`` might have become ``entry``; what did not run says less of how it would have been done."""
+    same = (failed.model, failed.target) == (entry.model, entry.target)
+    return same and failed.ways.items() <= entry.ways.items()
 
 
 def _figures(name: str, before: Entry, after: Entry, tolerance: float) -> list[Change]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.measure import entry as entries
 from toolkit.measure.all_cells import DEFAULT_TIMEOUT_S, Progress, bench_all
-from toolkit.measure.cell import MANIFEST, Cell, of_bundle
+from toolkit.measure.cell import Cell, of_bundle
 from toolkit.measure.entry import Entry
+from toolkit.measure.model_files import bundle_in
 from toolkit.measure.store import Store
 
 _SQLITE = b"SQLite format 3\0"
@@ -69,19 +70,14 @@ _FIX = "give a bundle, a project, a file of `toolkit bench --json`, or a results
 
 
 def _bundle(folder: Path) -> Path:
-    """Return the bundle that a folder is, or that of the project in it."""
-    if (folder / MANIFEST).is_file():
-        return folder
-    if not (folder / "toolkit.toml").is_file():
-        raise ToolkitError(f"{folder} is neither a bundle nor a project", fix=_FIX)
-    from toolkit import project
-
-    made = project.load(folder).build / "bundle"
-    if not (made / MANIFEST).is_file():
+    found = bundle_in(folder)
+    if found is not None:
+        return found
+    if (folder / "toolkit.toml").is_file():
         raise ToolkitError(
             f"the project in {folder} has no bundle yet", fix=f"toolkit make --project {folder}"
         )
-    return made
+    raise ToolkitError(f"{folder} is neither a bundle nor a project", fix=_FIX)
 
 
 def _bench(

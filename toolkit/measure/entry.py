@@ -112,10 +112,14 @@ def names(entries: Sequence[Entry]) -> list[str]:
         for way, value in entry.ways.items():
             known.setdefault((entry.model, entry.target, way), set()).add(value)
     apart = [way for way in WAYS if any(len(values) > 1 for key, values in known.items() if key[2] == way)]
-    return [
+    told = [
         " ".join([entry.model, "on", entry.target, *(_said(way, entry) for way in apart if entry.ways.get(way))])
         for entry in entries
     ]  # fmt: skip
+    return [
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+        for name in told
+    ]
 
 
 def _said(way: str, entry: Entry) -> str:

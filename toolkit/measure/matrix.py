@@ -9,7 +9,8 @@ from pathlib import Path
 from toolkit.device import toml
 from toolkit.errors import ToolkitError, suggestion
 from toolkit.measure import cell as cells
-from toolkit.measure.cell import MANIFEST, Cell
+from toolkit.measure.cell import Cell
+from toolkit.measure.model_files import bundle_in
 from toolkit.program.checkpoint import is_checkpoint
 
 FILE = "matrix.toml"
@@ -40,7 +41,8 @@ def load(path: Path, targets: Sequence[str] = ()) -> list[Cell]:
 def _of_folder(folder: Path, targets: Sequence[str]) -> list[Cell]:
     if not folder.is_dir():
         raise ToolkitError(f"{folder} is not there", fix=f"give a folder of models, or a {FILE}")
-    models = {entry: _name(entry) for entry in sorted(folder.iterdir()) if _is_model(entry)}
+    there = [folder] if _is_model(folder) else sorted(folder.iterdir())
+    models = {entry: _name(entry) for entry in there if _is_model(entry)}
     return list(_expand(_named(models), targets, str(folder)))
 
 
@@ -86,9 +88,10 @@ def _expand(
 ) -> Iterator[Cell]:
     """Yield a cell for each combination; of a bundle only for those that can still be chosen."""
     for path, name in models.items():
-        if (path / MANIFEST).is_file():
+        made = bundle_in(path)
+        if made is not None:
             for compiler, runner in product(toolchain, emulator):
-                yield _of_bundle(path, name, compiler, runner)
+                yield _of_bundle(made, name, compiler, runner)
             continue
         if not targets:
             raise ToolkitError(
@@ -126,15 +129,12 @@ def _matches(folder: Path, pattern: str) -> list[Path]:
 
 
 def _is_model(path: Path) -> bool:
-    return (
-        (path / MANIFEST).is_file()
-        or is_checkpoint(path)
-        or (path.is_file() and path.suffix.lower() in _SUFFIXES)
-    )
+    is_file = path.is_file() and path.suffix.lower() in _SUFFIXES
+    return is_file or bundle_in(path) is not None or is_checkpoint(path)
 
 
 def _name(path: Path) -> str:
-    return path.name if path.is_dir() else path.stem
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def _named(models: dict[Path, str]) -> dict[Path, str]:
