@@ -30,6 +30,7 @@ class KnownLoad:
     ) -> None:
         self.idle_a, self.busy_a, self.noise_a, self.voltage = idle_a, busy_a, noise_a, voltage
         self.spans: list[tuple[float, float]] = []
+        self.marked: list[tuple[float, float]] | None = None  # when the pin is high, if somebody else sets it
         self.lock = threading.Lock()  # who samples holds it, so that no span begins in the past
         self._noise = np.random.default_rng(seed)
 
@@ -62,13 +63,26 @@ class KnownLoad:
     def pin(self, at: np.ndarray) -> np.ndarray:
         """Return 1 for each time at which it works, else 0, uint8."""
         level = np.zeros(len(at), np.uint8)
-        for start, end in self.spans[-64:]:
+        for start, end in (self.spans if self.marked is None else self.marked)[-64:]:
             level[(at >= start) & (at < end)] = 1
         return level
 
+    def mark(self, level: int) -> None:
+        """Set the pin from now on, whether it works or not."""
+        with self.lock:
+            self.marked = [] if self.marked is None else self.marked
+            high = bool(self.marked) and self.marked[-1][1] == OPEN
+            if level and not high:
+                self.marked.append((time.monotonic(), OPEN))
+            elif high and not level:
+                self.marked[-1] = (self.marked[-1][0], time.monotonic())
+
     def current(self, at: np.ndarray) -> np.ndarray:
         """Return the current at each time in amperes, with noise."""
-        clean = np.where(self.pin(at) > 0, self.busy_a, self.idle_a)
+        busy = np.zeros(len(at), bool)
+        for start, end in self.spans[-64:]:
+            busy |= (at >= start) & (at < end)
+        clean = np.where(busy, self.busy_a, self.idle_a)
         return clean + self._noise.normal(0.0, self.noise_a, len(at)) if self.noise_a else clean
 
     def edges(self, since: float, until: float) -> list[tuple[float, bool]]:

@@ -41,6 +41,8 @@ def test_every_board_serves_a_model_over_its_uart(name: str, bundle: Path) -> No
         _check_answers(board.url, bundle)
         if isinstance(board, UnicornBoard):
             _check_setup(board, target)
+            if target.mark is not None:
+                _check_mark(board, bundle)
 
 
 def _check_sizes(image: Image, target: Target) -> None:
@@ -70,10 +72,21 @@ def _check_answers(url: str, bundle: Path) -> None:
         assert 0 < model.stack_bytes() < 4096
 
 
+def _check_mark(board: UnicornBoard, bundle: Path) -> None:
+    """The marking pin is high while a window lasts."""
+    told: list[int] = []
+    board.on_mark = told.append
+    with SerialLink(board.url) as link:
+        assert "m-mark-pin-[1]" in link.ask("stats")
+        told.clear()
+        link.ask("infer 2 1")
+    assert told == [1, 0]
+
+
 def _check_setup(board: UnicornBoard, target: Target) -> None:
     """Registers hold what their steps leave, where nothing but memory stands for them."""
     expected: dict[int, tuple[int, int, int]] = {}
-    for step in target.setup:
+    for step in (*target.setup, *(target.mark.setup if target.mark else ())):
         bits, mask, value = expected.get(step.address, (step.bits, 0, 0))
         expected[step.address] = bits, mask | step.mask, value & ~step.mask | step.value
     for address, (bits, mask, value) in expected.items():

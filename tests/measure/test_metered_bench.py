@@ -14,6 +14,7 @@ import pytest
 
 from tests.device.known_load import OPEN, KnownLoad
 from tests.device.lpm01a_board import Lpm01aBoard
+from tests.device.ppk2_board import Ppk2Board
 from tests.measure.test_board import BOARD, learner_bundle
 from tests.measure.test_meter_rapl import tree
 from toolkit.device import targets
@@ -21,8 +22,13 @@ from toolkit.device.build import build
 from toolkit.device.emulated_board import running
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.local_program import LocalProgram
+from toolkit.device.serial_link import SerialLink
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from toolkit.measure import meters
+from toolkit.measure.board import BoardBench
 from toolkit.measure.entry import ON_BOARD, of_document
+from toolkit.measure.metered import measure
+from toolkit.measure.windows import choose_runs
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -78,6 +84,25 @@ def test_energy_of_an_inference_and_of_a_training_step_on_a_board(cli: Cli, lear
     row = of_document(found, source="the board")
     assert (row.ways["meter"], row.ways["emulator"]) == ("lpm01a", ON_BOARD)
     assert row.figures["training_energy_uj"].uncertainty == found["training_energy_uj"]["uncertainty"]
+
+
+def test_the_firmwares_pin_marks_windows(learns: Path) -> None:
+    """All the way: firmware sets a pin of the emulated board, the emulated PPK2 samples it beside the current."""
+    load = KnownLoad(IDLE_A, BUSY_A, noise_a=1e-4, voltage=VOLTAGE)
+    kit = Ppk2Board(load)
+    with kit, working_board(learns, load) as board, SerialLink(board.url) as link:
+        board.on_mark = load.mark
+        bench = BoardBench(learns, link)
+        assert bench.stats.mark_pin == 1
+        bench.load()
+        runs, takes_s = choose_runs(bench.infer, 0.2)
+        with meters.make("ppk2", kit.port, {"pin": "D0", "voltage": str(VOLTAGE)}) as meter:
+            found = measure(meter, bench.infer, runs, takes_s, windows=2, idle_s=0.3)
+    run_uj = found.seconds.value * 1e6 * VOLTAGE
+    assert found.net_uj.value == pytest.approx((BUSY_A - IDLE_A) * run_uj, rel=0.02)
+    assert found.parts_uj["edges"] < 0.001 * found.net_uj.value
+    assert load.marked is not None
+    assert len(found.windows) == 2 < len(load.marked)
 
 
 def test_energy_of_this_machine_by_rapl(cli: Cli, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def _facts(target: Target) -> dict[str, Any]:
         "emulators": list(target.emulators),
         "cycles_source": target.cycles.source if target.cycles else None,
         "energy": asdict(target.energy) if target.energy else None,
+        "mark": target.mark.pin if target.mark else None,
         "serial_driver": target.serial.driver if target.serial else None,
         "image_formats": list(target.image.formats) if target.image else [],
         "usb": list(target.usb),

@@ -94,7 +94,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
         texts[header.name] = header.read_text(encoding="utf-8")
     if target.bare_metal:
         texts["link.ld"] = linker.script(target, slots)
-        texts["setup.c"] = setup.c_source(target.setup)
+        texts["setup.c"] = setup.c_source(target.setup, target.mark)
     texts["serial_model.h"] = _serial_model(target, manifest, zlib.crc32(model_c.encode()))
     return texts
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from toolkit.device.setup import Step
+from toolkit.device.setup import Mark, Step
 from toolkit.errors import ToolkitError
 
 
@@ -128,6 +128,7 @@ class Target:
     serial: Serial | None = None
     boot: Boot | None = None
     setup: tuple[Step, ...] = ()
+    mark: Mark | None = None  # a pin for meters
     image: ImageConfig | None = None
     usb: tuple[str, ...] = ()
     flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

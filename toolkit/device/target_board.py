@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from toolkit.device import toml
-from toolkit.device.setup import STEP_HELP, Step, step
+from toolkit.device.setup import STEP_HELP, Mark, Step, step
 from toolkit.device.target import Boot, ImageConfig, Region, Serial
 
 ADDRESS_LIMIT = 2**32
@@ -77,13 +77,25 @@ def boot(table: toml.Table) -> Boot:
 
 def setup(table: toml.Table) -> tuple[Step, ...]:
     """Return the steps before everything else."""
-    steps = []
-    for text in table.texts("setup"):
-        try:
-            steps.append(step(text))
-        except ValueError as error:
-            raise table.error("setup", f"has {text!r:.60}: {error}", STEP_HELP) from error
-    return tuple(steps)
+    return tuple(_step(table, "setup", text) for text in table.texts("setup"))
+
+
+def mark(table: toml.Table) -> Mark:
+    """Return the pin that marks timed windows."""
+    high, low = (_step(table, key, table.text(key)) for key in ("high", "low"))
+    for key, each in (("high", high), ("low", low)):
+        if each.kind == "wait":
+            raise table.error(key, "waits", "write what sets the pin")
+    mark = Mark(table.text("pin"), setup(table) if "setup" in table else (), high, low)
+    table.done()
+    return mark
+
+
+def _step(table: toml.Table, key: str, text: str) -> Step:
+    try:
+        return step(text)
+    except ValueError as error:
+        raise table.error(key, f"has {text!r:.60}: {error}", STEP_HELP) from error
 
 
 def region(table: toml.Table, least_bytes: int) -> Region:

@@ -101,6 +101,7 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         serial=board.serial(table.table("serial"), clock_hz) if "serial" in table else None,
         boot=board.boot(table.table("boot")) if "boot" in table else None,
         setup=board.setup(table) if "setup" in table else (),
+        mark=board.mark(table.table("mark")) if "mark" in table else None,
         image=board.image(table.table("image")) if "image" in table else None,
         usb=board.usb(table.table("usb")) if "usb" in table else (),
         flashers=board.flashers(table) if "flashers" in table else {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import unicorn
 
@@ -29,6 +30,7 @@ class UnicornBoard:
         assert target.serial is not None
         self._port = SerialPort(target.serial)
         self.url = self._port.url
+        self.on_mark: Callable[[int], None] = lambda level: None  # told when the marking pin is set
         self._start()
 
     def reset(self) -> None:
@@ -80,6 +82,8 @@ class UnicornBoard:
         job = base.Job(self._elf.path, self._target, b"", False, 0, self._prefix)
         kind = _RiscvBoard if self._target.startup == "riscv" else _ArmBoard
         self._machine = kind(job, self._port, self._slots_region, self._slots)
+        if self._target.mark is not None:
+            setup_registers.watch_mark(self._machine.uc, self._target.mark, lambda level: self.on_mark(level))
         if self._counting:
             self._machine.count(self._prefix)
         self._thread = threading.Thread(target=self._run, name="emulated board", daemon=True)
