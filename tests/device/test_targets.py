@@ -155,6 +155,15 @@ def test_a_missing_folder_of_targets_is_named(tmp_path: Path, monkeypatch: pytes
         (("clock_hz =", "setup = ['0x4[0x1] = 0x2']\nclock_hz ="), "the value has bits outside the mask"),
         (("clock_hz =", "setup = ['byte 0x4[0x100] = 0x0']\nclock_hz ="), "the mask is too wide"),
         (("clock_hz =", "setup = ['wait 0x4 = 0x2']\nclock_hz ="), "a wait needs the mask"),
+        (
+            ("[cycles]", "[mark]\npin = 'P'\nhigh = '0x4 = 0x1'\nlow = '4'\n[cycles]"),
+            "mark.low has '4': not a step",
+        ),
+        (
+            ("[cycles]", "[mark]\npin = 'P'\nhigh = 'wait 0x4[0x1] = 0x1'\nlow = '0x4 = 0x0'\n[cycles]"),
+            "mark.high waits",
+        ),
+        (("[cycles]", "[mark]\nhigh = '0x4 = 0x1'\nlow = '0x4 = 0x0'\n[cycles]"), "mark.pin is missing"),
         (("[cycles]", "[image]\nformats = []\n[cycles]"), "image.formats is empty"),
         (("[cycles]", "[image]\nformats = ['exe']\n[cycles]"), "image.formats has 'exe'"),
         (("[cycles]", "[image]\nformats = ['uf2']\n[cycles]"), "image.uf2_family is missing"),

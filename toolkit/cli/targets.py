@@ -114,6 +114,8 @@ def _describe(session: Session, target: Target) -> None:
     rows.append(("energy estimates", _energy(target)))
     if target.serial and target.serial.address:
         rows.append(("line", f"{target.serial.driver} at {target.serial.address:#010x}"))
+    if target.mark:
+        rows.append(("marking pin", target.mark.pin))
     if target.image:
         rows.append(("files", ", ".join(target.image.formats)))
     if target.flashers:
