@@ -89,6 +89,18 @@ def boards_table() -> str:
     return table(headings, rows)
 
 
+def flashers_table() -> str:
+    """Return one row per tool that flashes boards, with where it comes from."""
+    from toolkit.device import flashers
+
+    rows = []
+    for tool in map(flashers.get, flashers.names()):
+        keys = re.sub(r"``([^`]+)``", r"`\1`", (type(tool).__doc__ or "").strip().split("\n")[0])
+        ways = (tool.on_linux, tool.on_macos, tool.on_windows)
+        rows.append((f"`{tool.name}`", keys, *(way or "the same" for way in ways)))
+    return table(("tool", "keys of `[flashers.NAME]`", "Linux", "macOS", "Windows"), rows)
+
+
 def passes_table() -> str:
     """Return one row per pass of the compiler, in order."""
     from toolkit.lower.passes import PASSES
@@ -431,6 +443,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "targets": targets_table,
     "targets-details": targets_details,
     "boards": boards_table,
+    "flashers": flashers_table,
     "passes": passes_table,
     "methods": methods_table,
     "commands": commands,

@@ -34,6 +34,8 @@ COMMANDS = [
     "meters",
     "energy",
     "doctor",
+    "ports",
+    "flash",
     "fuzz",
     "make",
     "train-step",

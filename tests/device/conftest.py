@@ -40,3 +40,22 @@ def need() -> Callable[[str, str], None]:
             pytest.skip(f"needs {command}: apt-get install {package}")
 
     return check
+
+
+@pytest.fixture
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails is not tried again, which only takes longer."""
+    from toolkit.device.flashers import base
+
+    monkeypatch.setattr(base, "ATTEMPTS", 1)
+
+
+@pytest.fixture
+def nothing_plugged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without serial ports and drives; that it has no debug probe must be so."""
+    from serial.tools import list_ports
+
+    from toolkit.device import ports
+
+    monkeypatch.setattr(list_ports, "comports", lambda: [])
+    monkeypatch.setattr(ports, "mounted", lambda: [])

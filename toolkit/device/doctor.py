@@ -6,7 +6,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 
-from toolkit.device import install, targets
+from toolkit.device import flashers, install, targets
 from toolkit.device.emulators import simavr
 from toolkit.device.versions import package_version, program_version
 
@@ -33,6 +33,8 @@ _EXTRAS = {
     "asyncssh": ("deploy", "running bundles on devices over SSH"),
     "smbus2": ("meters", "energy by an INA219 or INA226"),
     "pyjoulescope_driver": ("meters", "energy by a Joulescope"),
+    "esptool": ("boards", "flashing ESP32 boards"),
+    "pyocd": ("boards", "flashing Arm boards through a debug probe, and listing probes"),
 }
 
 
@@ -49,8 +51,8 @@ class Finding:
 
 
 def check() -> list[Finding]:
-    """Look for Python packages, compilers and emulators, and return a finding for each, the required ones first."""
-    return [*_packages(), *_extras(), *_programs()]
+    """Return a finding for each Python package, compiler, emulator and flashing tool, the required ones first."""
+    return [*_packages(), *_extras(), *_programs(), *_flashers()]
 
 
 def _packages() -> list[Finding]:
@@ -95,4 +97,21 @@ def _programs() -> list[Finding]:
         version = program_version(program) if program else ""
         fix = install.line(package)
         found.append(Finding(command, bool(program), version, ", ".join(uses[command]), fix, required=False))
+    return found
+
+
+def _flashers() -> list[Finding]:
+    """The programs that flash boards, each with the boards that it is for; Python packages are extras."""
+    boards = [target for target in map(targets.load, targets.names()) if target.flashers]
+    found = []
+    for tool in map(flashers.get, flashers.names()):
+        uses = [board.name for board in boards if tool.name in board.flashers]
+        if tool.module or not uses or tool.name in ("uf2", "emulator"):
+            continue  # these two need no program
+        program = shutil.which(tool.command)
+        version = program_version(program) if program else ""
+        needed_for = f"flashing {', '.join(uses)}"
+        found.append(
+            Finding(tool.command, bool(program), version, needed_for, tool.install(), required=False)
+        )
     return found

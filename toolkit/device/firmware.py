@@ -103,15 +103,20 @@ def _cycles(target: Target, port: Serial) -> str:
     return _CYCLES.get(port.driver, _CYCLES.get(target.arch, "none"))
 
 
+def board_name(manifest: dict[str, Any]) -> str:
+    """Return what a board that serves the model of ``manifest`` says that it is called."""
+    name = str(manifest.get("name", manifest["prefix"]))
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:40]
+
+
 def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) -> str:
     """Return the header that tells ``main_serial.c`` which model it serves."""
     port = serial_of(target)
     inputs, outputs = manifest["inputs"], manifest["outputs"]
     prefix, learns = manifest["prefix"], bool(manifest.get("learns"))
     result = outputs[0]
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in str(manifest.get("name", prefix)))[:40]
     defines = {
-        "TK_NAME": json.dumps(name),
+        "TK_NAME": json.dumps(board_name(manifest)),
         "TK_FINGERPRINT": f"{fingerprint:#010x}u",
         "TK_SAMPLE_BYTES": sum(tensor["bytes"] for tensor in (inputs[:1] if learns else inputs)),
         "TK_OUTPUT": f"{prefix}_output" + ("_0" if len(outputs) > 1 else ""),

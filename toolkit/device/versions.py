@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 
 _TIMEOUT_S = 20
@@ -17,7 +18,7 @@ def package_version(name: str) -> str:
 
 
 def program_version(program: str) -> str:
-    """Return the first line of what ``program --version`` prints."""
+    """Return the line of what ``program --version`` prints that has a version in it."""
     try:
         result = subprocess.run(
             [program, "--version"],
@@ -29,5 +30,5 @@ def program_version(program: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return "does not start"
-    lines = result.stdout.strip().splitlines()
-    return lines[0] if lines else ""
+    lines = (result.stdout.strip() or result.stderr.strip()).splitlines()
+    return next((line for line in lines if re.search(r"\d\.\d", line)), "")
