@@ -18,7 +18,7 @@ import click
 from toolkit.cli._group import command
 from toolkit.cli._options import common, option, port_options
 from toolkit.cli._session import Session
-from toolkit.errors import CHECK_FAILED, DEVICE, MISSING, ToolkitError
+from toolkit.errors import CHECK_FAILED, DEVICE, ToolkitError
 
 if TYPE_CHECKING:
     from toolkit.device.terminal import Said, Terminal
@@ -56,13 +56,14 @@ def monitor(
     The per cent sign that ends a command is added. Ends with Ctrl-C or Ctrl-D, or when the board is unplugged. Commands
     can be piped in, too.
     """
+    from toolkit.device import ports
     from toolkit.device.serial_link import open_port
     from toolkit.device.terminal import Terminal
 
     session: Session = ctx.obj
     for pattern in expect:
         _check(pattern)
-    chosen = port or _only_port()
+    chosen = port or ports.choose("serial", None).address
     show: Callable[[Said], None] = (lambda _: None) if session.json else _print
     missed: list[str] = []
     with Terminal(open_port(chosen, baud), show, _wake) as terminal:
@@ -203,18 +204,3 @@ def _check(pattern: str) -> None:
         raise ToolkitError(
             f"{pattern!r} is no regular expression: {error}", at="--expect", fix="escape [ ] ( ) with \\"
         ) from error
-
-
-def _only_port() -> str:
-    """Return the one serial port on USB. Raises ``ToolkitError`` when there is none, or more than one."""
-    from serial.tools import list_ports
-
-    found = [port for port in list_ports.comports() if port.vid is not None]
-    if len(found) == 1:
-        return str(found[0].device)
-    if not found:
-        raise ToolkitError(
-            "no serial port is plugged in", fix="plug a board in, or name it with --port", exit_code=MISSING
-        )
-    listed = "\n      ".join(f"--port {port.device}  ({port.description})" for port in found)
-    raise ToolkitError(f"{len(found)} serial ports are plugged in", fix=f"choose one:\n      {listed}")

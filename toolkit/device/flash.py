@@ -82,10 +82,10 @@ def flash(
     """
     manifest = read_manifest(bundle)
     target = targets.load(str(manifest["target"]))
-    if target.flashers and target.image is None:
+    if target.flashers and (target.image is None or target.serial is None):
         raise ToolkitError(
-            f"firmware for {target.name} is built by its maker's tools",
-            fix=f"toolkit export MODEL --target {target.name} --project esp-idf, then idf.py flash in its folder",
+            f"there is no firmware for {target.name} that serves a model",
+            fix="export a project of the board's own tools, and flash it with those: toolkit export --project NAME",
         )
     tool = flashers.choose(target, flasher, installed=not dry_run)
     settings = tool.check(target)

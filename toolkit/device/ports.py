@@ -128,8 +128,8 @@ def mounted() -> list[Path]:
     return [Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), folder)) for folder in folders]
 
 
-def choose(kind: Kind, target: Target, given: str | None = None, *, board: str = "") -> Device:
-    """Return the one device of ``kind`` that can be ``target``.
+def choose(kind: Kind, target: Target | None, given: str | None = None, *, board: str = "") -> Device:
+    """Return the one device of ``kind`` that can be ``target``, or any board when that is None.
 
     Args:
         kind: what is looked for.
@@ -142,34 +142,31 @@ def choose(kind: Kind, target: Target, given: str | None = None, *, board: str =
     """
     if given:
         return Device(kind, given, "given")
-    found = find([kind])
+    found = [device for device in find([kind]) if kind != "serial" or device.usb_id]
     candidates = [device for device in found if matches(device, target, board)]
     if len(candidates) == 1:
         return candidates[0]
-    option = OPTIONS[kind]
-    listed = "\n      ".join(
-        f"{option} {device.address}  ({device.description})" for device in candidates or found
-    )
     name = no_ports.NAMES[kind]
+    listed = "\n      ".join(
+        f"{OPTIONS[kind]} {device.address}  ({device.description})" for device in candidates or found
+    )
     if candidates:
-        raise ToolkitError(
-            f"{len(candidates)} {name}s can be {target.name}", fix=f"choose one:\n      {listed}"
-        )
-    if found and (kind != "serial" or any(device.usb_id for device in found)):
+        can_be = f"can be {target.name}" if target else "are plugged in"
+        raise ToolkitError(f"{len(candidates)} {name}s {can_be}", fix=f"choose one:\n      {listed}")
+    if found and target:
         raise ToolkitError(
             f"no {name} is known to be {target.name}",
             fix=f"plug it in, or say that it is one of:\n      {listed}",
             exit_code=MISSING,
         )
-    raise ToolkitError(
-        f"no {name} is plugged in", fix=no_ports.explain([kind], target.usb), exit_code=MISSING
-    )
+    wanted = target.usb if target else ()
+    raise ToolkitError(f"no {name} is plugged in", fix=no_ports.explain([kind], wanted), exit_code=MISSING)
 
 
-def matches(device: Device, target: Target, board: str = "") -> bool:
-    """Say whether ``device`` can be a board of this kind."""
+def matches(device: Device, target: Target | None, board: str = "") -> bool:
+    """Say whether ``device`` can be a board of this kind, or any board."""
     if device.kind == "serial":
-        return device.usb_id in target.usb if target.usb else bool(device.usb_id)
+        return device.usb_id in target.usb if target and target.usb else bool(device.usb_id)
     if device.kind == "volume":
         return device.board.lower().startswith(board.lower()) or board == Path(device.address).name
     return True
