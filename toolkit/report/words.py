@@ -77,7 +77,7 @@ def value(metric: Metric, number: float) -> str:
 
 def tick(metric: Metric, number: float) -> str:
     """Return a round value of ``metric`` for an axis, as short as it gets."""
-    if metric.unit == "bytes" and number >= 10_000:
+    if metric.unit == "bytes" and number >= 1000:
         return f"{number / 1000:g} kB"
     return f"{100 * number:g} %" if metric.high else value(metric, number)
 
