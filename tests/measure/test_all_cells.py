@@ -122,7 +122,8 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
     checkout = Path(__file__).resolve().parents[2]
     return subprocess.Popen(
         [sys.executable, "-m", "toolkit", "bench", "--all", str(folder), "--jobs", "1", "--store", "r.sqlite"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(checkout)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(checkout), "TMPDIR": str(folder / "tmp")},
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
@@ -163,6 +164,7 @@ def test_interrupted_runs_go_on_where_they_were(cli: Cli, tmp_path: Path) -> Non
     """Ctrl-C in the first run, a kill in the second: nothing is left running, and only the rest is done."""
     folder, kept = _bundles(tmp_path.resolve(), 8), 0
     file = folder / "r.sqlite"
+    (folder / "tmp").mkdir()
     for run, sent in ((1, signal.SIGINT), (2, signal.SIGKILL)):
         process = _start(folder)
         _wait(partial(_has, file, run, kept + 1))
@@ -172,6 +174,7 @@ def test_interrupted_runs_go_on_where_they_were(cli: Cli, tmp_path: Path) -> Non
         assert process.wait(20) == (130 if sent == signal.SIGINT else -signal.SIGKILL), said
         assert ("the same command does the rest" in said) == (sent == signal.SIGINT)
         _wait(lambda: not _running(folder), 10)
+        assert list((folder / "tmp").glob("toolkit-cell-*")) == []
         kept = _cells(file, run)
         assert run <= kept < 8
     with Store(file) as store:

@@ -1,13 +1,15 @@
 """The process that benches cells, one after another: a line of JSON in, a line of JSON out.
 
 It is a process of its own so that whatever a cell does to it (a crash, no memory left, an endless loop) stays in that
-cell. It ends, and all it started with it, when its standard input does: when whoever started it is gone.
+cell. It ends when its standard input does: when whoever started it is gone. What it has started ends with it, and its
+scratch folder goes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -23,10 +25,10 @@ def serve() -> None:
     """Answer cells until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not end up among the answers
-    asked: SimpleQueue[str] = SimpleQueue()
+    asked: SimpleQueue[dict[str, Any]] = SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     while True:
-        answers.write(json.dumps(answer(json.loads(asked.get())), default=str) + "\n")
+        answers.write(json.dumps(answer(asked.get()), default=str) + "\n")
         answers.flush()
 
 
@@ -50,9 +52,14 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
         return {"error": {"what": what, "at": at, "fix": "this is a bug in toolkit: please report it"}}
 
 
-def _listen(asked: SimpleQueue[str]) -> None:
+def _listen(asked: SimpleQueue[dict[str, Any]]) -> None:
+    scratch = ""
     for line in sys.stdin:
-        asked.put(line)
+        task = json.loads(line)
+        scratch = task["scratch"]
+        asked.put(task)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)  # compilers and emulators too: the pool made a group of us
     os._exit(0)
