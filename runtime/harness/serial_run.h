@@ -35,20 +35,11 @@ TK_NOINLINE void tk_compute(int learn) {
     __asm volatile("" ::: "memory"); /* no jump instead of the call */
 }
 
-#ifdef TK_SERIAL_MARK_SET
-/* A pin that target.toml names: the registers that set and clear it, and what to write there. */
-int tk_mark(int level) {
-    *(volatile uint32_t *)(uintptr_t)(level ? TK_SERIAL_MARK_SET : TK_SERIAL_MARK_CLEAR) =
-        level ? TK_SERIAL_MARK_SET_BITS : TK_SERIAL_MARK_CLEAR_BITS;
-    return 1;
-}
-#else
-/* A driver or a project may have its own. */
+/* A target with a pin for it, a driver or a project has its own. */
 __attribute__((weak)) int tk_mark(int level) {
     (void)level;
     return 0;
 }
-#endif
 
 /* A timed window begins or ends now: tell a meter, return the time. In MLPerf Tiny's energy mode both are falling edges
  * of a pin that is high, and the interface board tells their times; else the pin is high within the window. */

@@ -17,14 +17,26 @@ from toolkit.cli._session import Session
 @toolchain_option
 @option("--optimize", type=click.Choice(["O2", "O3", "Os", "O1", "O0"]), default="O2", show_default=True,
         help="The compiler's optimisation of the model.")  # fmt: skip
-@option("--trace", is_flag=True, help="Write every layer's output too, when run.")
+@option(
+    "--trace",
+    is_flag=True,
+    help="Write every layer's output too, when run; with --serial, count every layer's cycles.",
+)
 @option("--serial", is_flag=True,
         help="Serve the model over the board's serial line: what is flashed. Without it the program runs on an "
         "emulator, or behind a debug probe.")  # fmt: skip
+@option("--energy", is_flag=True,
+        help="With --serial, for MLPerf Tiny's energy mode: 9,600 baud, windows marked by a pin.")  # fmt: skip
 @common
 @click.pass_obj
 def build(
-    session: Session, bundle: Path, toolchain: str | None, optimize: str, trace: bool, serial: bool
+    session: Session,
+    bundle: Path,
+    toolchain: str | None,
+    optimize: str,
+    trace: bool,
+    serial: bool,
+    energy: bool,
 ) -> None:
     """Compile the bundle DIR into an image for its target, in every format that its board takes.
 
@@ -33,7 +45,9 @@ def build(
     from toolkit.device import build as builder
     from toolkit.device import fit, images, targets
 
-    image = builder.build(bundle, toolchain=toolchain, optimize=f"-{optimize}", trace=trace, serial=serial)
+    image = builder.build(
+        bundle, toolchain=toolchain, optimize=f"-{optimize}", trace=trace, serial=serial, energy=energy
+    )
     files = images.make(image, targets.load(builder.read_manifest(bundle)["target"]))
     sizes = fit.sizes(image.path) if image.kind == "bare_metal" else None
     session.result(

@@ -73,6 +73,8 @@ def build(
     Raises:
         ToolkitError: no bundle (2), no compiler (3), the C does not compile (1), the model does not fit (1).
     """
+    if energy and not serial:
+        raise ToolkitError("only firmware with a serial line has an energy mode", fix="add --serial")
     bundle = Path(bundle)
     manifest = read_manifest(bundle)
     own = str(manifest["target"])
