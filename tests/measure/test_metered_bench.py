@@ -20,6 +20,7 @@ from tests.measure.test_meter_rapl import tree
 from toolkit.device import targets
 from toolkit.device.build import build
 from toolkit.device.emulated_board import running
+from toolkit.device.emulators.native import runs_here
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.local_program import LocalProgram
 from toolkit.device.serial_link import SerialLink
@@ -107,7 +108,7 @@ def test_the_firmwares_pin_marks_windows(learns: Path) -> None:
 
 def test_energy_of_this_machine_by_rapl(cli: Cli, tmp_path: Path) -> None:
     """A counter that says 5 W whatever happens: all of an inference's energy is time, and none is above idle."""
-    bundle = tmp_path / "bundle"
+    bundle, target = tmp_path / "bundle", "linux-x86" if runs_here("x86_64") else "host"
     folder, ended, began = tree(tmp_path, package_0="0"), threading.Event(), time.monotonic()
 
     def run() -> None:
@@ -120,7 +121,7 @@ def test_energy_of_this_machine_by_rapl(cli: Cli, tmp_path: Path) -> None:
     thread.start()
     try:
         done = cli(
-            "bench", learner_bundle(bundle, "host"), "--window", "0.05", "--windows", "1", "--idle", "0.5", "--json",
+            "bench", learner_bundle(bundle, target), "--window", "0.05", "--windows", "1", "--idle", "0.5", "--json",
             "--meter", "rapl", "--meter-port", folder,
         )  # fmt: skip
     finally:

@@ -47,7 +47,8 @@ def running(
         ToolkitError: the target has no serial port or no such emulator, or it is not installed.
     """
     name = emulator or target.default_emulator
-    if target.serial is None or name not in target.emulators or name not in ("unicorn", "qemu"):
+    served = target.serial is not None and target.bare_metal
+    if not served or name not in target.emulators or name not in ("unicorn", "qemu"):
         raise ToolkitError(
             f"{target.name} cannot be emulated with a serial line by {name!r}",
             fix="use --target mps2-an386 with unicorn or qemu",
