@@ -28,3 +28,13 @@ def test_what_is_missing_has_a_fix(no_programs: None) -> None:
     missing = [finding for finding in doctor.check() if not finding.found]
     assert {"arm-none-eabi-gcc", "qemu-system-arm"} <= {finding.name for finding in missing}
     assert all(finding.fix and not finding.version for finding in missing)
+
+
+def test_programs_that_flash_boards_are_looked_for_with_their_boards() -> None:
+    findings = {finding.name: finding for finding in doctor.check()}
+    for name in ("avrdude", "openocd", "st-flash"):
+        assert findings[name].found == (shutil.which(name) is not None)
+        assert findings[name].needed_for.startswith("flashing ")
+        assert not findings[name].found or any(character.isdigit() for character in findings[name].version)
+    assert "nucleo-f411re" in findings["st-flash"].needed_for
+    assert {"esptool", "pyocd"} <= findings.keys()

@@ -172,6 +172,51 @@ def test_the_first_tool_that_is_installed_is_taken(board: Target, no_programs: N
 
 
 @pytest.mark.parametrize(
+    ("name", "said", "what"),
+    [  # what these tools say with a board, which is not here; from their sources and manuals
+        ("picotool", "No accessible RP-series devices in BOOTSEL mode were found.", "no Pico waits"),
+        ("picotool", "No accessible RP2040 devices in BOOTSEL mode were found.", "no Pico waits"),
+        (
+            "picotool",
+            "No accessible RP2040 devices in BOOTSEL mode were found, but:\nDevice at bus 1, address 7 appears to be "
+            "a RP2040 device in BOOTSEL mode, but picotool was unable to connect. Maybe try 'sudo'.",
+            "you may not use the Pico",
+        ),
+        ("st-flash", "WARN usb.c: Couldn't find any ST-Link devices", "finds no ST-LINK"),
+        ("st-flash", "ERROR common.c: Verification of flash failed at offset: 4096", "not what was written"),
+        ("st-flash", "ERROR common.c: Soft reset failed: timeout", "no answer from the chip"),
+        (
+            "st-flash",
+            "ERROR common_flash.c: Flash programming error: 0x00000010",
+            "does not take the program",
+        ),
+        (
+            "openocd",
+            "Error: libusb_open() failed with LIBUSB_ERROR_ACCESS",
+            "you may not use the debug probe",
+        ),
+        ("openocd", "Error: Error connecting DP: cannot read IDR", "no answer from the chip"),
+        ("openocd", "Error: stm32x device protected", "is protected"),
+        (
+            "esptool",
+            "Wrong boot mode detected (0x13)! The chip needs to be in download mode.",
+            "runs its program",
+        ),
+        ("esptool", "Could not open /dev/ttyUSB0, the port is busy or doesn't exist.", "cannot be opened"),
+        (
+            "pyocd",
+            "Error: no probe with unique ID 'ABC'; No available debug probes are connected",
+            "is not there",
+        ),
+    ],
+)
+def test_what_tools_say_of_boards_is_understood(name: str, said: str, what: str) -> None:
+    known = flashers.get(name).known(said, 1)
+    assert known is not None
+    assert what in known.what
+
+
+@pytest.mark.parametrize(
     ("name", "keys", "what"),
     [
         ("pyocd", {}, "flashers.pyocd.target is missing"),

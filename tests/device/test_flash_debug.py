@@ -110,6 +110,7 @@ def test_what_pyocd_fails_of_is_said(tmp_path: Path, plugged_in: None, one_attem
     for fault, (what, code) in PYOCD_FAULTS.items():
         assert what in errors[fault].what, errors[fault]
         assert errors[fault].exit_code == code
+    assert "udev" in errors["not-yours"].fix
     assert errors["good"].what == "pyOCD does not know stm32f411re yet"
     assert errors["good"].fix == "install its pack: pyocd pack install stm32f411re"
 

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from serial.tools import list_ports
 
 from tests.device import a_board
@@ -133,6 +135,16 @@ def test_a_port_that_is_not_there_or_not_yours(tmp_path: Path, monkeypatch: pyte
         no_ports.check_access(str(file))
     assert error.value.exit_code == MISSING
     assert "chmod" in error.value.fix or "usermod -aG" in error.value.fix
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300))
+def test_a_drive_may_say_anything(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "INFO_UF2.TXT").write_bytes(b"Model: A\nBoard-ID: B-1\r\n" + content)
+    found = ports.volume(tmp_path)
+    assert found is not None
+    assert found.address == str(tmp_path)
+    assert "\n" not in found.description + found.board
 
 
 def test_mounted_folders_are_read_with_their_spaces(monkeypatch: pytest.MonkeyPatch) -> None:

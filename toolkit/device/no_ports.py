@@ -48,6 +48,15 @@ def explain(kinds: Collection[str], wanted: Collection[str] = ()) -> str:
     return "\n      ".join(steps)
 
 
+def rights(ids: Collection[str]) -> str:
+    """Return what lets the user of this machine use the USB devices ``ids``."""
+    if sys.platform == "win32":
+        return "give the device the WinUSB driver, with Zadig: https://zadig.akeo.ie"
+    if sys.platform == "darwin":
+        return "close what else uses it, and plug it out and in"
+    return udev_line(ids)
+
+
 def udev_line(ids: Collection[str]) -> str:
     """Return the command that lets every user of this Linux machine use the USB devices ``ids``."""
     vendors = sorted({usb_id.partition(":")[0] for usb_id in ids})

@@ -37,7 +37,7 @@ class Avrdude(Flasher):
         Failure(
             r"cannot find USB device|[Dd]id not find any USB device|usbdev_open",
             "avrdude finds no programmer",
-            "plug it in; toolkit ports says why it is not seen",
+            "{absent}",
             MISSING,
         ),
         Failure(

@@ -42,11 +42,6 @@ class Job:
         """What the board is reached by, for messages."""
         return self.device.address if self.device else "the board"
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """What messages may name."""
-        return {**self.settings, "address": self.address}
-
     def pieces(self) -> list[tuple[int, Path]]:
         """Return what the ELF loads, as addresses and files beside it: a file for each stretch without a gap."""
         stretches: list[tuple[int, bytearray]] = []
@@ -67,8 +62,8 @@ class Job:
 class Failure:
     """A known way to fail: ``pattern`` in what the tool says means ``what``.
 
-    ``{address}`` in the texts is the device's, ``{target}`` and so on are the tool's keys. ``again``: trying once more
-    may help.
+    ``{address}`` in the texts is the device's, ``{rights}`` what lets the user use it, ``{absent}`` what to try where
+    it is not there, ``{target}`` and so on are the tool's keys. ``again``: trying once more may help.
     """
 
     pattern: str
@@ -140,8 +135,12 @@ class Flasher:
             return device
         presence = self.presence(settings, given)
         if presence:
-            values = {**settings, "address": given or "the board"}
-            self.run(presence, values, time.monotonic() + _PRESENCE_S, lambda line: None)
+            self.run(
+                presence,
+                values(target, settings, given or "the board"),
+                time.monotonic() + _PRESENCE_S,
+                lambda line: None,
+            )
         return Device("probe", given, "given") if given else None
 
     def presence(self, settings: Mapping[str, Any], given: str | None) -> list[str] | None:
@@ -164,24 +163,24 @@ class Flasher:
         """
         deadline = time.monotonic() + timeout_s
         for command in self.commands(job):
-            text = self.run(command, job.values, deadline, say)
+            text = self.run(command, values(job.target, job.settings, job.address), deadline, say)
             self.inspect(command, text, job)
         return None
 
     def inspect(self, command: list[str], text: str, job: Job) -> None:
         """Raise ``ToolkitError`` when ``text``, said by a command that succeeded, shows that it did not."""
 
-    def run(self, command: list[str], values: Mapping[str, Any], deadline: float, say: Say) -> str:
+    def run(self, command: list[str], about: Mapping[str, Any], deadline: float, say: Say) -> str:
         """Run one command until ``deadline``, several times where that may help; return what it says."""
         error: ToolkitError | None = None
-        port = Path(values["address"]) if self.kind == "serial" and "://" not in values["address"] else None
+        port = Path(about["address"]) if self.kind == "serial" and "://" not in about["address"] else None
         for attempt in range(1, ATTEMPTS + 1):
             say(f"$ {shown(command)}")
             done = process.run(command, max(deadline - time.monotonic(), 0.1), say, port)
             known = self.known(done.text, done.code)
             if done.code == 0 and known is None:
                 return done.text
-            error = error or self.error(command, done, known, values)  # the first failure says most
+            error = error or self.error(command, done, known, about)  # the first failure says most
             again = known is not None and known.again and done.code is not None
             if not again or attempt == ATTEMPTS or time.monotonic() + _PAUSE_S > deadline:
                 break
@@ -194,20 +193,20 @@ class Flasher:
         return next((f for f in self.failures if code != 0 and re.search(f.pattern, text)), None)
 
     def error(
-        self, command: list[str], done: process.Done, known: Failure | None, values: Mapping[str, Any]
+        self, command: list[str], done: process.Done, known: Failure | None, about: Mapping[str, Any]
     ) -> ToolkitError:
         """Return the error for a command that failed."""
         if done.gone:
             return ToolkitError(
-                f"the serial port {values['address']} went away in the middle of it",
+                f"the serial port {about['address']} went away in the middle of it",
                 fix="check cable and power, and flash again",
                 exit_code=DEVICE,
             )
         if known is not None:
             return ToolkitError(
-                known.what.format_map(values),
+                known.what.format_map(about),
                 at=f"{self.name}: {_last_lines(done.text, 1)}",
-                fix=known.fix.format_map(values),
+                fix=known.fix.format_map(about),
                 exit_code=known.exit_code,
             )
         if done.code is None:
@@ -223,6 +222,12 @@ class Flasher:
             fix=f"run it yourself to see all it says: {shown(command)}",
             exit_code=DEVICE,
         )
+
+
+def values(target: Target, settings: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """Return what the messages of a flasher's failures may name."""
+    rights, absent = no_ports.rights(target.usb), no_ports.explain(["probe"], target.usb)
+    return {**settings, "address": address, "rights": rights, "absent": absent}
 
 
 def shown(command: list[str]) -> str:

@@ -40,8 +40,7 @@ class DfuUtil(Flasher):
         Failure(
             r"Cannot open (DFU )?device|LIBUSB_ERROR_ACCESS|Permission denied",
             "you may not use the board that waits for DFU",
-            "on Linux, give yourself the right with a udev rule: toolkit ports shows the line; on Windows, give it "
-            "the WinUSB driver with Zadig",
+            "{rights}",
             MISSING,
         ),
         Failure(

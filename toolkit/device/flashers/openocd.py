@@ -23,13 +23,13 @@ class Openocd(Flasher):
         Failure(
             r"open failed|unable to find (a )?matching|No J-?Link device|no device found|unable to open .*device",
             "OpenOCD finds no debug probe",
-            "plug the board in; toolkit ports says why a probe is not seen",
+            "{absent}",
             MISSING,
         ),
         Failure(
             r"LIBUSB_ERROR_ACCESS|Permission denied|insufficient permissions",
             "you may not use the debug probe",
-            "on Linux, give yourself the right with a udev rule: toolkit ports shows the line",
+            "{rights}",
             MISSING,
         ),
         Failure(

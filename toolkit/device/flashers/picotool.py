@@ -22,9 +22,15 @@ class Picotool(Flasher):
     )
     failures = (
         Failure(
+            r"unable to connect|Unable to access device|check your permissions",
+            "you may not use the Pico that waits in BOOTSEL",
+            "{rights}; or use --flasher uf2, which needs no rights",
+            MISSING,
+        ),
+        Failure(
             r"No accessible RP\S* device|no accessible RP|No RP\S* device",
             "no Pico waits in BOOTSEL on USB",
-            "hold BOOTSEL while you plug it in; on Linux it may need a udev rule: toolkit ports shows the line",
+            "hold BOOTSEL while you plug it in",
             MISSING,
         ),
         Failure(

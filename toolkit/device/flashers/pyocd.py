@@ -35,7 +35,7 @@ class Pyocd(Flasher):
         Failure(
             r"Access denied|[Ii]nsufficient permissions|Permission denied|Errno 13",
             "you may not use the debug probe {address}",
-            "on Linux, give yourself the right with a udev rule: toolkit ports shows the line",
+            "{rights}",
             MISSING,
         ),
         Failure(

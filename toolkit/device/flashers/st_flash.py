@@ -22,13 +22,13 @@ class StFlash(Flasher):
         Failure(
             r"Couldn't find any ST-?Link|No ST-?Link device|Found 0 stlink",
             "st-flash finds no ST-LINK",
-            "plug the board in; toolkit ports says why a probe is not seen",
+            "{absent}",
             MISSING,
         ),
         Failure(
             r"LIBUSB_ERROR_ACCESS|Permission denied|[Cc]ouldn't open|Could not open USB",
             "you may not use the ST-LINK",
-            "on Linux, give yourself the right with a udev rule: toolkit ports shows the line",
+            "{rights}",
             MISSING,
         ),
         Failure(
@@ -38,7 +38,13 @@ class StFlash(Flasher):
             again=True,
         ),
         Failure(
-            r"unknown chip id|Failed to (connect|enter SWD|parse)|Can not connect to target|NRST is not connected",
+            r"Failed to unlock flash|Flash programming error|page erase failed|Failed to erase|loader_run.*failed",
+            "the chip does not take the program into its flash",
+            "flash again; with the same result, take the protection away: see st-flash --area=option",
+            again=True,
+        ),
+        Failure(
+            r"unknown chip id|Failed to (connect|enter SWD|read core_id)|Soft reset failed|NRST is not connected",
             "the ST-LINK gets no answer from the chip",
             "check the chip's power and the wires of SWD; hold reset while it begins",
             again=True,
