@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toolkit.measure.changes import between
 from toolkit.measure.entry import Entry
 from toolkit.measure.figure import Figure, Kind
+from toolkit.measure.matrix.changes import between
 
 
 def _entry(model: str = "net", **figures: tuple[float, Kind] | tuple[float, Kind, float]) -> Entry:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.device import toy
 from toolkit.errors import ToolkitError
-from toolkit.measure.cell import Cell
-from toolkit.measure.matrix import load
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.read import load
 
 
 @pytest.fixture

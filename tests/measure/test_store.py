@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.measure.cell import Cell
 from toolkit.measure.entry import of_document
-from toolkit.measure.pool import Answer
-from toolkit.measure.results_file import SCHEMA
-from toolkit.measure.store import Store
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.pool import Answer
+from toolkit.measure.matrix.results_file import SCHEMA
+from toolkit.measure.matrix.store import Store
 
 CELL = Cell("net", Path("net.pt2"), "cortex-m4", "size")
 DOCUMENT: dict[str, Any] = {
@@ -137,8 +137,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.measure.test_store import CELL, DOCUMENT
-from toolkit.measure.pool import Answer
-from toolkit.measure.store import Store
+from toolkit.measure.matrix.pool import Answer
+from toolkit.measure.matrix.store import Store
 sys.stdin.read()  # until both are there
 for _ in range(4):
     with Store(Path(sys.argv[1])) as store:

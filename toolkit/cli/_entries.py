@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.changes import Change
     from toolkit.measure.entry import Entry
+    from toolkit.measure.matrix.changes import Change
 
 
 def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[bool], of: str = "") -> None:
@@ -19,7 +19,7 @@ def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[
 
     from toolkit.measure.entry import names
     from toolkit.report import words
-    from toolkit.report.marks import MARKS
+    from toolkit.report.kind_marks import MARKS
 
     metrics = words.shown(entries)
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -15,9 +15,9 @@ from toolkit.cli._session import Session
 from toolkit.errors import CHECK_FAILED
 
 if TYPE_CHECKING:
-    from toolkit.measure.changes import Change
-    from toolkit.measure.pool import Answer
-    from toolkit.measure.store import Store
+    from toolkit.measure.matrix.changes import Change
+    from toolkit.measure.matrix.pool import Answer
+    from toolkit.measure.matrix.store import Store
 
 
 @command("Device", 4)
@@ -44,12 +44,12 @@ def bench_all(
     MATRIX is a folder of models and bundles (this one by default), or a TOML file with a [matrix] table. What is in
     the results file already and depends on nothing that changed is not done again, so an interrupted run goes on.
     """
-    from toolkit.measure import matrix as matrices
-    from toolkit.measure.all_cells import bench_all as run_all
-    from toolkit.measure.store import Store
+    from toolkit.measure.matrix.read import load
+    from toolkit.measure.matrix.run import bench_all as run_all
+    from toolkit.measure.matrix.store import Store
 
     session: Session = ctx.obj
-    cells = matrices.load(matrix, targets)
+    cells = load(matrix, targets)
     with Store(store) as results:
         earlier = results.run(against) if against else None
         try:
@@ -76,7 +76,7 @@ def bench_all(
 
 
 def _changes(store: Store, before: int, after: int, tolerance: float) -> list[Change]:
-    from toolkit.measure.changes import between
+    from toolkit.measure.matrix.changes import between
 
     (old, _), (new, failed) = (store.entries(store.run(str(number))) for number in (before, after))
     return between(old, new, failed, tolerance=tolerance)

@@ -61,7 +61,8 @@ def compare(
         if _show_runs(session, store, *runs, tolerance=tolerance):
             ctx.exit(CHECK_FAILED)
         return
-    from toolkit.measure import compared, metric
+    from toolkit.measure import metric
+    from toolkit.measure import sources as found_in
     from toolkit.measure.entry import called
     from toolkit.report import comparison as comparisons
 
@@ -71,7 +72,7 @@ def compare(
         )
     axes = [metric.find(name) if name else None for name in (x, y)]
     with session.progress("bench") as progress:
-        entries = compared.load(
+        entries = found_in.load(
             sources, store, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout, progress=progress
         )
     found = comparisons.choose(called(entries, only), *axes)
@@ -88,7 +89,7 @@ def compare(
 
 
 def _default_store() -> Path | None:
-    from toolkit.measure.results_file import FILE
+    from toolkit.measure.matrix.results_file import FILE
 
     return Path(FILE) if Path(FILE).is_file() else None
 
@@ -125,9 +126,9 @@ def _document(found: Comparison) -> dict[str, object]:
 
 def _show_runs(session: Session, store: Path | None, before: str, after: str, *, tolerance: float) -> bool:
     """Show what changed and return whether something is worse."""
-    from toolkit.measure.changes import between
-    from toolkit.measure.results_file import FILE
-    from toolkit.measure.store import Store
+    from toolkit.measure.matrix.changes import between
+    from toolkit.measure.matrix.results_file import FILE
+    from toolkit.measure.matrix.store import Store
 
     with Store(store or Path(FILE), must_exist=True) as results:
         runs = [results.run(name) for name in (before, after)]

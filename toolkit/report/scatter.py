@@ -9,7 +9,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from toolkit.measure.figure import Kind
-from toolkit.report.marks import MARKS, marker
+from toolkit.report.kind_marks import MARKS, marker
 from toolkit.report.picture import picture
 from toolkit.report.scale import Scale
 

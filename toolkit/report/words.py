@@ -9,7 +9,7 @@ from toolkit.measure.accuracy import METRICS as METRICS_OF_TESTS
 from toolkit.measure.memory import ram_in_use
 from toolkit.measure.metric import METRICS, Metric
 from toolkit.report.facts import Figure
-from toolkit.report.marks import MARKS
+from toolkit.report.kind_marks import MARKS
 
 if TYPE_CHECKING:
     from toolkit.measure.entry import Entry

@@ -38,7 +38,7 @@ def answer(task: dict[str, Any]) -> dict[str, Any]:
     Args:
         task: ``cell`` as JSON, ``scratch``, an empty folder, and ``timeout_s``.
     """
-    from toolkit.measure.cell import Cell, perform
+    from toolkit.measure.matrix.cell import Cell, perform
 
     try:
         cell = Cell.from_json(task["cell"])

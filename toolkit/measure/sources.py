@@ -9,11 +9,11 @@ from pathlib import Path
 
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.measure import entry as entries
-from toolkit.measure.all_cells import DEFAULT_TIMEOUT_S, Progress, bench_all
-from toolkit.measure.cell import Cell, of_bundle
 from toolkit.measure.entry import Entry
-from toolkit.measure.model_files import bundle_in
-from toolkit.measure.store import Store
+from toolkit.measure.matrix.cell import Cell, of_bundle
+from toolkit.measure.matrix.model_files import bundle_in
+from toolkit.measure.matrix.run import DEFAULT_TIMEOUT_S, Progress, bench_all
+from toolkit.measure.matrix.store import Store
 
 _SQLITE = b"SQLite format 3\0"
 

@@ -16,7 +16,7 @@ from toolkit.device.build import read_manifest
 from toolkit.device.emulators.native import runs_here
 from toolkit.device.target import Target
 from toolkit.device.versions import package_version, program_version
-from toolkit.measure.model_files import MANIFEST, digest
+from toolkit.measure.matrix.model_files import MANIFEST, digest
 
 DEFAULT_TOOLCHAIN = "zig"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from toolkit.device import toml
 from toolkit.errors import ToolkitError, suggestion
-from toolkit.measure import cell as cells
-from toolkit.measure.cell import Cell
-from toolkit.measure.model_files import bundle_in
+from toolkit.measure.matrix import cell as cells
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.model_files import bundle_in
 from toolkit.program.checkpoint import is_checkpoint
 
 FILE = "matrix.toml"

@@ -11,12 +11,12 @@ from typing import Any
 import toolkit
 from toolkit.errors import ToolkitError
 from toolkit.measure import entry as entries
-from toolkit.measure.cell import Cell
 from toolkit.measure.entry import WAYS, Entry
 from toolkit.measure.figure import Figure
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.pool import Answer
+from toolkit.measure.matrix.results_file import ResultsFile
 from toolkit.measure.metric import METRICS
-from toolkit.measure.pool import Answer
-from toolkit.measure.results_file import ResultsFile
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from toolkit.errors import ToolkitError
-from toolkit.measure import pool
-from toolkit.measure.cell import Cell
-from toolkit.measure.pool import Answer
-from toolkit.measure.store import Store
+from toolkit.measure.matrix import pool
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.pool import Answer
+from toolkit.measure.matrix.store import Store
 
 DEFAULT_TIMEOUT_S = 600.0
 Progress = Callable[[int, int, str], None]

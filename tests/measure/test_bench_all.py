@@ -15,10 +15,10 @@ import pytest
 
 from tests.conftest import Cli
 from tests.device import toy
-from toolkit.measure import pool
 from toolkit.measure.bench import bench
-from toolkit.measure.cell import Cell
-from toolkit.measure.store import Store
+from toolkit.measure.matrix import pool
+from toolkit.measure.matrix.cell import Cell
+from toolkit.measure.matrix.store import Store
 
 FEW, MANY = (
     "for (int i = 0; i < 8; i++) if (arena[i] < 0) arena[i] = 0;",

@@ -16,9 +16,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from toolkit.measure.cell import Cell
+from toolkit.measure.matrix.cell import Cell
 
-_CODE = "import sys; sys.path[:] = {path!r}; from toolkit.measure.worker import serve; serve()"
+_CODE = "import sys; sys.path[:] = {path!r}; from toolkit.measure.matrix.worker import serve; serve()"
 _LOOK_S = 0.5  # how often a wait looks up, so that Ctrl-C is heard on every system
 
 
