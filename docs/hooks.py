@@ -69,6 +69,27 @@ def targets_details() -> str:
     return "\n\n".join(parts)
 
 
+def projects_sections() -> str:
+    """Return one section per framework: what is written, and what its users type."""
+    import importlib
+
+    from toolkit.backends import projects
+    from toolkit.device import targets
+
+    examples = {"arduino": "arduino-uno", "esp-idf": "esp32c3", "cmake": "host", "platformio": "arduino-uno"}
+    parts = []
+    for name in projects.names():
+        project, target = projects.load(name), targets.load(examples.get(name, "stm32f4-discovery"))
+        module = importlib.import_module(f"toolkit.backends.projects.{name.replace('-', '_')}")
+        written = (module.__doc__ or "").strip().replace("``", "`")
+        part = projects.Part("digits", "model", target, {}, {}, {}, "", floats=False)
+        typed = [f"toolkit export digits.pt2 --target {target.name} --project {name} -o digits"]
+        typed += project.commands(part, Path("digits"))
+        commands = "\n".join(typed)
+        parts.append(f"## {project.title}\n\n{written}\n\n```text\n{commands}\n```\n\n{project.note}")
+    return "\n\n".join(parts)
+
+
 def boards_table() -> str:
     """Return one row per board that firmware is built for."""
     from toolkit.cli._words import in_bytes, in_hertz
@@ -439,6 +460,7 @@ def meters_table() -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "projects": projects_sections,
     "meters": meters_table,
     "targets": targets_table,
     "targets-details": targets_details,

@@ -32,7 +32,7 @@ TK_INLINE float tk_float_of_half(uint16_t half) {
 #else
     const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, magnitude = half & 0x7fffu;
     if (magnitude >= 0x7c00u) return tk_float_of_bits(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-    if (magnitude >= 0x400u) return tk_float_of_bits(sign | ((magnitude << 13) + (112u << 23)));
+    if (magnitude >= 0x400u) return tk_float_of_bits(sign | ((magnitude << 13) + ((uint32_t)112 << 23)));
     const float small = (float)(int32_t)magnitude * 5.96046448e-8f; /* 2^-24 */
     return tk_float_of_bits(sign | tk_bits_of_float(small));
 #endif
@@ -48,11 +48,11 @@ TK_INLINE uint16_t tk_half_of_float(float value) {
     uint32_t half = 0x7c00u;
     if (magnitude > 0x7f800000u) {
         half = 0x7e00u;                                           /* not a number */
-    } else if (magnitude < (113u << 23)) {                        /* below 2^-14, the smallest normal half */
+    } else if (magnitude < ((uint32_t)113 << 23)) {               /* below 2^-14, the smallest normal half */
         const float shifted = tk_float_of_bits(magnitude) + 0.5f; /* whose last place is 2^-24 */
-        half = tk_bits_of_float(shifted) - (126u << 23);
-    } else if (magnitude < (143u << 23)) {
-        half = (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+        half = tk_bits_of_float(shifted) - ((uint32_t)126 << 23);
+    } else if (magnitude < ((uint32_t)143 << 23)) {
+        half = (magnitude - ((uint32_t)112 << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
     }
     return (uint16_t)(half | (bits >> 16 & 0x8000u));
 #endif

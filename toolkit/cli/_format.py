@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FOR_C = (
     "target",
+    "project",
     "name",
     "prefix",
     "optimize",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from toolkit.cli._files import show_files
 from toolkit.cli._format import export_file, file_alone, load_format
 from toolkit.cli._group import command
 from toolkit.cli._options import PATH, ByteCount, common, nir_options, option
+from toolkit.cli._project import write_project
 from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         help="c, executorch, litert, onnx, ethos-u; all that the target runs. Without --target: one file.")  # fmt: skip
 @option("-t", "--target", metavar="NAME", help="What to compile for; see `toolkit targets`.")
 @option("-o", "--output", type=PATH, metavar="PATH", help="The bundle's folder, or the format's file.")
+@option("--project", metavar="NAME", help="Write a project of a framework: platformio, arduino, zephyr, …")
 @option("--name", metavar="WORD", help="What to call the model; the file's name by default.")
 @option("--prefix", metavar="WORD", default="model", show_default=True,
         help="How C files and names begin; two models of one program need different ones.")  # fmt: skip
@@ -68,6 +71,7 @@ def export(
     formats: tuple[str, ...],
     target: str | None,
     output: Path | None,
+    project: str | None,
     name: str | None,
     prefix: str,
     optimize: str | None,
@@ -88,7 +92,8 @@ def export(
     MODEL is a .pt2, .tflite, .onnx or .nir file, a BitNet b1.58 checkpoint (its folder or .safetensors file), or a
     project's folder (this one by default), whose trained model is then used. For computers and phones the bundle
     holds files of ExecuTorch, LiteRT and ONNX Runtime, too. With --format and without --target one file is written
-    alone. Every file is run in its own runtime and compared.
+    alone. Every file is run in its own runtime and compared. With --project it becomes a project of PlatformIO,
+    Arduino, Zephyr, ESP-IDF, CMake or STM32Cube, with an example.
     """
     from toolkit import tensors
     from toolkit.program.checkpoint import is_checkpoint
@@ -100,7 +105,8 @@ def export(
     observed = tensors.load_npy(calibration) if calibration else None
     if model is None or (model.is_dir() and not is_checkpoint(model)):
         model, defaults = _trained(session, model or Path("."), golden_count, chosen)
-        target, output = target or defaults["target"], output or defaults["output"]
+        built = defaults["output"].with_name(project) if project else defaults["output"]
+        target, output = target or defaults["target"], output or built
         name, optimize = name or defaults["name"], optimize or defaults["optimize"]
         samples = defaults["golden"] if samples is None else samples
         tune = tune or defaults["tune"]
@@ -109,6 +115,8 @@ def export(
     if chosen is not None:
         export_file(ctx, chosen, model, output, samples, golden_count, observed, keep_float, nir)
         return
+    if project and {*formats} - {"c"}:
+        raise ToolkitError("--project takes --format c only", fix="leave --format out")
     from toolkit import bundle
     from toolkit.device import targets
 
@@ -118,10 +126,10 @@ def export(
         )
     if output is None:
         raise ToolkitError("no output folder is given", at="toolkit export", fix="add -o DIR")
-    manifest = bundle.export(
+    make = partial(
+        bundle.export,
         model,
         target,
-        output,
         name=name or _called(model),
         prefix=prefix,
         optimize=optimize or "speed",
@@ -137,8 +145,12 @@ def export(
         nir=nir,
         golden=samples,
         golden_count=golden_count,
-        formats=formats or (None if targets.load(target).runtimes else ("c",)),
+        formats=("c",) if project else formats or (None if targets.load(target).runtimes else ("c",)),
     )
+    if project is not None:
+        write_project(session, project, target, output, make)
+        return
+    manifest = make(output)
     sizes = manifest["sizes"]
     session.result({"bundle": str(output), "manifest": manifest})
     if not session.json:

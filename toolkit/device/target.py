@@ -105,7 +105,8 @@ class Target:
 
     ``usb`` holds ``vid:pid`` in hex of the board's serial port or probe. ``flashers`` are tools by name, the first one
     the default, each with the keys that its module in ``toolkit/device/flashers`` checks. ``runtimes`` are
-    what runs model files, the preferred one first, each with its backends.
+    what runs model files, the preferred one first, each with its backends. ``projects`` says what frameworks of
+    ``toolkit/backends/projects`` call the board.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Target:
     usb: tuple[str, ...] = ()
     flashers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runtimes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    projects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def bare_metal(self) -> bool:

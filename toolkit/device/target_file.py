@@ -52,6 +52,12 @@ _EMULATOR_KEYS = {  # that must be there
     "simavr": ("cpu", "package"),
 }
 STARTUPS = ("cortex_m", "riscv", "avr_libc")
+_PROJECT_KEYS = {  # what frameworks call a board
+    "arduino": ("fqbn",),
+    "esp-idf": ("chip",),
+    "platformio": ("platform", "board", "framework"),
+    "zephyr": ("board",),
+}
 CYCLE_KINDS = (
     "alu",
     "load",
@@ -105,6 +111,7 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         image=board.image(table.table("image")) if "image" in table else None,
         usb=board.usb(table.table("usb")) if "usb" in table else (),
         flashers=board.flashers(table) if "flashers" in table else {},
+        projects=_projects(table.table("projects")) if "projects" in table else {},
         runtimes=_runtimes(table.table("runtimes")) if "runtimes" in table else {},
     )
 
@@ -186,6 +193,17 @@ def _energy(table: toml.Table) -> Energy:
     )
     table.done()
     return energy
+
+
+def _projects(table: toml.Table) -> dict[str, dict[str, str]]:
+    projects = {}
+    for name in table:
+        if name not in _PROJECT_KEYS:
+            raise table.error(name, "is no kind of project", f"use some of: {', '.join(_PROJECT_KEYS)}")
+        part = table.table(name)
+        projects[name] = {key: part.text(key) for key in _PROJECT_KEYS[name]}
+        part.done()
+    return projects
 
 
 def _runtimes(table: toml.Table) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,5 @@
+"""PlatformIO's builder starts SCons by this file."""
+
+import SCons.Script
+
+SCons.Script.main()
