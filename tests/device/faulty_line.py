@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from toolkit.device.serial_link import Line
+from toolkit.device.serial_line import Line
 
 
 class FaultyLine:

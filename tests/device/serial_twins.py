@@ -19,6 +19,7 @@ from tests.device import learner
 from tests.device.faulty_line import FaultyLine
 from tests.device.host_board import HostBoard
 from toolkit.device.serial_link import SerialLink
+from toolkit.device.serial_plain import PlainTalk
 from toolkit.errors import ToolkitError
 
 SAMPLE_BYTES = 4 * learner.FEATURES
@@ -93,8 +94,9 @@ def run(
                 result.resets_told += was_reset
                 board.reset()
                 twin.reset()
-                good._data.clear()
-                good._synchronize()
+                good.line.data.clear()
+                assert isinstance(good.talk, PlainTalk)
+                good.talk.synchronize()
                 continue
             told = _ask(good, command)
             result.refused += isinstance(told, str)

@@ -153,7 +153,7 @@ def test_power_cut_during_a_save_keeps_one_of_both(image: Image) -> None:
             with talking(board) as model:
                 learn(model, attempt + 1)
                 new = model.state_crc()
-                model.link._line.write(b"save%")
+                model.link.line.send(b"save%")
                 time.sleep(attempt * 0.002)
             board.reset()
             with talking(board) as model:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import socket
 import threading
 import time
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.device import host_board, learner, serial_twins
 from tests.device.host_board import HostBoard
 from toolkit.device import serial_frame
+from toolkit.device.serial_checked import CheckedTalk
 from toolkit.device.serial_frame import find, frame
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
@@ -188,6 +191,38 @@ def test_thousands_of_commands_on_a_bad_line_give_no_wrong_answer(program: Path)
     assert max(mild.longest_s, harsh.longest_s) < 10
 
 
+def test_whoever_comes_next_is_answered_whatever_was_left_on_the_line(board: HostBoard) -> None:
+    chance = random.Random(4)
+    for attempt in range(25):
+        half = chance.choice(
+            [frame(attempt, "name"), b"db load 32%db 00ff", b"train 0.1", b"\x00\xff", b"x" * 400]
+        )
+        board.write(half[: chance.randint(1, len(half))])  # and hung up
+        with SerialLink(board, timeout_s=5) as link:
+            assert link.checked
+            assert link.value("name", "name-dut") == "learner"
+            if attempt % 2:
+                board.write(frame(attempt, "stats"))  # hung up before the answer
+
+
+def test_the_documentation_has_what_the_long_run_found() -> None:
+    root = Path(__file__).parents[2]
+    found = json.loads((root / "benchmarks" / "results" / "serial_endurance.json").read_text("utf-8"))
+    text = (root / "docs" / "serial.md").read_text("utf-8")
+    assert found["commands"] >= 100_000
+    assert found["share"] == 0.01
+    assert found["wrong"] == []
+    for words in (
+        f"{found['commands']:,}",
+        f"{sum(found['faults'].values()):,} damaged",
+        f"{found['resets_told']} of {found['resets']}",
+        f"in {found['seconds']:.0f} s",
+        f"out of step | {found['given_up']} |",
+        f"| {found['longest_s']:.2f} s |",
+    ):
+        assert words in text
+
+
 def test_a_link_finds_out_what_the_board_knows(board: HostBoard) -> None:
     with SerialLink(board) as link:
         assert link.checked
@@ -201,7 +236,8 @@ def test_a_link_finds_out_what_the_board_knows(board: HostBoard) -> None:
             model.state_crc()
         assert caught.value.exit_code == DEVICE
         assert model.state_crc() != known
-        link._sequence = serial_frame.SEQUENCES
+        assert isinstance(link.talk, CheckedTalk)
+        link.talk.sequence = serial_frame.SEQUENCES
         model.load_sample(sample[1].tobytes(), int(labels[1]))
         assert model.train(0.1) == pytest.approx(0.75)
         ask(board, b"label 1%")

@@ -15,7 +15,7 @@ from toolkit.cli._session import Session
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from toolkit.device.serial_link import Line
+    from toolkit.device.serial_line import Line
     from toolkit.measure.bench_result import BenchResult, LayerCost
     from toolkit.measure.figure import Figure
 

@@ -57,7 +57,7 @@ def monitor(
     can be piped in, too.
     """
     from toolkit.device import ports
-    from toolkit.device.serial_link import open_port
+    from toolkit.device.serial_line import open_port
     from toolkit.device.terminal import Terminal
 
     session: Session = ctx.obj

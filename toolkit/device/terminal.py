@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from toolkit.device.serial_link import Line
+from toolkit.device.serial_line import Line
 from toolkit.errors import DEVICE, ToolkitError
 
 _PROMPT_S = 0.25  # what stands without a line end so long is shown, too: a prompt
