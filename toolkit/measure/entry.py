@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -21,6 +20,7 @@ WAYS = (
     "port",
     "meter",
 )  # fields of a bench that tell rows apart
+_LARGEST = 1e30  # that any figure may be; NaN is none
 ON_BOARD = "none"  # the emulator of what a real board did
 
 
@@ -134,15 +134,19 @@ def _memory(memory: Any, source: str) -> dict[str, Figure]:
     try:
         stack = "reserved" if memory["stack_used_bytes"] is None else "as used"
         return {
-            "flash_bytes": Figure(int(memory["flash_bytes"]), "counted", "code and weights of the image"),
-            "ram_bytes": Figure(ram_in_use(memory), "counted", f"arena, statics, stack {stack}"),
+            "flash_bytes": figure(_counted(memory["flash_bytes"], "code and weights of the image"), source),
+            "ram_bytes": figure(_counted(ram_in_use(memory), f"arena, statics, stack {stack}"), source),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged("its memory is not described", source) from error
 
 
+def _counted(value: Any, source: str) -> dict[str, Any]:
+    return {"value": value, "kind": "counted", "source": source}
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _damaged(what: str, at: str) -> ToolkitError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.measure import entry as entries
+from toolkit.measure.documents import entries_of
 from toolkit.measure.entry import Entry
 from toolkit.measure.matrix.cell import Cell, of_bundle
 from toolkit.measure.matrix.model_files import bundle_in
@@ -29,8 +30,8 @@ def load(
     """Return the entries of ``sources``, in their order; bundles are benched now unless ``store`` knows them.
 
     Args:
-        sources: folders of bundles, folders of projects that are made, files of ``toolkit bench --json``, and results
-            files, ``FILE`` for the last run or ``FILE#RUN``, whose failed cells come without figures.
+        sources: folders of bundles or of projects that are made; JSON that ``toolkit bench`` printed, ``--all``, too;
+            results files, ``FILE`` for the last run or ``FILE#RUN``, whose failed cells come without figures.
         store: a results file that keeps what is benched; None keeps nothing.
         jobs: how many bundles at a time.
         timeout_s: limit for each bundle.
@@ -63,7 +64,7 @@ def _read(source: str) -> Cell | list[Entry]:
         raise ToolkitError(f"cannot read {file}: {error.strerror or error}", fix=fix) from error
     except (ValueError, RecursionError) as error:
         raise ToolkitError(f"{source} is neither a results file nor JSON: {error}", fix=_FIX) from error
-    return [entries.of_document(document, source=source, model=path.stem)]
+    return entries_of(document, source=source, model=path.stem)
 
 
 _FIX = "give a bundle, a project, a file of `toolkit bench --json`, or a results file"
