@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from pyocd.board.board_ids import BoardInfo
 from pyocd.core import exceptions
 from pyocd.core.plugin import Plugin
 from pyocd.probe.debug_probe import DebugProbe
@@ -44,6 +45,10 @@ class TestProbe(DebugProbe):
     @property
     def unique_id(self) -> str:
         return self._id
+
+    @property
+    def associated_board_info(self) -> BoardInfo | None:
+        return BoardInfo("micro:bit", "nrf51") if self._id == "another-board" else None
 
     @property
     def wire_protocol(self) -> Any:

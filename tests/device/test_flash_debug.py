@@ -123,8 +123,13 @@ def test_one_probe_is_taken_and_of_several_the_user_chooses(
         PYOCD.find(board, PYOCD.check(board), None)
     assert error.value.exit_code == USAGE
     assert "--probe dead  (Somebody Test Probe)" in error.value.fix
-    monkeypatch.setenv("TEST_PROBES", "good")
+    monkeypatch.setenv("TEST_PROBES", "another-board,good")
     assert PYOCD.find(board, PYOCD.check(board), None) == Device("probe", "good", "Somebody Test Probe")
+    monkeypatch.setenv("TEST_PROBES", "another-board")
+    with pytest.raises(ToolkitError, match="no debug probe is known to be any-board") as error:
+        PYOCD.find(board, PYOCD.check(board), None)
+    assert error.value.exit_code == MISSING
+    assert "--probe another-board  (micro:bit)" in error.value.fix
 
 
 def test_openocd_writes_verifies_and_starts_the_program(tmp_path: Path) -> None:

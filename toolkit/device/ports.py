@@ -28,7 +28,8 @@ class Device:
     """Something a board is reached by.
 
     ``address`` is what its option takes: a serial port's name, a probe's serial number, a drive's folder. ``usb_id`` is
-    ``VID:PID`` in hexadecimal, ``board`` the ``Board-ID`` of a drive; both are empty where nobody says them.
+    ``VID:PID`` in hexadecimal, ``board`` the ``Board-ID`` of a drive or the chip on a probe's board; both are empty
+    where nobody says them.
     """
 
     kind: Kind
@@ -135,7 +136,7 @@ def choose(kind: Kind, target: Target | None, given: str | None = None, *, board
         kind: what is looked for.
         target: its ``[usb] ids`` say which devices can be it; where it has none, any on USB can.
         given: the address that the user gave; taken as it is.
-        board: how the ``Board-ID`` of a drive begins, or what the drive is called.
+        board: how the ``Board-ID`` of a drive begins, or what the drive is called; the chip that a probe is to have.
 
     Raises:
         ToolkitError: none is there (3); several could be meant, or none that is known to be this board (2).
@@ -169,4 +170,5 @@ def matches(device: Device, target: Target | None, board: str = "") -> bool:
         return device.usb_id in target.usb if target and target.usb else bool(device.usb_id)
     if device.kind == "volume":
         return device.board.lower().startswith(board.lower()) or board == Path(device.address).name
-    return True
+    # names of chips are of different lengths: stm32f411re, stm32f411retx
+    return not device.board or device.board.startswith(board) or board.startswith(device.board)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from toolkit.device import ports
 from toolkit.device.flashers.base import Failure, Flasher, Job
+from toolkit.device.ports import Device
+from toolkit.device.targets import Target
 from toolkit.device.toml import Table
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 
@@ -67,6 +71,10 @@ class Pyocd(Flasher):
     def settings(self, table: Table) -> dict[str, Any]:
         """See ``Flasher.settings``."""
         return {"target": table.text("target")}
+
+    def find(self, target: Target, settings: Mapping[str, Any], given: str | None) -> Device:
+        """See ``Flasher.find``; a probe that is part of a board with another chip is not taken."""
+        return ports.choose("probe", target, given, board=settings["target"])
 
     def commands(self, job: Job) -> list[list[str]]:
         """See ``Flasher.commands``: load, then compare what can be read back, then start the program."""
