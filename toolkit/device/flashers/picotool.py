@@ -15,7 +15,7 @@ class Picotool(Flasher):
     name = "picotool"
     command = "picotool"
     formats = ("uf2", "elf")
-    on_linux = "apt-get install picotool (Debian 13, Ubuntu 24.04 or later); without it, use --flasher uf2"
+    on_linux = "apt-get install picotool (newer Debian and Ubuntu); without it, use --flasher uf2"
     on_macos = "brew install picotool"
     on_windows = (
         "download https://github.com/raspberrypi/pico-sdk-tools/releases; without it, use --flasher uf2"
