@@ -85,7 +85,8 @@ def flash(
     if target.flashers and (target.image is None or target.serial is None):
         raise ToolkitError(
             f"there is no firmware for {target.name} that serves a model",
-            fix="export a project of the board's own tools, and flash it with those: toolkit export --project NAME",
+            fix="export a project of the board's own tools, and flash it with those: toolkit export --project NAME "
+            "(docs/projects.md)",
         )
     tool = flashers.choose(target, flasher, installed=not dry_run)
     settings = tool.check(target)
