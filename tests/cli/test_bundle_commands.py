@@ -41,6 +41,16 @@ def save(path: Path, array: np.ndarray) -> Path:
     return path
 
 
+def test_build_writes_what_the_board_takes(cli: Cli, bundle: Path) -> None:
+    built = cli("build", bundle, "--serial", "--json").document
+    assert list(built["files"]) == ["elf", "hex", "bin"]
+    assert built["files"]["elf"] == built["image"]
+    assert Path(built["files"]["bin"]).stat().st_size >= built["flash_bytes"] - 16
+    said = cli("build", bundle, "--serial")
+    assert "firmware.hex" in said.out
+    assert "next: toolkit flash" in said.err
+
+
 def test_run_answers_like_the_reference(cli: Cli, bundle: Path, x: np.ndarray, tmp_path: Path) -> None:
     from toolkit import tensors
     from toolkit.lower import reference

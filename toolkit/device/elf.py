@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,7 +112,7 @@ def read(path: Path) -> Elf:
             )
     except OSError as error:
         raise ToolkitError(f"cannot read {path}: {error.strerror}", fix="build it again") from error
-    except (ELFError, ValueError, KeyError, IndexError) as error:
+    except (ELFError, ValueError, KeyError, IndexError, struct.error) as error:
         raise ToolkitError(f"{path} is not a valid ELF file: {error}", fix="build it again") from error
 
 
@@ -151,21 +152,33 @@ def _sections(file: ELFFile) -> list[Section]:
     return sections
 
 
+_NO_TYPE, _FUNCTION = 0, 2  # kinds of symbols; 1 is an object
+
+
 def _symbols(file: ELFFile) -> list[Symbol]:
+    """Return the symbols that have a name of their own: no marks of a compiler (``$t``), no local labels (``.L``).
+
+    pyelftools takes a second for the thousands of labels that RISC-V linkers keep.
+    """
     thumb, avr = file["e_machine"] == "EM_ARM", file["e_machine"] == "EM_AVR"
+    wide = file.elfclass == 64
+    entry = struct.Struct(("<" if file.little_endian else ">") + ("IBBHQQ" if wide else "IIIBBH"))
     symbols = {}
     for table in file.iter_sections():
         if not isinstance(table, SymbolTableSection):
             continue
-        for symbol in table.iter_symbols():
-            kind = symbol["st_info"]["type"]
-            if (
-                symbol.name
-                and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE")
-                and not symbol.name.startswith("$")
-            ):
-                # the functions of AVR's libgcc have no type
-                is_function = kind == "STT_FUNC" or (avr and kind == "STT_NOTYPE" and symbol["st_size"] > 0)
-                address = symbol["st_value"] & ~1 if thumb and is_function else symbol["st_value"]
-                symbols[symbol.name, address] = Symbol(symbol.name, address, symbol["st_size"], is_function)
+        names = file.get_section(table["sh_link"]).data()
+        for fields in entry.iter_unpack(table.data()):
+            if wide:
+                at, info, _, _, value, size = fields
+            else:
+                at, value, size, info, _, _ = fields
+            kind = info & 0xF
+            if not at or kind > _FUNCTION or names.startswith((b"$", b".L"), at):
+                continue
+            name = names[at : names.index(b"\0", at)].decode("utf-8", "replace")
+            # the functions of AVR's libgcc have no type
+            is_function = kind == _FUNCTION or (avr and kind == _NO_TYPE and size > 0)
+            address = value & ~1 if thumb and is_function else value
+            symbols[name, address] = Symbol(name, address, size, is_function)
     return list(symbols.values())
