@@ -74,7 +74,7 @@ def test_lost_samples_are_known_to_be_lost() -> None:
     board = Lpm01aBoard(load, faults=("lossy",))
     with board, meters.make("lpm01a", board.port, {"voltage": "3.0"}) as meter:
         meter.start()
-        time.sleep(1.1)
+        time.sleep(1.4)
         trace = meter.stop()
     assert 0.02 < trace.lost_share(trace.edges_s[0], trace.edges_s[-1]) < 0.3
 

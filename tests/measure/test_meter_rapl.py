@@ -49,12 +49,12 @@ def test_packages_are_summed_and_wrapping_is_undone(tmp_path: Path) -> None:
         time.sleep(0.05)
         with meters.make("rapl", str(folder)) as meter:
             meter.start()
-            time.sleep(0.4)
+            time.sleep(0.8)
             trace = meter.stop()
     finally:
         ended.set()
         thread.join()
-    assert trace.mean_w(trace.edges_s[0], trace.edges_s[-1]) == pytest.approx(5.0, rel=0.1)
+    assert trace.mean_w(trace.edges_s[0], trace.edges_s[-1]) == pytest.approx(5.0, rel=0.15)
     assert (trace.power_w >= 0).all()
     assert not meter.accuracy().stated
 

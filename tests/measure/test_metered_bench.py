@@ -75,11 +75,11 @@ def test_energy_of_an_inference_and_of_a_training_step_on_a_board(cli: Cli, lear
         assert gross["kind"] == net["kind"] == "measured"
         assert gross["source"].startswith("lpm01a, 1 windows")
         run_uj = one["seconds"]["value"] * 1e6 * VOLTAGE  # of one ampere
-        assert net["value"] == pytest.approx((BUSY_A - IDLE_A) * run_uj, rel=0.05)
-        assert gross["value"] == pytest.approx(BUSY_A * run_uj, rel=0.05)
+        assert net["value"] == pytest.approx((BUSY_A - IDLE_A) * run_uj, rel=0.2)
+        assert gross["value"] == pytest.approx(BUSY_A * run_uj, rel=0.2)
         assert 0 < gross["uncertainty"] < gross["value"]
     assert one["idle_w"]["value"] == pytest.approx(IDLE_A * VOLTAGE, rel=0.05)
-    assert one["busy_w"] == pytest.approx(BUSY_A * VOLTAGE, rel=0.05)
+    assert one["busy_w"] == pytest.approx(BUSY_A * VOLTAGE, rel=0.2)
     assert one["windows"][0]["seconds"] > 0.3  # the meter wants one second, whatever --window says
     assert set(one["parts_uj"]) == {"meter", "spread", "edges", "idle", "lost"}
     row = of_document(found, source="the board")
