@@ -132,7 +132,6 @@ def test_openocd_reads_its_files_of_every_board(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("pyocd", "no debug probe is plugged in"),
         ("esptool", "no serial port is plugged in"),
         ("uf2", "no UF2 volume is plugged in"),
         ("openocd", "OpenOCD finds no debug probe"),
@@ -257,13 +256,13 @@ def test_toolkit_flash_says_in_time_that_nothing_is_plugged_in(
     bundle = toy.make(tmp_path / "bundle", board.name)
     before = os.times()
     done = cli(
-        "flash", str(bundle), "--json", "--flasher", "dfu-util", TOOLKIT_TARGETS=str(board.folder.parent)
-    )
+        "flash", str(bundle), "--json", TOOLKIT_TARGETS=str(board.folder.parent)
+    )  # by pyOCD, which takes longest to look
     after = os.times()
     # what it works, not what a busy machine makes it wait
     assert after.children_user + after.children_system - before.children_user - before.children_system < 3
     assert done.code == MISSING
-    assert "no board waits for DFU" in json.loads(done.out)["error"]["what"]
+    assert json.loads(done.out)["error"]["what"] == "no debug probe is plugged in"
     assert not (bundle / "build").exists()
 
 
