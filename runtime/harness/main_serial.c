@@ -27,18 +27,23 @@ static void do_profile(const char *text) {
 
 static void do_help(const char *text);
 
+enum { ALONE, WITH_TEXT };
+
 static const struct {
     const char *name;
     void (*obey)(const char *text);
+    int takes;
 } commands[] = {
-    {"name", do_name},   {"profile", do_profile},   {"help", do_help},       {"timestamp", do_timestamp},
-    {"db", do_db},       {"infer", do_infer},       {"results", do_results}, {"outputs", do_outputs},
-    {"label", do_label}, {"accuracy", do_accuracy}, {"stats", do_stats},     {"layers", do_layers},
+    {"name", do_name, ALONE},           {"profile", do_profile, ALONE}, {"help", do_help, ALONE},
+    {"timestamp", do_timestamp, ALONE}, {"db", do_db, WITH_TEXT},       {"infer", do_infer, WITH_TEXT},
+    {"results", do_results, ALONE},     {"outputs", do_outputs, ALONE}, {"label", do_label, WITH_TEXT},
+    {"accuracy", do_accuracy, ALONE},   {"stats", do_stats, ALONE},     {"layers", do_layers, ALONE},
 #ifdef TK_LEARNS
-    {"train", do_train},
+    {"train", do_train, WITH_TEXT},
 #endif
 #ifdef MODEL_STATE_BYTES
-    {"save", do_save},   {"load", do_load},         {"states", do_states},   {"reset", do_reset},
+    {"save", do_save, ALONE},           {"load", do_load, ALONE},       {"states", do_states, ALONE},
+    {"reset", do_reset, ALONE},
 #endif
 };
 
@@ -56,11 +61,14 @@ static void do_help(const char *text) {
 static void obey(const char *line, int typed) {
     for (uint32_t i = 0; i < COUNT(commands); ++i) {
         const char *const text = after(line, commands[i].name);
-        if (text) {
+        if (!text) continue;
+        if (*text && commands[i].takes == ALONE) {
+            error("Nothing stands behind this command");
+        } else {
             if (typed) exchange.open = exchange.done = 0;
             commands[i].obey(text);
-            return;
         }
+        return;
     }
     if (*line) {
         put("e-[Unknown command: ");

@@ -230,6 +230,7 @@ def test_instructions_are_counted_by_entry(image: Image) -> None:
         (["infer 0"], "Say: infer"),
         (["infer"], "Say: infer"),
         (["inference 1"], "Unknown command: inference 1"),
+        (["reset now"], "Nothing stands behind this command"),
         (["erase everything"], "Unknown command"),
     ],
 )  # fmt: skip
