@@ -52,7 +52,7 @@ static void do_help(const char *text) {
     put("m-help-[");
     for (uint32_t i = 0; i < COUNT(commands); ++i) {
         if (i) put_byte(' ');
-        put(commands[i].name);
+        put_text(commands[i].name);
     }
     put("]\r\n");
 }
@@ -72,7 +72,7 @@ static void obey(const char *line, int typed) {
     }
     if (*line) {
         put("e-[Unknown command: ");
-        put(line);
+        put_text(line);
         put("]\r\n");
     }
 }
@@ -101,8 +101,10 @@ static void obey_checked(char *line, uint32_t length) {
 
 static void answer(char *line, uint32_t length, int wrong) {
     said.bytes = said.crc = 0;
-    if (wrong) {
-        error(wrong == 1 ? "Noise: a command is made of printable ASCII" : "Too long a command");
+    if (wrong == 1) {
+        error("Noise: a command is made of printable ASCII");
+    } else if (wrong) {
+        error("Too long a command");
     } else if (*line == '#') {
         obey_checked(line, length);
     } else {

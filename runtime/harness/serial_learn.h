@@ -78,7 +78,7 @@ static void do_save(const char *text) {
         say_number("m-saved-[", saved);
     } else {
         put("e-[Not saved: ");
-        put(why(status));
+        put_text(why(status));
         put("]\r\n");
     }
 }
@@ -91,8 +91,8 @@ static void load_states(const char *fresh) {
     tk_slot found[2];
     const tk_slots_status status = tk_slots_load(&slots, found);
     if (status != TK_SLOTS_OK) {
-        put(status == TK_SLOTS_EMPTY ? fresh : "e-[Not loaded: ");
-        put(why(status));
+        put_text(status == TK_SLOTS_EMPTY ? fresh : "e-[Not loaded: ");
+        put_text(why(status));
         put("]\r\n");
         return;
     }
@@ -100,7 +100,7 @@ static void load_states(const char *fresh) {
     say_number("m-loaded-[", found[newest].sequence);
     if (found[!newest].status != TK_SLOTS_OK && found[!newest].status != TK_SLOTS_EMPTY) {
         put("m-other-slot-["); /* a save was cut, or what was newest is lost */
-        put(why(found[!newest].status));
+        put_text(why(found[!newest].status));
         put("]\r\n");
     }
 }

@@ -14,9 +14,29 @@ static void put_byte(char byte) {
     tk_serial_put(byte);
 }
 
-static void put(const char *text) {
+/* Text of any memory. */
+static void put_text(const char *text) {
     while (*text) put_byte(*text++);
 }
+
+/* Text that stands here, which AVR leaves in flash; `kept` is what functions take it as. */
+#ifdef __FLASH
+typedef const __flash char *kept;
+#define KEPT(literal)                               \
+    (__extension__({                                \
+        static const __flash char text[] = literal; \
+        (kept) text;                                \
+    }))
+#else
+typedef const char *kept;
+#define KEPT(literal) literal
+#endif
+
+static void put_kept(kept text) {
+    while (*text) put_byte(*text++);
+}
+
+#define put(literal) put_kept(KEPT(literal))
 
 static void put_number(uint32_t value) {
     char digits[10];
@@ -42,17 +62,21 @@ static void put_word(uint32_t value) {
 }
 
 /* A whole line: what it says before a number, the number, a bracket. */
-static void say_number(const char *what, uint32_t value) {
-    put(what);
+static void say_kept(kept what, uint32_t value) {
+    put_kept(what);
     put_number(value);
     put("]\r\n");
 }
 
-static void error(const char *text) {
+#define say_number(literal, value) say_kept(KEPT(literal), value)
+
+static void error_kept(kept text) {
     put("e-[");
-    put(text);
+    put_kept(text);
     put("]\r\n");
 }
+
+#define error(literal) error_kept(KEPT(literal))
 
 /* With so many decimals, at most 6; rounded in float32: for people. Bytes in hex are exact. */
 static void put_real(float value, uint32_t decimals) {

@@ -15,7 +15,11 @@ from tests.ops import case_program
 from toolkit import bundle
 from toolkit.backends.c import emit
 from toolkit.device import build, run, targets
+from toolkit.device.emulated_board import running
+from toolkit.device.serial_link import SerialLink
+from toolkit.device.serial_model import SerialModel
 from toolkit.errors import CHECK_FAILED, DEVICE, USAGE, ToolkitError
+from toolkit.golden import golden_samples
 from toolkit.measure.bench import bench
 from toolkit.measure.verify import verify
 from toolkit.ops import operators
@@ -132,3 +136,27 @@ def test_what_goes_wrong_is_said_with_its_place(tmp_path: Path, layer: str, what
     assert caught.value.exit_code == DEVICE
     assert what in caught.value.what
     assert "in recurse" in caught.value.at or "in model_layer_0_relu" in caught.value.at
+
+
+def test_it_serves_a_model_over_its_usart_and_times_itself(tmp_path: Path) -> None:
+    made = _exported(tmp_path, nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)), (64,))
+    image, target = build.build(made, serial=True), targets.load("arduino-uno")
+    manifest = build.read_manifest(made)
+    (inputs,), (outputs,) = golden_samples(made, manifest)
+    with running(image, target) as board:
+        for _ in range(2):
+            with SerialLink(board.url) as link:
+                model = SerialModel(link, sample_bytes=64, classes=10)
+                model.load_sample(inputs[0].tobytes())
+                model.infer()
+                assert model.outputs() == outputs[0].tobytes()
+                laps = [
+                    int(line.removeprefix("m-lap-us-")) for line in link.ask("infer 100") if "-lap-" in line
+                ]
+                assert model.stack_bytes() < target.stack_bytes
+            board.reset()
+        assert board.failure() is None
+    exact = bench(made).cycles
+    assert exact is not None
+    # the loop around the model and the timer's interrupt are in it
+    assert laps[1] - laps[0] == pytest.approx(100 * exact.value / 16, rel=0.02)

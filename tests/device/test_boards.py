@@ -30,11 +30,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_every_board_serves_a_model_over_its_uart(name: str, bundle: Path) -> None:
-    """QEMU has the whole board, or Unicorn the core and a model of the registers that the driver uses."""
+    """QEMU or simavr has the whole board, or Unicorn the core and a model of the registers that the driver uses."""
     target = targets.load(name)
     image = build(bundle, target=name, serial=True)
     _check_sizes(image, target)
-    emulator = "qemu" if "qemu" in target.emulators else "unicorn"
+    emulator = "qemu" if "qemu" in target.emulators else target.default_emulator
     if emulator == "qemu" and shutil.which(target.emulators["qemu"].command) is None:
         pytest.skip(f"needs {target.emulators['qemu'].package}")
     with running(image, target, emulator=emulator) as board:

@@ -40,7 +40,7 @@ def running(
     Args:
         image: of ``toolkit.device.build.build``.
         target: what it was built for; one with ``[serial]``.
-        emulator: ``unicorn`` needs nothing installed; ``qemu``. The target's first one by default.
+        emulator: ``unicorn`` needs nothing installed; ``qemu``, ``simavr``. The target's first one by default.
         counting: count what each entry of the model executes; under Unicorn only, and slower.
 
     Raises:
@@ -48,18 +48,22 @@ def running(
     """
     name = emulator or target.default_emulator
     served = target.serial is not None and target.bare_metal
-    if not served or name not in target.emulators or name not in ("unicorn", "qemu"):
+    if not served or name not in target.emulators or name not in ("unicorn", "qemu", "simavr"):
         raise ToolkitError(
             f"{target.name} cannot be emulated with a serial line by {name!r}",
             fix="use --target mps2-an386 with unicorn or qemu",
         )
+    if counting and name != "unicorn":
+        raise ToolkitError(f"boards of {name} count nothing", fix="use the emulator unicorn")
     board: Board
     if name == "qemu":
         from toolkit.device.emulators.qemu_board import QemuBoard
 
-        if counting:
-            raise ToolkitError("QEMU's boards count nothing", fix="use the emulator unicorn")
         board = QemuBoard(elf.read(image.path), target)
+    elif name == "simavr":
+        from toolkit.device.emulators.simavr_board import SimavrBoard
+
+        board = SimavrBoard(elf.read(image.path), target)
     else:
         from toolkit.device.emulators.unicorn_board import UnicornBoard
 

@@ -20,6 +20,7 @@ _CYCLES = {  # which counter a core has: cycles_<kind>.h; a driver's own comes f
     "armv8-m.main": "dwt",
     "armv8.1-m": "dwt",
     "rv32imc": "mcycle",
+    "avr": "avr",
     "host": "host",
     "aarch64": "host",
 }
@@ -31,14 +32,15 @@ def files(target: Target) -> dict[str, str]:
         return {}
     if not target.bare_metal:
         return {"main.c": harness("main_stdio.c")}
-    if target.startup == "avr_libc":
-        return {"main.c": harness("main_avr.c"), "link.ld": linker.script(target)}
-    named = {"main.c": "main_semihosting.c"} | _bare_metal(target)
+    main = "main_avr.c" if target.startup == "avr_libc" else "main_semihosting.c"
+    named = {"main.c": main} | _bare_metal(target)
     return {name: harness(file) for name, file in named.items()} | {"link.ld": linker.script(target)}
 
 
 def _bare_metal(target: Target) -> dict[str, str]:
     """Return what every program on bare metal has: files of the harness, by the name that they get."""
+    if target.startup == "avr_libc":
+        return {}
     named = {"startup.c": f"startup_{target.startup}.c", "libc.c": "libc.c"}
     if target.boot:
         named["boot.c"] = f"boot_{target.boot.header}.c"

@@ -23,6 +23,7 @@ FLASHERS = (
     "emulator",
 )
 SERIAL_DRIVERS = (
+    "avr",
     "cmsdk",
     "esp32c3",
     "lpuart",
@@ -34,7 +35,7 @@ SERIAL_DRIVERS = (
     "stm32",
     "stm32_old",
 )
-TIMERS = ("cmsdk", "esp32c3", "mcycle", "nrf", "systick")
+TIMERS = ("avr", "cmsdk", "esp32c3", "mcycle", "nrf", "systick")
 BOOT_HEADERS = ("esp32c3", "imxrt", "rp2040", "rp2350")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
 _SETTING = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)

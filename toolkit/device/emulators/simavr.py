@@ -27,8 +27,7 @@ def run(job: base.Job) -> base.Finished:
         ToolkitError: simavr is not installed (3), the program crashed, left its stack or did not end in time (4).
     """
     config = job.target.emulators["simavr"]
-    program = _runner(config.package)
-    limit = job.elf.by_name["tk_stack_limit"].address - DATA_SPACE
+    program, limit = runner(SOURCE, config.package), stack_limit(job.elf)
     with tempfile.TemporaryDirectory(prefix="toolkit-simavr-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "flash.bin").write_bytes(flash(job.elf))
@@ -66,17 +65,19 @@ def flash(image: Elf) -> bytes:
     return bytes(content)
 
 
+def stack_limit(image: Elf) -> int:
+    """Return the lowest address of data that may be stack, as the core numbers it."""
+    return image.by_name["tk_stack_limit"].address - DATA_SPACE
+
+
 def is_there() -> bool:
     """Return True when programs that use libsimavr can be built here."""
-    return _build()[0] is not None
+    return _build(SOURCE)[0] is not None
 
 
-def _build() -> tuple[Path | None, str]:
-    return host_program.built(SOURCE, ".exe", ["-O2"], ["-lsimavr"])
-
-
-def _runner(package: str) -> Path:
-    program, said = _build()
+def runner(source: Path, package: str) -> Path:
+    """Return the program that ``source`` and libsimavr make. Raises ``ToolkitError`` (3) when it cannot be built."""
+    program, said = _build(source)
     if program is None:
         raise ToolkitError(
             f"cannot build what runs simavr: {said}", fix=install.line(package), exit_code=MISSING
@@ -84,21 +85,28 @@ def _runner(package: str) -> Path:
     return program
 
 
-def _check(result: subprocess.CompletedProcess[str], job: base.Job) -> None:
-    if result.returncode == 0:
-        return
-    what, _, place = result.stderr.strip().rpartition(" ")
+def _build(source: Path) -> tuple[Path | None, str]:
+    return host_program.built(source, ".exe", ["-O2"], ["-lsimavr"])
+
+
+def failure(said: str, job: base.Job) -> ToolkitError | None:
+    """Return the error that a runner's last line stands for, or None when it stands for none."""
+    what, _, place = said.strip().rpartition(" ")
     if what == "overflow":
-        raise base.overflow(job.target, job.elf, int(place, 16))
+        return base.overflow(job.target, job.elf, int(place, 16))
     if what == "hang":
-        raise base.hang(job.elf, job.timeout_s, int(place, 16))
+        return base.hang(job.elf, job.timeout_s, int(place, 16))
     if what == "crashed":
-        raise base.fault(job.elf, "the device faulted: it ran or wrote where nothing is", int(place, 16))
-    raise ToolkitError(
-        f"simavr failed: {result.stderr.strip()[-500:] or f'exit status {result.returncode}'}",
-        at=str(job.path),
-        exit_code=DEVICE,
-    )
+        return base.fault(job.elf, "the device faulted: it ran or wrote where nothing is", int(place, 16))
+    return None
+
+
+def _check(result: subprocess.CompletedProcess[str], job: base.Job) -> None:
+    if result.returncode:
+        why = result.stderr.strip()[-500:] or f"exit status {result.returncode}"
+        raise failure(result.stderr, job) or ToolkitError(
+            f"simavr failed: {why}", at=str(job.path), exit_code=DEVICE
+        )
 
 
 def _read_counts(file: Path, layers: list[str], image: Elf) -> Profile:

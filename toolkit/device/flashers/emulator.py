@@ -35,7 +35,9 @@ class Emulator(Flasher):
     def settings(self, table: Table) -> dict[str, Any]:
         """See ``Flasher.settings``."""
         return {
-            "emulator": table.text("emulator", choices=("unicorn", "qemu")) if "emulator" in table else None
+            "emulator": table.text("emulator", choices=("unicorn", "qemu", "simavr"))
+            if "emulator" in table
+            else None
         }
 
     def commands(self, job: Job) -> list[list[str]]:
