@@ -160,7 +160,8 @@ def export(
             f"  weights {sizes['weight_bytes']:,} B, arena {sizes['arena_bytes']:,} B, {sizes['macs']:,} MACs"
         )
         show_files(session, manifest.get("runtimes"))
-    session.next(f"toolkit verify {output}")
+    elsewhere = "runtimes" in manifest and not targets.load(target).bare_metal
+    session.next(f"toolkit deploy {output} --host USER@HOST" if elsewhere else f"toolkit verify {output}")
 
 
 def _called(model: Path) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toolkit import atomic
+from toolkit import atomic, paths
 from toolkit.backends import prefix as prefixes
 from toolkit.device import firmware, fit, seal, targets
 from toolkit.device.targets import Target
@@ -54,6 +54,7 @@ def build(
     blocks: bool = False,
     serial: bool = False,
     energy: bool = False,
+    runner: bool = False,
     target: str | None = None,
 ) -> Image:
     """Build ``bundle`` and return the image; nothing is compiled when nothing changed since the last time.
@@ -68,6 +69,7 @@ def build(
         blocks: take as many elements of a sequence a run as the bundle's ``block`` does.
         serial: serve the model over the board's serial line; see ``runtime/harness/main_serial.c``.
         energy: with ``serial``: for MLPerf Tiny's energy mode, at 9,600 baud, windows marked by falling edges only.
+        runner: time single runs, too: ``runtime/phones/runner.c``, for targets with a system.
         target: another target than the bundle's own.
 
     Raises:
@@ -91,6 +93,7 @@ def build(
             ("blocks", blocks),
             ("serial", serial),
             ("energy", energy),
+            ("runner", runner),
         )
         if asked
     ]
@@ -112,6 +115,8 @@ def build(
         raise ToolkitError(f"{bundle} has no C", fix="export it again with --format c, or without --format")
     if serial:
         harness = firmware.serial_files(chosen, manifest, _text(model_c))
+    elif runner:
+        harness = {"main.c": (paths.runtime_dir() / "phones" / "runner.c").read_text(encoding="utf-8")}
     else:
         harness = firmware.files(chosen)
         if chosen.name == own:  # the user may have changed the bundle's copies
