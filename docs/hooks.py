@@ -459,8 +459,34 @@ def meters_table() -> str:
     return table(("meter", "what it is", "measures", "accuracy"), rows)
 
 
+def phones_table() -> str:
+    """Return one row per model family: how far its files are from the reference."""
+    found = json.loads((_RESULTS / "phones.json").read_text(encoding="utf-8"))
+    files = ("model.c", "int8.pte", "int8.tflite", "int8.onnx")
+    rows = []
+    for family in found["families"]:
+        entries = {entry["file"].removeprefix("models/"): entry for entry in family["files"]}
+        cells = [_apart(entries.get(name)) for name in files]
+        real = [entry["largest"] for name, entry in entries.items() if name.startswith("float32.")]
+        rows.append((family["family"], *cells, f"{max(real):.1g}" if real else "–"))
+    text = (
+        f"{found['samples']} random samples through random weights: how many int8 values differ from the "
+        "reference's, and by how many steps at most; of the float32 files the largest difference. "
+        "`python benchmarks/phones.py`:\n\n"
+    )
+    return text + table(("family", *(f"`{name}`" for name in files), "float32"), rows)
+
+
+def _apart(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "–"
+    steps = f", {entry['largest']:.2g}" if entry["differing"] and entry["largest"] is not None else ""
+    return f"{entry['differing']:,} of {entry['values']:,}{steps}"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "projects": projects_sections,
+    "phones": phones_table,
     "meters": meters_table,
     "targets": targets_table,
     "targets-details": targets_details,

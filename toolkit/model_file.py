@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,12 +204,16 @@ def _by_torch(program: ExportedProgram, model: Model, inputs: list[np.ndarray]) 
     return [array if value.quant is None else _integers(value.quant, array) for value, array in pairs]
 
 
-def torch_outputs(program: ExportedProgram, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what torch computes from samples, one array per output, first axis the sample."""
+def torch_outputs(
+    program: ExportedProgram, inputs: list[np.ndarray], rewrite: Callable[[Any], None] = lambda _: None
+) -> list[np.ndarray]:
+    """Return what torch computes from samples, one array per output, first axis the sample; ``rewrite`` goes before."""
     import torch
     from torch.utils import _pytree
 
-    module = program.module()
+    module = program.module(check_guards=False)
+    rewrite(module)
+    module.recompile()
     with torch.no_grad():
         samples = [
             [

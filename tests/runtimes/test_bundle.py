@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -130,13 +131,26 @@ def test_the_runner_gives_the_golden_outputs(made: tuple[Path, dict[str, Any]], 
     folder = tmp_path / "pc"
     shutil.copytree(made[0], folder)
     build = tmp_path / "build"
-    for command in (["-S", folder / "runner", "-B", build], ["--build", build]):
+    (executorch,) = importlib.util.find_spec("executorch").submodule_search_locations  # type: ignore[union-attr,misc]
+    where = f"-DCMAKE_PREFIX_PATH={executorch}"
+    for command in (["-S", folder / "runner", "-B", build, where], ["--build", build]):
         done = subprocess.run(["cmake", *map(str, command)], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
     (tmp_path / "input.bin").write_bytes(np.load(folder / "golden" / "input_0.npy").tobytes())
     subprocess.run([build / "runner", "7"], cwd=tmp_path, check=True, timeout=60)
     assert (tmp_path / "output.bin").read_bytes() == np.load(folder / "golden" / "output_0.npy").tobytes()
     assert len((tmp_path / "times.txt").read_text().split()) == 7
+    np.load(folder / "golden" / "real_0.npy").tofile(tmp_path / "real.bin")
+    words = [folder / "models" / "int8.pte", "real.bin", "made.bin", "7"]
+    done = subprocess.run(
+        [build / "executorch_runner", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert "of 7 runs, measured" in done.stdout, done.stderr
+    entry = next(entry for entry in made[1]["runtimes"]["files"] if entry["file"] == "models/int8.pte")
+    apart = np.fromfile(tmp_path / "made.bin", np.float32).reshape(-1, 3) - np.load(
+        folder / entry["golden"][0]
+    )
+    assert np.abs(apart).max() <= 1.001 * entry["units"][0]
 
 
 def test_another_net_in_a_file_fails_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,9 +202,8 @@ def test_format_narrows_a_bundle(cli: Cli, tiny_program: Path, tmp_path: Path) -
     assert plain.code == 0, plain.err
     assert not (tmp_path / "c" / "models").exists()
     assert "runtimes" not in json.loads((tmp_path / "c" / "manifest.json").read_text(encoding="utf-8"))
-    one = cli(
-        "export", tiny_program, "--target", "rpi", "--format", "litert", "-o", tmp_path / "one", "--json"
-    )
+    words = ["--target", "rpi", "--format", "litert", "-o", "one", "--json"]
+    one = cli("export", tiny_program, *words, cwd=tmp_path)
     assert one.code == 0, one.err
     files = one.document["manifest"]["runtimes"]["files"]
     assert {entry["runtime"] for entry in files} == {"litert"}

@@ -34,12 +34,10 @@ def show_files(session: Session, runtimes: dict[str, Any] | None) -> None:
 
 
 def _found(entry: dict[str, Any]) -> tuple[str, str, str]:
-    allowed = f"{entry['bound']:.2g} {entry['unit']}".strip()
+    allowed = (
+        f"{entry['bound']:.2g} {entry['unit']}".strip() if entry["bound"] >= 1 or not entry["unit"] else "0"
+    )
     if not entry["run_here"]:
         return "not run here", "", allowed
     largest = f"{entry['largest']:.2g} {entry['unit']}".strip() if entry["differing"] else "0"
-    return (
-        f"{entry['differing']:,} of {entry['values']:,}",
-        largest,
-        allowed if entry["bound"] > 1e-3 else "0",
-    )
+    return f"{entry['differing']:,} of {entry['values']:,}", largest, allowed

@@ -108,9 +108,9 @@ def _show(session: Session, done: Deployed) -> None:
             each.file,
             f"{each.differing:,} of {each.values:,}",
             f"{each.largest:.2g} {each.unit}".strip() if each.differing else "0",
-            f"{each.bound:.2g} {each.unit}".strip() if each.bound > 1e-3 else "0",
-            f"{took.median_us:,.1f} µs" if took else "–",
-            f"{took.spread_us:,.1f} µs" if took else "–",
+            f"{each.bound:.2g} {each.unit}".strip() if each.bound >= 1 or not each.unit else "0",
+            f"{took.median_us:,.3g} µs" if took else "–",
+            f"{took.spread_us:,.2g} µs" if took else "–",
             "measured" if each.ok else "DIFFERS",
         )
     session.console.print(table)

@@ -22,7 +22,7 @@ def run_files(bundle: Path, files: list[str]) -> dict[str, list[np.ndarray]]:
     """
     with tempfile.TemporaryDirectory(prefix="toolkit-runtime-") as folder:
         made = Path(folder) / "outputs.npz"
-        command = [sys.executable, str(bundle / "run.py"), "--output", str(made), "--json"]
+        command = [sys.executable, str((bundle / "run.py").resolve()), "--output", str(made), "--json"]
         for file in files:
             command += ["--file", file]
         try:
