@@ -68,7 +68,7 @@ def add(job: Additions) -> None:
     if "c" in job.target.runtimes and _is_wanted(job, "c"):
         described["files"].append(_c_entry(job, default))
     written = []
-    for kind in _kinds(job):
+    for kind in (each for each in _kinds(job) if not each.as_given or each.numbers == default):
         entry = _write(job, kind, programs)
         if entry is not None:
             described["files"].append(entry)

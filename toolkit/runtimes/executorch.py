@@ -47,7 +47,7 @@ def _partitioned(program: ExportedProgram, path: Path, partitioner: Any) -> Made
 
 KINDS = [
     Kind("executorch", "xnnpack", "int8", "int8.pte", ("executorch",), _xnnpack),
-    Kind("executorch", "xnnpack", "int16", "int16.pte", ("executorch",), _xnnpack),
+    Kind("executorch", "xnnpack", "int16", "int16.pte", ("executorch",), _xnnpack, as_given=True),
     Kind("executorch", "xnnpack", "float32", "float32.pte", ("executorch",), _xnnpack),
     Kind("executorch", "xnnpack", "int4-dynamic", "int4-dynamic.pte", ("executorch",), _xnnpack),
     Kind("executorch", "vulkan", "float32", "vulkan.pte", ("executorch",), _vulkan,

@@ -44,6 +44,7 @@ class Kind:
         packages: names that must be importable to write it, and to run it here.
         write: makes the file of a program and returns what is in it. Raises ``ToolkitError`` that names what cannot go.
         rounding: the convention of ``toolkit.lower.rounding`` by which the runtime's reference kernels round.
+        as_given: only for models that came in these numbers: the runtime has no kernels of its own for them.
         not_run: why it cannot be run on this machine; empty where it can.
     """
 
@@ -55,6 +56,7 @@ class Kind:
     write: Callable[[ExportedProgram, Path, str], Made]
     rounding: str = "single"
     not_run: str = ""
+    as_given: bool = False
 
 
 def kinds(runtime: str) -> list[Kind]:

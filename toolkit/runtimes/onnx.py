@@ -44,6 +44,6 @@ def in_float(path: Path) -> list[str]:
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 KINDS = [
     Kind("onnx", "cpu", "int8", "int8.onnx", _PACKAGES, _write),
-    Kind("onnx", "cpu", "int16", "int16.onnx", _PACKAGES, _write),
+    Kind("onnx", "cpu", "int16", "int16.onnx", _PACKAGES, _write, as_given=True),
     Kind("onnx", "cpu", "float32", "float32.onnx", _PACKAGES, _write),
 ]
