@@ -33,6 +33,7 @@ COMMANDS = [
     "methods",
     "meters",
     "energy",
+    "deploy",
     "doctor",
     "ports",
     "flash",
