@@ -31,7 +31,7 @@ METERED = Entry(
      "energy_uj": Figure(55.5, "measured", "a meter", 1.1), "flash_bytes": Figure(9000, "counted")},
 )  # fmt: skip
 BEATEN = replace(METERED, model="beaten", figures={**METERED.figures, "accuracy": Figure(0.94, "counted")})
-UNKNOWN = Entry("unknown", "board", {}, {"flash_bytes": Figure(100, "counted")})
+UNKNOWN = Entry("unknown", "board", {}, {"flash_bytes": Figure(100, "counted")}, notes=["no clock <there>"])
 ENTRIES = [SMALL, METERED, BEATEN, UNKNOWN]
 
 

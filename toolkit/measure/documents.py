@@ -1,4 +1,4 @@
-"""The entries of JSON documents that commands of the toolkit printed: one benched bundle, or a matrix of them."""
+"""The entries of JSON documents that commands of the toolkit printed: one benched bundle, many, or a deployed one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from toolkit.errors import ToolkitError
-from toolkit.measure.entry import Entry, of_document
+from toolkit.measure.accuracy import METRICS
+from toolkit.measure.entry import Entry, figure, of_document
+from toolkit.measure.figure import Figure
 
 
 def entries_of(document: Any, *, source: str, model: str = "") -> list[Entry]:
     """Return the entries of a document; it is from outside, so it is checked.
 
     Args:
-        document: what ``bench --json``, ``bench --all --json`` or a project's stage ``bench`` wrote.
+        document: what ``bench --json``, ``bench --all --json``, ``deploy --json`` or a project's stage ``bench`` wrote.
         source: where it is from.
         model: what to call the model where the document does not say.
 
@@ -38,4 +40,36 @@ def _matrix(document: dict[str, Any], source: str, model: str) -> list[Entry]:
     return [of_document(each, source=source) for each in found if each is not None]
 
 
-_READERS: dict[str, Callable[[dict[str, Any], str, str], list[Entry]]] = {"bench-all": _matrix}
+def _deployed(document: dict[str, Any], source: str, model: str) -> list[Entry]:
+    """Return the files of ``deploy --json`` that were timed; the accuracy is that of the C, which is exact."""
+    try:
+        known = {name: figure(document[name], source) for name in METRICS if document.get(name) is not None}
+        found = []
+        for each in document["ran"]:
+            ways = {"file": str(each["file"]), "host": str(document["host"])}
+            figures = dict(known) if each["runtime"] == "c" else {}
+            if each["latency"] is not None:
+                figures["latency_us"] = _latency(each["latency"], f"{document['machine']}", source)
+            found.append(
+                Entry(str(document.get("model") or model), str(document["target"]), ways, figures, source)
+            )
+        return found
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ToolkitError(
+            f"not a document of a deployed bundle: {error}",
+            at=source,
+            fix="make it again: toolkit deploy --json",
+        ) from error
+
+
+def _latency(said: dict[str, Any], machine: str, at: str) -> Figure:
+    """Return the figure; of what is spread normally 95 % lie within 2.9 times half the distance between quartiles."""
+    source = f"the clock of {machine}, median of {said['runs']:,} runs"
+    data = {"value": said["median_us"], "kind": "measured", "source": source}
+    return figure({**data, "uncertainty": 2.9 * said["spread_us"]}, at)
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str, str], list[Entry]]] = {
+    "bench-all": _matrix,
+    "deploy": _deployed,
+}

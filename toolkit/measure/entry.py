@@ -12,14 +12,8 @@ from toolkit.measure.figure import KINDS, Figure
 from toolkit.measure.memory import ram_in_use
 from toolkit.measure.metric import METRICS, Metric
 
-WAYS = (
-    "optimize",
-    "tune",
-    "toolchain",
-    "emulator",
-    "port",
-    "meter",
-)  # fields of a bench that tell rows apart
+# Fields of a document that tell rows apart.
+WAYS = ("optimize", "tune", "toolchain", "emulator", "file", "host", "meter")
 _LARGEST = 1e30  # that any figure may be; NaN is none
 ON_BOARD = "none"  # the emulator of what a real board did
 
@@ -34,6 +28,7 @@ class Entry:
         ways: how it was compiled, run and measured, by the names in ``WAYS``.
         figures: by key, see ``toolkit.measure.metric``; what is not known is not there.
         source: the bundle, file or run that it is of.
+        notes: what could not be found out, and why.
     """
 
     model: str
@@ -41,6 +36,7 @@ class Entry:
     ways: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     source: str = ""
+    notes: Sequence[str] = ()
 
     def value(self, metric: Metric) -> float | None:
         """Return a figure's value, or None."""
@@ -71,7 +67,13 @@ def of_document(document: Any, *, source: str, model: str = "") -> Entry:
     }
     figures |= _memory(document.get("memory"), source)
     ways = {way: str(document[way]) for way in WAYS if isinstance(document.get(way), str | bool)}
-    return Entry(model, target, ways, figures, source)
+    return Entry(model, target, ways, figures, source, notes_of(document))
+
+
+def notes_of(document: Mapping[str, Any]) -> list[str]:
+    """Return what a bench's document says was not found out."""
+    notes = document.get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
 def figure(data: Any, at: str) -> Figure:

@@ -114,9 +114,10 @@ class Store(ResultsFile):
                 if error is not None:
                     failed.append(Entry(model, target, chosen, {}, str(_object(error).get("what"))))
                     continue
-                said = {way: str(value) for way, value in _object(document).items() if way in WAYS}
+                told = _object(document)
+                ways = {way: str(told[way]) for way in WAYS if told.get(way) is not None} | chosen
                 source = f"{self.path.name}, run {run.id}"
-                done.append(Entry(model, target, {**said, **chosen}, self._figures(number), source))
+                done.append(Entry(model, target, ways, self._figures(number), source, entries.notes_of(told)))
         return done, failed
 
     def _figures(self, cell: int) -> dict[str, Figure]:
