@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from tests.measure.test_store import DOCUMENT
 from toolkit.errors import ToolkitError
 from toolkit.measure.documents import entries_of
+from toolkit.measure.entry import names
 from toolkit.measure.sources import load
 
+DEPLOYED: dict[str, Any] = {
+    "schema": 1, "command": "deploy", "model": "net", "target": "rpi", "host": "pi@pi", "machine": "Linux 6.6 aarch64",
+    "accuracy": {"value": 0.9, "kind": "counted", "source": "100 test samples"},
+    "ran": [
+        {"file": "model.c", "runtime": "c", "latency": None},
+        {"file": "models/int8.pte", "runtime": "executorch",
+         "latency": {"runs": 100, "median_us": 20.0, "spread_us": 1.0, "fastest_us": 18.0}},
+    ],
+}  # fmt: skip
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -40,10 +50,31 @@ def test_a_bench_and_a_matrix_of_them() -> None:
     assert old.model == "a"
 
 
-@given(st.sampled_from(sorted([*DOCUMENT, "command", "cells"])), JSON)
+def test_what_was_deployed() -> None:
+    own, file = entries_of(DEPLOYED, source="pi.json")
+    assert names([own, file]) == ["net on rpi model.c", "net on rpi models/int8.pte"]
+    assert list(own.figures) == ["accuracy"]  # of the C alone, which is exact
+    assert list(file.figures) == ["latency_us"]
+    assert (file.figures["latency_us"].value, file.figures["latency_us"].uncertainty) == (
+        20.0,
+        pytest.approx(2.9),
+    )
+    assert file.ways["host"] == "pi@pi"
+
+
+@given(st.sampled_from(sorted({*DOCUMENT, *DEPLOYED, "cells"})), JSON)
 @settings(max_examples=300, deadline=None)
 def test_anything_else_is_an_error(field: str, value: Any) -> None:
-    for document in ({**DOCUMENT, field: value}, {"schema": 1, "command": "bench-all", field: value}, value):
+    matrix = {"schema": 1, "command": "bench-all"}
+    took = DEPLOYED["ran"][1]["latency"]
+    timed = {**DEPLOYED, "ran": [{**DEPLOYED["ran"][1], "latency": {**took, each: value}} for each in took]}
+    for document in (
+        {**DOCUMENT, field: value},
+        {**matrix, field: value},
+        {**DEPLOYED, field: value},
+        timed,
+        value,
+    ):
         try:
             entries_of(document, source="a.json", model="a")
         except ToolkitError as error:

@@ -54,7 +54,7 @@ def _deployed(document: dict[str, Any], source: str, model: str) -> list[Entry]:
                 Entry(str(document.get("model") or model), str(document["target"]), ways, figures, source)
             )
         return found
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ToolkitError(
             f"not a document of a deployed bundle: {error}",
             at=source,
