@@ -15,6 +15,7 @@ import pytest
 
 from toolkit import data, make, project
 from toolkit.errors import ToolkitError
+from toolkit.measure.sources import load
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
@@ -83,6 +84,11 @@ def test_device_and_program_agree(made: project.Project) -> None:
     )  # torch computes in float and may round a tie the other way
     assert sum(map(sum, test["confusion"])) == 200
     assert sum(row[i] for i, row in enumerate(test["confusion"])) == test["right"]
+    bench = json.loads((made.build / "bench.json").read_text())
+    assert bench["accuracy"]["value"] in (quantized, test["accuracy"])
+    (compared,) = load([str(made.root)])
+    assert compared.figures["accuracy"].value == test["accuracy"]
+    assert "200 test samples, 50 of them on mps2-an386" in compared.figures["accuracy"].source
 
 
 def test_the_report_says_where_the_samples_ran(made: project.Project) -> None:
