@@ -21,6 +21,7 @@ from toolkit.device.remote.adb import AdbLink
 from toolkit.device.remote.deploy import deploy
 from toolkit.device.remote.ssh import SshLink
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from toolkit.measure.documents import entries_of
 
 pytestmark = pytest.mark.skipif(shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists(),
                                 reason="needs sshd: apt-get install openssh-server")  # fmt: skip
@@ -71,6 +72,11 @@ def test_a_bundle_runs_there_and_is_compared_here(
         assert each["latency"]["runs"] == 20
         assert 0 < each["latency"]["fastest_us"] <= each["latency"]["median_us"] < 1e6
     assert done.document["machine"].startswith("Linux ")
+    rows = {row.ways["file"]: row for row in entries_of(done.document, source="deploy")}
+    assert {(row.model, row.target) for row in rows.values()} == {("tiny", "linux-x86")}
+    assert {file: row.figures["latency_us"].value for file, row in rows.items()} == {
+        file: each["latency"]["median_us"] for file, each in ran.items()
+    }
     assert not (there / "model.c").exists()
     assert not there.with_name("a folder.new").exists()
     shown = cli("deploy", bundle, *options(server), "--path", there, "--runtime", "c")

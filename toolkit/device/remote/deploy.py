@@ -21,6 +21,8 @@ from toolkit.device.build import build
 from toolkit.device.remote.link import Link, checked, failure
 from toolkit.device.remote.results import Latency, Ran, judged, latency
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError, suggestion
+from toolkit.measure import accuracy
+from toolkit.measure.figure import Figure
 
 # What `uname -m` says where a target's programs run.
 MACHINES = {
@@ -43,6 +45,9 @@ class Deployed:
         path: the folder there.
         ran: one entry for each file.
         missing: what could not run, and what it needs there.
+        model: its name.
+        target: that the bundle is for.
+        known: how right the C is, where somebody found out; see ``toolkit.measure.accuracy``.
     """
 
     host: str
@@ -50,6 +55,9 @@ class Deployed:
     path: str
     ran: list[Ran]
     missing: list[dict[str, str]]
+    model: str
+    target: str
+    known: dict[str, Figure]
 
     @property
     def ok(self) -> bool:
@@ -60,6 +68,9 @@ class Deployed:
         """Return the result as JSON-ready data."""
         ran = [asdict(each) | {"ok": each.ok} for each in self.ran]
         return {
+            "model": self.model,
+            "target": self.target,
+            **{name: asdict(figure) for name, figure in self.known.items()},
             "host": self.host,
             "machine": self.machine,
             "path": self.path,
@@ -142,7 +153,8 @@ def deploy(
         needs = "; ".join(dict.fromkeys(f"{each['file']} needs {each['needs']}" for each in missing))
         raise ToolkitError(f"nothing could run on {link.name}: {needs}", fix="install one of these there",
                            exit_code=MISSING)  # fmt: skip
-    return Deployed(link.name, machine, where, ran, missing)
+    known = accuracy.of_bundle(bundle, manifest.get("info"))
+    return Deployed(link.name, machine, where, ran, missing, manifest["name"], manifest["target"], known)
 
 
 def _is_wanted(entry: dict[str, Any], runtimes: Sequence[str], described: dict[str, Any]) -> bool:
