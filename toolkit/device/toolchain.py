@@ -84,11 +84,15 @@ def _linking(target: Target, name: str) -> tuple[tuple[str, ...], tuple[str, ...
 
 def zig_command() -> tuple[str, ...]:
     """Return the command of the Zig that PyPI's ``ziglang`` brings. Raises ``ToolkitError`` when it is missing."""
-    if importlib.util.find_spec("ziglang") is None:
+    package = importlib.util.find_spec("ziglang")
+    if package is None or not package.submodule_search_locations:
         raise ToolkitError(
             "Zig is not installed", fix=f"{sys.executable} -m pip install ziglang", exit_code=MISSING
         )
-    return (sys.executable, "-m", "ziglang")
+    # The program itself: `python -m ziglang` takes as long to start as Zig takes to compile a short file.
+    return (
+        str(Path(package.submodule_search_locations[0]) / ("zig.exe" if sys.platform == "win32" else "zig")),
+    )
 
 
 def zig_environment() -> dict[str, str]:
