@@ -101,7 +101,12 @@ def boards_table() -> str:
             continue
         flash, ram = target.regions()
         qemu = target.emulators.get("qemu")
-        proven = f"QEMU's `{qemu.machine}`, with its UART" if qemu else "Unicorn, with a model of its UART"
+        if qemu:
+            proven = f"QEMU's `{qemu.machine}`, with its UART"
+        elif "simavr" in target.emulators:
+            proven = "simavr, with its UART"
+        else:
+            proven = "Unicorn, with a model of its UART"
         description = target.description.split(",")[0]
         rows.append((f"[`{target.name}`](targets.md#{target.name})", description, in_hertz(target.clock_hz),
                      in_bytes(flash.bytes), in_bytes(ram.bytes), f"`{target.serial.driver}`",
