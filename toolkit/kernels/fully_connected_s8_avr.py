@@ -1,4 +1,4 @@
-"""int8 layers for AVR: two products are added in 16 bits, then to a sum of 32."""
+"""int8 fully connected layer for AVR: two products are added in 16 bits, then to a sum of 32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIMIT = 1 << 15
 
 
 class InSixteenBits(SameCall):
-    """Takes what the portable int8 kernel takes, where signed 16 bits hold all sizes, and two products."""
+    """Takes what the portable kernel takes, where signed 16 bits hold all sizes, and two products."""
 
     sets = ("avr",)
 
