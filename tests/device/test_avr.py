@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from toolkit.ops import operators
 from toolkit.ops.base import Case
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.tune.count import count
 
 RAM_BYTES, CONSTANT_BYTES = 10_000, 24_000  # of the cases of one program
 PER_KERNEL = 5  # cases, spread over those that an operator has
@@ -160,3 +162,12 @@ def test_it_serves_a_model_over_its_usart_and_times_itself(tmp_path: Path) -> No
     assert exact is not None
     # the loop around the model and the timer's interrupt are in it
     assert laps[1] - laps[0] == pytest.approx(100 * exact.value / 16, rel=0.02)
+
+
+def test_kernels_are_counted_in_programs_that_fit_it() -> None:
+    like = next(case.step for case in operators()["relu"].cases() if case.step.output.dtype == "int8")
+    steps = []
+    for size in range(3000, 3008):  # 24 KB of outputs together, where RAM has 16
+        x, y = (replace(value, shape=(1, size)) for value in (like.inputs[0], like.output))
+        steps.append(replace(like, name=f"relu{size}", inputs=[x], output=y, kernel="portable"))
+    assert all(cost.instructions > 3000 for cost in count(steps, targets.load("arduino-uno")))

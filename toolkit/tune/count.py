@@ -64,7 +64,7 @@ def count(
     for key, step in zip(keys, steps, strict=True):
         if known[key] is None:
             todo.setdefault(key, step)
-    for number, group in enumerate(_groups(todo)):
+    for number, group in enumerate(_groups(todo, core)):
         progress(f"counting {len(group)} kernels ({number + 1})")
         for key, cost in zip(group, _run([todo[key] for key in group], core, toolchain), strict=True):
             known[key] = cost
@@ -134,13 +134,14 @@ def spikes(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np
     return rng.permutation(ones).reshape(shape)
 
 
-def _groups(todo: dict[str, Step]) -> list[list[str]]:
+def _groups(todo: dict[str, Step], core: Target) -> list[list[str]]:
     """Split the steps so that each program's activations fit into memory."""
     groups: list[list[str]] = []
-    used = PROGRAM_RAM_BYTES + 1
+    limit = min(PROGRAM_RAM_BYTES, core.ram.bytes // 2) if core.ram else PROGRAM_RAM_BYTES
+    used = limit + 1
     for key, step in todo.items():
         size = step.output.nbytes + sum(value.nbytes for value in step.activations)
-        if used + size > PROGRAM_RAM_BYTES:
+        if used + size > limit:
             groups.append([])
             used = 0
         groups[-1].append(key)
