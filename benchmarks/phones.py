@@ -17,7 +17,7 @@ import click
 if TYPE_CHECKING:
     import numpy as np
 
-SAMPLES = 32
+SAMPLES = 64
 RESULTS = Path(__file__).parent / "results" / "phones.json"
 # By family: the preset and settings that make it small; the first preset and none where a family is not named.
 SIZES: dict[str, tuple[str, dict[str, Any]]] = {
