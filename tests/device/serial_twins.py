@@ -18,6 +18,7 @@ from typing import Any
 from tests.device import learner
 from tests.device.faulty_line import FaultyLine
 from tests.device.host_board import HostBoard
+from toolkit.device.serial_checked import CheckedTalk
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_plain import PlainTalk
 from toolkit.errors import ToolkitError
@@ -73,6 +74,7 @@ def run(
         line = FaultyLine(board, 0.0, seed + 1)
         link = SerialLink(line, checked=True, patience_s=PATIENCE_S)
         line.share = share
+        assert isinstance(link.talk, CheckedTalk)
         while result.commands < commands:
             command = _command(chance)
             result.commands += 1
@@ -80,7 +82,7 @@ def run(
                 progress(
                     f"{result.commands:,} commands, {len(result.wrong)} wrong, {time.monotonic() - started:.0f} s"
                 )
-            was_reset = chance.random() < reset_share
+            was_reset = chance.random() < reset_share and link.talk.in_step  # else it has begun anew anyway
             if was_reset:
                 if chance.random() < 0.5:
                     board.write(b"#123:7:tra"[: chance.randint(1, 10)])

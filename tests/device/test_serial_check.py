@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 import threading
@@ -182,11 +183,12 @@ def test_only_whole_answers_are_found(noise: bytes, turned: list[int], behind: b
 
 
 def test_thousands_of_commands_on_a_bad_line_give_no_wrong_answer(program: Path) -> None:
-    mild = serial_twins.run(program, 1500, reset_share=0.01, seed=int(time.time()))
+    seed = 0 if os.environ.get("CI") else int(time.time())  # as hypothesis does
+    mild = serial_twins.run(program, 1500, reset_share=0.01, seed=seed)
     assert mild.wrong == []
     assert mild.resets == mild.resets_told > 0
     assert sum(mild.faults.values()) > 10
-    harsh = serial_twins.run(program, 150, share=0.25, seed=int(time.time()))
+    harsh = serial_twins.run(program, 150, share=0.25, seed=seed)
     assert harsh.wrong == []
     assert max(mild.longest_s, harsh.longest_s) < 10
 

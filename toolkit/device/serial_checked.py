@@ -25,7 +25,7 @@ class CheckedTalk:
     def __init__(self, line: Received, timeout_s: float, patience_s: float) -> None:
         self.line, self.timeout_s, self.patience_s = line, timeout_s, patience_s
         self.sequence = 0
-        self._in_step = False  # the board knows our sequence number
+        self.in_step = False  # the board knows our sequence number
 
     def agree(self, insist: bool) -> bool:
         """Find out whether the board knows the checked form, and begin it.
@@ -40,7 +40,7 @@ class CheckedTalk:
             self.line.send(serial_frame.frame(self.sequence, "sync"))
             body, text = self._hear(self.sequence, patience, deadline, lone=True)
             if body is not None:
-                self._in_step = True
+                self.in_step = True
                 return True
             said, patience = text or said, 2 * patience
             lines = text.decode("ascii", "replace").splitlines()
@@ -58,14 +58,14 @@ class CheckedTalk:
             ToolkitError: there is no such answer in time, or the board was reset in between.
         """
         if self.sequence == serial_frame.SEQUENCES:
-            self.sequence, self._in_step = 0, False
-        if not self._in_step:
+            self.sequence, self.in_step = 0, False
+        if not self.in_step:
             self._repeat("sync", 0.0)
-            self._in_step = True
+            self.in_step = True
         self.sequence += 1
         lines = self._repeat(command, takes_s)
         if any(line.startswith("e-[Out of sequence") for line in lines):
-            self._in_step = False
+            self.in_step = False
             raise self.line.error(
                 f"the board was reset before `{command[:40]}`, or somebody typed a command in between",
                 "begin again: send the sample once more; what was not saved is lost",
