@@ -19,7 +19,12 @@ LANGUAGES = {"c99": C99, "c++11": CPP11, "c++17": CPP17}
 # Headers have other lines only for cores with instructions of their own: there C++ reads them, too. Debian's
 # aarch64-linux-gnu-gcc is without C++; Zig covers it.
 COMBINATIONS = [
-    *((target, name, "c99") for target in FAMILIES for name in ("gcc", "zig")),
+    *(
+        (target, name, "c99")
+        for target in FAMILIES
+        for name in ("gcc", "zig")
+        if name in targets.load(target).compilers
+    ),
     *((target, "gcc", "c++11") for target in ("host", "cortex-m4", "cortex-m55")),
     *((target, "zig", "c++17") for target in ("host", "rpi")),
 ]
