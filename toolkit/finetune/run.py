@@ -91,7 +91,13 @@ def finetune(
     from toolkit.stages.train import threads
 
     board = targets.load(target)
-    firmware.serial_of(board)
+    port = firmware.serial_of(board)
+    if board.bare_metal and not port.writable:
+        raise ToolkitError(
+            f"{board.name} cannot keep what it learns: its flash has no driver yet",
+            at=str(board.folder / "target.toml"),
+            fix="use --target mps2-an386, or another board whose [serial] is writable",
+        )
     like = board if board.energy is not None else targets.load(_LIKE)
     progress(f"training {'-'.join(world.model)} on {world.dataset.name}")
     with threads(1):  # of networks this small, one is quickest
