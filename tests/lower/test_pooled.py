@@ -105,7 +105,7 @@ def test_what_the_pool_leaves_out_is_not_computed() -> None:
     assert operators()[OP].macs(one) == operators()["conv2d"].macs(conv) * 16 // 17
 
 
-@pytest.mark.parametrize("kernel_set", [PORTABLE, "armv6m", "armv7em", "helium", "rv32im"])
+@pytest.mark.parametrize("kernel_set", [PORTABLE, "armv6m", "armv7em", "avr", "helium", "rv32im"])
 def test_the_arena_shrinks(kernel_set: str) -> None:
     model = lowered(Net(nn.MaxPool2d(2)))
     arenas = [place(choose_kernels(each, kernel_set)).plan.arena_bytes for each in (fuse_pools(model), model)]
@@ -117,6 +117,7 @@ def test_only_fast_kernels_pay() -> None:
     assert {name for name in KERNEL_SETS if pays(step, name)} == {
         PORTABLE,
         "armv7em",
+        "avr",
         "helium",
         "rv32im",
     }
