@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from toolkit.device.emulators import base, host_program, lengths, qemu, qemu_plu
 from toolkit.device.profile import Landmarks, Profile
 from toolkit.device.run import run
 from toolkit.device.targets import Target
+from toolkit.device.toolchain import zig_command
 
 Need = Callable[[str, str], None]
 CORES = ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "rv32imc"]
@@ -172,7 +172,7 @@ def test_zig_builds_the_plugin_too(
     image, target = build(bundle), targets.load("cortex-m4")
     expected = profile(image, target, "unicorn", 2)
     monkeypatch.setattr(host_program, "_cache", lambda: tmp_path / "cache")
-    zig = [c for c in host_program._compilers() if c[0][0] == sys.executable]
+    zig = [c for c in host_program._compilers() if c[0][0] == zig_command()[0]]
     monkeypatch.setattr(host_program, "_compilers", lambda: zig)
     assert profile(image, target, "qemu", 2)[1].by_layer() == expected[1].by_layer()
 
