@@ -9,7 +9,7 @@ from toolkit.device.flashers.base import Failure, Flasher, Job
 from toolkit.device.ports import Device
 from toolkit.device.targets import Target
 from toolkit.device.toml import Table
-from toolkit.errors import DEVICE, MISSING, ToolkitError
+from toolkit.errors import MISSING
 
 _ON_SERIAL_PORT = (
     "arduino",
@@ -33,6 +33,7 @@ class Avrdude(Flasher):
     on_linux = "apt-get install avrdude"
     on_macos = "brew install avrdude"
     on_windows = "download https://github.com/avrdudes/avrdude/releases and put it into PATH"
+    proof = "verified"
     failures = (
         Failure(
             r"cannot find USB device|[Dd]id not find any USB device|usbdev_open",
@@ -92,16 +93,6 @@ class Avrdude(Flasher):
         if job.settings["programmer"] == "arduino":
             command += ["-x", "attempts=3"]  # of ten, which take a minute
         return [[*command, "-U", f"flash:w:{job.file}:i"]]
-
-    def inspect(self, command: list[str], text: str, job: Job) -> None:
-        """See ``Flasher.inspect``."""
-        if "verified" not in text:
-            raise ToolkitError(
-                "avrdude did not say that it verified what it wrote",
-                at=job.address,
-                fix="flash again with -v to see what it says",
-                exit_code=DEVICE,
-            )
 
 
 FLASHER = Avrdude()

@@ -77,7 +77,7 @@ class Flasher:
     """A tool that writes images to boards, used as a program. Each module of this folder has one, ``FLASHER``.
 
     ``on_linux`` and so on say how to get it, ``on_linux`` alone where that is the same everywhere. ``module`` is set
-    where it is a Python package.
+    where it is a Python package. ``proof`` is what the tool says, as a pattern, when it has verified what it wrote.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Flasher:
     on_linux: str
     on_macos: str = ""
     on_windows: str = ""
+    proof: str = ""
     failures: tuple[Failure, ...] = ()
 
     def program(self) -> list[str] | None:
@@ -169,6 +170,13 @@ class Flasher:
 
     def inspect(self, command: list[str], text: str, job: Job) -> None:
         """Raise ``ToolkitError`` when ``text``, said by a command that succeeded, shows that it did not."""
+        if self.proof and not re.search(self.proof, text):
+            raise ToolkitError(
+                f"{self.name} did not say that it verified what it wrote",
+                at=job.address if self.kind == "serial" else "",
+                fix="flash again with -v to see what it says",
+                exit_code=DEVICE,
+            )
 
     def run(self, command: list[str], about: Mapping[str, Any], deadline: float, say: Say) -> str:
         """Run one command until ``deadline``, several times where that may help; return what it says."""

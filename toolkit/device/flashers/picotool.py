@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.device.flashers.base import Failure, Flasher, Job
-from toolkit.errors import DEVICE, MISSING, ToolkitError
+from toolkit.errors import MISSING
 
 
 class Picotool(Flasher):
@@ -20,6 +20,7 @@ class Picotool(Flasher):
     on_windows = (
         "download https://github.com/raspberrypi/pico-sdk-tools/releases; without it, use --flasher uf2"
     )
+    proof = "OK"
     failures = (
         Failure(
             r"unable to connect|Unable to access device|check your permissions",
@@ -61,15 +62,6 @@ class Picotool(Flasher):
         """See ``Flasher.commands``."""
         given = job.device.address if job.device else None
         return [[*self.called(), "load", "-v", "-x", str(job.file), *_serial(given)]]
-
-    def inspect(self, command: list[str], text: str, job: Job) -> None:
-        """See ``Flasher.inspect``."""
-        if "OK" not in text:
-            raise ToolkitError(
-                "picotool did not say that it verified what it wrote",
-                fix="flash again with -v to see what it says",
-                exit_code=DEVICE,
-            )
 
 
 def _serial(given: str | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.device.flashers.base import Failure, Flasher, Job
-from toolkit.errors import DEVICE, MISSING, ToolkitError
+from toolkit.errors import MISSING
 
 
 class StFlash(Flasher):
@@ -18,6 +18,7 @@ class StFlash(Flasher):
     on_linux = "apt-get install stlink-tools"
     on_macos = "brew install stlink"
     on_windows = "download https://github.com/stlink-org/stlink/releases and put its bin folder into PATH"
+    proof = "(?i)verified"
     failures = (
         Failure(
             r"Couldn't find any ST-?Link|No ST-?Link device|Found 0 stlink",
@@ -61,15 +62,6 @@ class StFlash(Flasher):
         return [
             [*self.called(), *_serial(given), "--reset", "--format", "ihex", "write", str(job.file)],
         ]
-
-    def inspect(self, command: list[str], text: str, job: Job) -> None:
-        """See ``Flasher.inspect``."""
-        if "verified" not in text.lower():
-            raise ToolkitError(
-                "st-flash did not say that it verified what it wrote",
-                fix="flash again with -v to see what it says",
-                exit_code=DEVICE,
-            )
 
 
 def _serial(given: str | None) -> tuple[str, ...]:
