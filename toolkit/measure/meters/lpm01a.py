@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 from toolkit.measure import clock
-from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
-from toolkit.measure.meters.serial_stream import SerialStream
+from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Options
+from toolkit.measure.meters.serial_meter import SerialMeter
 from toolkit.measure.trace import Trace
 
-_BAUD = 3_686_400
 _ANSWER_S = 2.0
 _PROMPT = "PowerShield > "
 _RATES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
@@ -45,10 +43,11 @@ FACTS = Facts(
 )
 
 
-class Lpm01a(Meter):
+class Lpm01a(SerialMeter):
     """See ``toolkit.measure.meters.base.Meter``; the port is its serial port."""
 
     FACTS: ClassVar[Facts] = FACTS
+    SHORT, BAUD, START = "LPM01A", 3_686_400, b"start\n"
 
     def __init__(self, port: str | None, options: Options) -> None:
         super().__init__(port, options)
@@ -66,64 +65,38 @@ class Lpm01a(Meter):
                 f"the LPM01A sums up energy at most {_MOST_ENERGY_RATE} times a second",
                 fix="lower rate, or add --meter-option output=current",
             )
-        self._stream: SerialStream | None = None
-        self._commanded_s = 0.0
 
-    def open(self) -> None:
-        """See ``Meter.open``. The board is fed from here on."""
-        if self.port is None:
-            raise ToolkitError(
-                "the LPM01A is found by its serial port",
-                fix="add --meter-port; `python -m serial.tools.list_ports` lists them",
-            )
-        self._stream = SerialStream(self.port, _BAUD, "the LPM01A")
-        try:
-            self._ask("htc", first=True)
-            for command in (
-                f"volt {round(self.voltage * 1000)}m", f"freq {_short(self.rate)}", "acqtime inf", "acqmode dyn",
-                "trigsrc sw", "trigdelay 0", f"output {self.output}",
-                f"format {'ascii_dec' if self.text else 'bin_hexa'}",
-            ):  # fmt: skip
-                self._ask(command)
-            self._ask("pwr on nostatus")
-        except BaseException:
-            self.close()
-            raise
-
-    def start(self) -> None:
-        """See ``Meter.start``."""
-        assert self._stream is not None
-        self._stream.drain(0.02)
-        self._commanded_s = time.monotonic()
-        self._stream.write(b"start\n")
-        self._stream.collect()
+    def set_up(self) -> None:
+        """See ``SerialMeter.set_up``."""
+        self._ask("htc", first=True)
+        for command in (
+            f"volt {round(self.voltage * 1000)}m", f"freq {_short(self.rate)}", "acqtime inf", "acqmode dyn",
+            "trigsrc sw", "trigdelay 0", f"output {self.output}",
+            f"format {'ascii_dec' if self.text else 'bin_hexa'}",
+        ):  # fmt: skip
+            self._ask(command)
+        self._ask("pwr on nostatus")
 
     def stop(self) -> Trace:
         """See ``Meter.stop``."""
-        assert self._stream is not None
-        self._stream.write(b"stop\n")
+        self.stream.write(b"stop\n")
         deadline = time.monotonic() + _ANSWER_S
-        while b"completed" not in self._stream.latest() and time.monotonic() < deadline:
+        while b"completed" not in self.stream.latest() and time.monotonic() < deadline:
             time.sleep(0.01)
-        chunks = self._stream.collected()
+        chunks = self.stream.collected()
         values, arrivals = (self._of_text if self.text else self._of_bytes)(chunks)
         period = 1.0 / self.rate
         if not len(values):
-            raise self._failed("has sent no samples", "switch it off and on again, and check its firmware")
+            raise self.failed("has sent no samples", "switch it off and on again, and check its firmware")
         power = values / period if self.output == "energy" else values * self.voltage
         times = clock.fit(self._commanded_s, arrivals, period, "the LPM01A")
         limit = np.nan_to_num(power) >= _MOST_A * self.voltage
         return Trace(times.edges(len(power)), power, None, limit, times.uncertainty_s)
 
-    def close(self) -> None:
-        """See ``Meter.close``. The board's supply stays on, so that it goes on after the measurement."""
-        if self._stream is None:
-            return
-        with contextlib.suppress(ToolkitError):  # it is gone, which whoever measured has been told
-            self._stream.write(b"hrc\n")
-            self._stream.read_until(lambda data: b"hrc" in data, 0.3)
-        self._stream.close()
-        self._stream = None
+    def let_go(self) -> None:
+        """See ``SerialMeter.let_go``."""
+        self.stream.write(b"hrc\n")
+        self.stream.read_until(lambda data: b"hrc" in data, 0.3)
 
     def accuracy(self) -> Accuracy:
         """See ``Meter.accuracy``."""
@@ -138,13 +111,12 @@ class Lpm01a(Meter):
         return 0.5
 
     def _ask(self, command: str, *, first: bool = False) -> None:
-        assert self._stream is not None
         if first:
-            self._stream.write(b"\nstop\n")  # whatever it was doing
-            self._stream.drain()
-        self._stream.write(command.encode() + b"\n")
+            self.stream.write(b"\nstop\n")  # whatever it was doing
+            self.stream.drain()
+        self.stream.write(command.encode() + b"\n")
         asked = re.compile(rf"(ack|error) {re.escape(command)}[^\n]*\n(?:.*detail: *([^\r\n]*)\r?\n)?", re.S)
-        said = self._stream.read_until(
+        said = self.stream.read_until(
             lambda data: (
                 (found := asked.search(data.decode("ascii", "replace"))) is not None
                 and (found[1] == "ack" or found[2] is not None)
@@ -161,7 +133,7 @@ class Lpm01a(Meter):
                 exit_code=MISSING if first and _PROMPT not in said else DEVICE,
             )
         if found[1] == "error":
-            raise self._failed(
+            raise self.failed(
                 f"refuses `{command}`: {found[2] or 'it says nothing more'}", "update its firmware"
             )
 
@@ -185,7 +157,7 @@ class Lpm01a(Meter):
         """Samples of two bytes, 0x52A0 for 0x2A0 / 16^5, and frames of 0xF0 0xF1 to 0xF5 up to 0xFF 0xFF."""
         data = b"".join(chunk for _, chunk in chunks)
         if (head := re.search(rb"ack start[^\n]*\n", data)) is None:
-            raise self._failed("does not start", "switch it off and on again")
+            raise self.failed("does not start", "switch it off and on again")
         at, parts, total = head.end(), [], 0
         positions: list[tuple[int, int]] = [(at, 0)]  # byte behind which so many samples came
         for frame in [*_FRAME.finditer(data, at), None]:
@@ -217,18 +189,15 @@ class Lpm01a(Meter):
         """Put in what is missing before a time stamp."""
         lost = round(stamp_ms * self.rate / 1000) - len(values)
         if lost > 100 * self.rate:
-            raise self._failed("sends times that cannot be", "switch it off and on again")
+            raise self.failed("sends times that cannot be", "switch it off and on again")
         values += [float("nan")] * max(lost, 0)
 
     def _refuse_garbled(self, garbled: int, good: int) -> None:
         if garbled > _MOST_GARBLED * (good + garbled):
-            raise self._failed(
+            raise self.failed(
                 f"sends {garbled:,} lines that mean nothing beside {good:,} samples",
                 "use another cable or USB port, lower --meter-option rate, close what else talks to it",
             )
-
-    def _failed(self, what: str, fix: str) -> ToolkitError:
-        return ToolkitError(f"the LPM01A {what}", at=str(self.port), fix=fix, exit_code=DEVICE)
 
 
 def _short(rate: int) -> str:

@@ -7,9 +7,7 @@ to D7.
 
 from __future__ import annotations
 
-import contextlib
 import re
-import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,14 +15,13 @@ import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 from toolkit.measure import clock, marks
-from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
-from toolkit.measure.meters.serial_stream import SerialStream
+from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Options
+from toolkit.measure.meters.serial_meter import SerialMeter
 from toolkit.measure.trace import Trace
 
 RATE_HZ = 100_000
 RANGES = 5
 VOLTS_PER_CODE = 1.8 / 163_840
-_BAUD = 115_200
 _START, _STOP, _POWER, _VOLTAGE, _MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
 _AMPERE, _SOURCE = 1, 2
 _MOST_A = 1.0
@@ -121,10 +118,11 @@ def read_calibration(text: str, port: str) -> Calibration:
     )
 
 
-class Ppk2(Meter):
+class Ppk2(SerialMeter):
     """See ``toolkit.measure.meters.base.Meter``; the port is its serial port."""
 
     FACTS: ClassVar[Facts] = FACTS
+    SHORT, BAUD, START, FOUND = "PPK2", 115_200, bytes([_START]), " (the kit's USB id is 1915:C00A)"
 
     def __init__(self, port: str | None, options: Options) -> None:
         super().__init__(port, options)
@@ -134,64 +132,39 @@ class Ppk2(Meter):
         self.pin = None if pin == "none" else int(pin[1])
         self.marks = options.choice("marks", marks.STYLES)
         self._share = options.number("accuracy", -1.0, 0.0, 0.5)
-        self._stream: SerialStream | None = None
         self._calibration: Calibration | None = None
-        self._commanded_s = 0.0
         self._highest = 0  # range that was used
 
-    def open(self) -> None:
-        """See ``Meter.open``. In source mode the board is fed from here on."""
-        if self.port is None:
+    def set_up(self) -> None:
+        """See ``SerialMeter.set_up``."""
+        self.stream.write(bytes([_STOP]))
+        self.stream.drain()
+        self.stream.write(bytes([_METADATA]))
+        text = self.stream.read_until(lambda data: b"END" in data, _ANSWER_S)
+        if b"END" not in text:
             raise ToolkitError(
-                "the PPK2 is found by its serial port",
-                fix="add --meter-port; `python -m serial.tools.list_ports` lists them (the kit's USB id is 1915:C00A)",
+                f"no PPK2 answers: {f'only {text[:40]!r}' if text else 'nothing'} came",
+                at=str(self.port),
+                fix="give the kit's own port with --meter-port, plug it in again, close nRF Connect",
+                exit_code=MISSING,
             )
-        self._stream = SerialStream(self.port, _BAUD, "the PPK2")
-        try:
-            self._stream.write(bytes([_STOP]))
-            self._stream.drain()
-            self._stream.write(bytes([_METADATA]))
-            text = self._stream.read_until(lambda data: b"END" in data, _ANSWER_S)
-            if b"END" not in text:
-                raise ToolkitError(
-                    f"no PPK2 answers: {f'only {text[:40]!r}' if text else 'nothing'} came",
-                    at=self.port,
-                    fix="give the kit's own port with --meter-port, plug it in again, close nRF Connect",
-                    exit_code=MISSING,
-                )
-            self._calibration = read_calibration(text.decode("ascii", "replace"), self.port)
-            millivolts = round(self.voltage * 1000)
-            self._stream.write(bytes([_MODE, _SOURCE if self.source else _AMPERE]))
-            self._stream.write(bytes([_VOLTAGE, *millivolts.to_bytes(2, "big")]))
-            self._stream.write(bytes([_POWER, 1]))
-        except BaseException:
-            self.close()
-            raise
-
-    def start(self) -> None:
-        """See ``Meter.start``."""
-        assert self._stream is not None
-        self._stream.drain(0.02)
-        self._commanded_s = time.monotonic()
-        self._stream.write(bytes([_START]))
-        self._stream.collect()
+        self._calibration = read_calibration(text.decode("ascii", "replace"), str(self.port))
+        millivolts = round(self.voltage * 1000)
+        self.stream.write(bytes([_MODE, _SOURCE if self.source else _AMPERE]))
+        self.stream.write(bytes([_VOLTAGE, *millivolts.to_bytes(2, "big")]))
+        self.stream.write(bytes([_POWER, 1]))
 
     def stop(self) -> Trace:
         """See ``Meter.stop``."""
-        assert self._stream is not None
-        self._stream.write(bytes([_STOP]))
-        self._stream.settle()
-        chunks = self._stream.collected()
-        self._stream.drain(0.02)
+        self.stream.write(bytes([_STOP]))
+        self.stream.settle()
+        chunks = self.stream.collected()
+        self.stream.drain(0.02)
         return self._trace(chunks)
 
-    def close(self) -> None:
-        """See ``Meter.close``. The board's supply stays on, so that it goes on after the measurement."""
-        if self._stream is not None:
-            with contextlib.suppress(ToolkitError):  # it is gone, which whoever measured has been told
-                self._stream.write(bytes([_STOP]))
-            self._stream.close()
-            self._stream = None
+    def let_go(self) -> None:
+        """See ``SerialMeter.let_go``."""
+        self.stream.write(bytes([_STOP]))
 
     def accuracy(self) -> Accuracy:
         """See ``Meter.accuracy``."""
@@ -213,12 +186,12 @@ class Ppk2(Meter):
         assert self._calibration is not None
         data = b"".join(chunk for _, chunk in chunks)
         if len(data) < 8:
-            raise self._failed("has sent no samples", "plug it in again, close nRF Connect")
+            raise self.failed("has sent no samples", "plug it in again, close nRF Connect")
         words = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
         counter = (words >> 18 & 0x3F).astype(np.int64)
         missing = (np.diff(counter) - 1) & 0x3F
         if np.count_nonzero(missing) > _MOST_BREAKS * len(words) + 1:
-            raise self._failed(
+            raise self.failed(
                 f"sends a stream with {np.count_nonzero(missing):,} breaks in {len(words):,} samples",
                 "use a USB port without a hub, another cable, and close what else reads the kit",
             )
@@ -227,7 +200,7 @@ class Ppk2(Meter):
         code = (words & 0x3FFF).astype(np.float64)
         current = self._calibration.current(code, ranges, self.voltage)
         if np.isnan(current).any():
-            raise self._failed(
+            raise self.failed(
                 f"has no calibration for its range {int(ranges[np.isnan(current)][0])}, which was used",
                 "update its firmware with nRF Connect, or ask Nordic for its calibration",
             )
@@ -255,9 +228,6 @@ class Ppk2(Meter):
             np.insert(saturated, gaps + 1, False),
             times.uncertainty_s,
         )
-
-    def _failed(self, what: str, fix: str) -> ToolkitError:
-        return ToolkitError(f"the PPK2 {what}", at=str(self.port), fix=fix, exit_code=DEVICE)
 
 
 METER = Ppk2
