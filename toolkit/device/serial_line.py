@@ -30,18 +30,24 @@ class Line(Protocol):
         """Let go."""
 
 
-def open_port(port: str, baud: int = BAUD) -> Line:
-    """Return the serial port ``port``, a device or a URL of pyserial; reads of it end after 50 ms.
-
-    Raises:
-        ToolkitError: pyserial is missing (3), or there is no such port (4).
-    """
+def pyserial() -> Any:
+    """Return the module of pyserial. Raises ``ToolkitError`` (3) when it is missing."""
     try:
         import serial
     except ImportError as error:
         raise ToolkitError(
             "pyserial is not installed", fix="pip install pyserial", exit_code=MISSING
         ) from error
+    return serial
+
+
+def open_port(port: str, baud: int = BAUD) -> Line:
+    """Return the serial port ``port``, a device or a URL of pyserial; reads of it end after 50 ms.
+
+    Raises:
+        ToolkitError: pyserial is missing (3), or there is no such port (4).
+    """
+    serial = pyserial()
     try:
         line: Line = serial.serial_for_url(port, baudrate=baud, timeout=0.05, write_timeout=5)
     except _FAILURES as error:

@@ -122,6 +122,13 @@ def check_c(
         )
 
 
+def distance(want: np.ndarray, have: np.ndarray, unit: float) -> np.ndarray:
+    """Return how far each of ``have`` is from ``want``, in ``unit``; infinity for what is no number."""
+    found = np.abs(have.astype(np.float64) - want) / unit
+    found[~np.isfinite(found)] = np.inf
+    return np.asarray(found)
+
+
 def _distances(wanted: Expected, got: list[np.ndarray]) -> list[np.ndarray]:
     made = []
     for want, have, unit in zip(wanted.outputs, got, wanted.units, strict=True):
@@ -131,9 +138,7 @@ def _distances(wanted: Expected, got: list[np.ndarray]) -> list[np.ndarray]:
                 fix="report this: the file is not what was exported",
                 exit_code=CHECK_FAILED,
             )
-        distance = np.abs(have.astype(np.float64) - want) / unit
-        distance[~np.isfinite(distance)] = np.inf
-        made.append(distance)
+        made.append(distance(want, have, unit))
     return made
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import DEVICE, ToolkitError
+from toolkit.runtimes.compare import distance
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,9 @@ def judged(bundle: Path, entry: dict[str, Any], outputs: list[np.ndarray], took:
                 fix="deploy the bundle again",
                 exit_code=DEVICE,
             )
-        distance = np.abs(got.astype(np.float64) - want) / unit
-        distance[~np.isfinite(distance)] = np.inf
-        largest = max(largest, float(distance.max(initial=0)))
-        differing += int((distance > entry["equal_within"]).sum())
+        far = distance(want, got, unit)
+        largest = max(largest, float(far.max(initial=0)))
+        differing += int((far > entry["equal_within"]).sum())
         values += want.size
     return Ran(
         entry["file"], entry["runtime"], values, differing, largest, entry["bound"], entry["unit"], took

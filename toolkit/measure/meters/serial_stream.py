@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from toolkit.device.serial_line import pyserial
 from toolkit.errors import DEVICE, MISSING, ToolkitError
 
 _POLL_S = 0.02
@@ -21,12 +22,7 @@ class SerialStream:
     """
 
     def __init__(self, port: str, baud: int, what: str) -> None:
-        try:
-            import serial
-        except ImportError as error:
-            raise ToolkitError(
-                "pyserial is not installed", fix="pip install pyserial", exit_code=MISSING
-            ) from error
+        serial = pyserial()
         self.port, self.what = port, what
         self._failures: tuple[type[Exception], ...] = (serial.SerialException, OSError, ValueError, TypeError)
         try:
