@@ -22,4 +22,23 @@ static TK_NOINLINE TK_UNUSED void tk_column_s8_avr(const int8_t *input, int16_t 
     }
 }
 
+/* The body of a convolution's kernel: `channels_of` makes all outputs of one column of inputs, which is read where it lies
+ * when the window is pointwise, and else gathered in `scratch`. */
+#define TK_COLUMNS_AVR(channels_of)                                                        \
+    const uint16_t depth = (uint16_t)(window->kernel_h * window->kernel_w * window->in_c); \
+    const uint16_t channels = (uint16_t)window->out_c;                                     \
+    const int pointwise = tk_is_pointwise(window);                                         \
+    for (int16_t y = 0; y < (int16_t)window->out_h; ++y) {                                 \
+        for (int16_t x = 0; x < (int16_t)window->out_w; ++x) {                             \
+            const int8_t *column = input;                                                  \
+            if (pointwise) {                                                               \
+                input += depth;                                                            \
+            } else {                                                                       \
+                tk_column_s8_avr(input, y, x, zero_point, scratch, window);                \
+                column = scratch;                                                          \
+            }                                                                              \
+            output = channels_of(column, weight, bias, requant, output, depth, channels);  \
+        }                                                                                  \
+    }
+
 #endif

@@ -44,4 +44,14 @@ static TK_NOINLINE TK_UNUSED int32_t tk_dot_s8_avr(const int8_t *x, const TK_ROM
     return depth % 2 ? acc + *x * *w : acc;
 }
 
+/* All output channels of one column of inputs; returns where the next ones go. */
+TK_INLINE int8_t *tk_channels_s8_avr(const int8_t *x, const TK_ROM int8_t *weight, const TK_ROM int32_t *bias,
+                                     const tk_requant_s8 *requant, int8_t *output, uint16_t depth,
+                                     uint16_t channels) {
+    for (uint16_t o = 0; o < channels; ++o, weight += depth) {
+        *output++ = tk_requantize_s8(tk_dot_s8_avr(x, weight, depth, bias[o]), o, requant);
+    }
+    return output;
+}
+
 #endif

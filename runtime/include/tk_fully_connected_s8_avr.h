@@ -11,10 +11,7 @@ TK_KERNEL void tk_fully_connected_s8_avr(const int8_t *TK_RESTRICT input,
                                          int8_t *TK_RESTRICT output, uint16_t rows, uint16_t depth,
                                          uint16_t channels) {
     for (uint16_t row = 0; row < rows; ++row, input += depth) {
-        const TK_ROM int8_t *w = weight;
-        for (uint16_t o = 0; o < channels; ++o, w += depth) {
-            *output++ = tk_requantize_s8(tk_dot_s8_avr(input, w, depth, bias[o]), o, requant);
-        }
+        output = tk_channels_s8_avr(input, weight, bias, requant, output, depth, channels);
     }
 }
 
