@@ -279,6 +279,7 @@ def _run(compiler: Toolchain, arguments: list[str], doing: str) -> subprocess.Co
             text=True,
             errors="replace",
             timeout=_COMPILE_TIMEOUT_S,
+            restore_signals=False,  # as Python, it ignores SIGXFSZ: a file too large is an error it can tell
         )
     except subprocess.TimeoutExpired as error:
         raise ToolkitError(f"{doing} took longer than {_COMPILE_TIMEOUT_S} s", exit_code=1) from error
