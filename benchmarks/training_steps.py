@@ -129,7 +129,12 @@ def measure(net: str, what: str, program: Any, sample: Any, folder: Path, toolch
 
 @click.command()
 @click.option("--net", type=click.Choice(list(ROWS)), multiple=True, help="Only this one.")
-@click.option("--row", multiple=True, help="Only this one; full backpropagation is there to compare with.")
+@click.option(
+    "--row",
+    type=click.Choice(list(dict.fromkeys(what for rows in ROWS.values() for what in rows))),
+    multiple=True,
+    help="Only this one; full backpropagation is there to compare with.",
+)
 @click.option("--toolchain", help="zig or gcc.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(net: tuple[str, ...], row: tuple[str, ...], toolchain: str | None, as_json: bool) -> None:
@@ -137,8 +142,8 @@ def main(net: tuple[str, ...], row: tuple[str, ...], toolchain: str | None, as_j
     costs = []
     for name in net or ROWS:
         program, sample = network(name)
-        for what in row or ROWS[name]:
-            if what not in ROWS[name]:
+        for what in ROWS[name]:
+            if row and what not in row and what != "full backpropagation":
                 continue
             print(f"{name}: {what}", file=sys.stderr)
             with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +156,7 @@ def main(net: tuple[str, ...], row: tuple[str, ...], toolchain: str | None, as_j
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for cost in costs:
-        full = next((c for c in costs if c.net == cost.net and c.what == "full backpropagation"), cost)
+        full = next(c for c in costs if c.net == cost.net and c.what == "full backpropagation")
         print(
             f"| {cost.net} | {cost.what} | {cost.trained_values:,} | {cost.flash_bytes:,} | {cost.arena_bytes:,} "
             f"| {cost.ram_bytes:,} | {cost.instructions:,.0f} | {cost.answer_instructions:,.0f} "
