@@ -147,6 +147,10 @@ static void do_layers(const char *text) {
 #endif
 }
 
+/* An emulator that starts this firmware sets it to 1 in its copy: time and cycles are not a chip's there. */
+extern const volatile uint8_t tk_emulated;
+const volatile uint8_t tk_emulated = 0;
+
 static void do_stats(const char *text) {
     (void)text;
     say_number("m-stack-[", tk_stack_used());
@@ -162,6 +166,7 @@ static void do_stats(const char *text) {
     say_number("m-clock-hz-[", TK_CLOCK_HZ);
     say_number("m-cycles-hz-[", tk_cycles() ? TK_CYCLES_HZ : 0);
     say_number("m-mark-pin-[", (uint32_t)tk_mark(MARK_REST));
+    say_number("m-emulated-[", tk_emulated);
 }
 
 #endif

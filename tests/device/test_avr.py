@@ -22,6 +22,7 @@ from toolkit.device.serial_model import SerialModel
 from toolkit.errors import CHECK_FAILED, DEVICE, USAGE, ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.measure.bench import bench
+from toolkit.measure.board import bench_board
 from toolkit.measure.verify import verify
 from toolkit.ops import operators
 from toolkit.ops.base import Case
@@ -157,9 +158,13 @@ def test_it_serves_a_model_over_its_usart_and_times_itself(tmp_path: Path) -> No
                 ]
                 assert model.stack_bytes() < target.stack_bytes
             board.reset()
+        with SerialLink(board.url) as link:
+            found = bench_board(made, link)
         assert board.failure() is None
-    exact = bench(made).cycles
+    exact = found.cycles
     assert exact is not None
+    assert found.latency_us is not None
+    assert (exact.kind, found.latency_us.kind) == ("counted", "counted")
     # the loop around the model and the timer's interrupt are in it
     assert laps[1] - laps[0] == pytest.approx(100 * exact.value / 16, rel=0.02)
 

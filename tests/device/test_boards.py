@@ -69,7 +69,9 @@ def _check_answers(url: str, bundle: Path) -> None:
             assert model.outputs() == expected.tobytes()
         before, after = (int(link.ask("timestamp")[0].removeprefix("m-lap-us-")) for _ in range(2))
         assert 0 < (after - before) % 2**32 < 20_000_000
-        assert 0 < model.stack_bytes() < 4096
+        stats = model.stats()
+        assert 0 < stats.stack < 4096
+        assert stats.emulated == 1
 
 
 def _check_mark(board: UnicornBoard, bundle: Path) -> None:

@@ -98,6 +98,7 @@ def test_a_board_learns_as_the_same_c_does_here(
         losses = learn(model, 30)
         outputs, crc, (right, asked) = model.outputs(), model.state_crc(), model.accuracy()
         assert 0 < model.stack_bytes() < 1500
+        assert model.stats().emulated == 1
     commands = "".join(
         f"db load {SAMPLE_BYTES}%db {sample.tobytes().hex()}%label {label}%train 1e-1%"
         for sample, label in zip(*learner.samples(30), strict=True)

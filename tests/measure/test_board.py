@@ -1,4 +1,4 @@
-"""What a board says that it takes, over its serial line; the boards are emulated and do not know it."""
+"""What a board says that it takes, over its serial line; the boards are emulated, and most do not know it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.device import learner
+from tests.measure.test_meter_rapl import tree
 from toolkit.device import targets
 from toolkit.device.build import build
 from toolkit.device.emulated_board import Board, running
@@ -38,7 +39,7 @@ def bundle(cli: Cli, tiny_program: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def board(bundle: Path) -> Iterator[Board]:
     """A board on which the bundle runs, its layers marked."""
-    with running(build(bundle, serial=True, trace=True), targets.load(BOARD)) as board:
+    with running(build(bundle, serial=True, trace=True), targets.load(BOARD), as_chip=True) as board:
         yield board
 
 
@@ -66,6 +67,23 @@ def test_time_and_cycles_are_measured_on_a_board_and_its_answers_compared(
     shown = cli("bench", bundle, "-p", board.url, "--window", "0.01", "--windows", "2")
     assert "measured" in shown.out
     assert "est. cycles" not in shown.out
+
+
+def test_nothing_is_measured_on_an_emulated_board(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    with running(build(bundle, serial=True), targets.load(BOARD)) as board:
+        done = cli("bench", bundle, "--port", board.url, "--json")
+        folder = tree(tmp_path, package_0="0")
+        metered = cli("bench", bundle, "--port", board.url, "--meter", "rapl", "--meter-port", folder)
+    assert done.code == 0, done.err
+    found, counted = done.document, cli("bench", bundle, "--json").document
+    assert found["latency_us"] == counted["latency_us"]
+    assert found["latency_us"]["kind"] == "estimated"
+    assert found["cycles"] == counted["cycles"]
+    assert found["instructions"]["kind"] == "counted"
+    assert found["emulator"] == "unicorn"
+    assert "golden samples right on the board" in found["notes"][0]
+    assert "nothing is measured" in found["notes"][1]
+    assert (metered.code, "the board is emulated" in metered.err) == (DEVICE, True), metered.err
 
 
 def test_a_wrong_answer_another_model_and_wrong_options_are_errors(
@@ -118,7 +136,8 @@ def learner_bundle(folder: Path, target: str = BOARD) -> Path:
 
 def test_a_model_that_learns_is_timed_answering_and_learning_and_keeps_what_it_saved(tmp_path: Path) -> None:
     folder = learner_bundle(tmp_path / "learner")
-    with running(build(folder, serial=True), targets.load(BOARD)) as board, SerialLink(board.url) as link:
+    image, target = build(folder, serial=True), targets.load(BOARD)
+    with running(image, target, as_chip=True) as board, SerialLink(board.url) as link:
         model = SerialModel(link, sample_bytes=4 * learner.FEATURES, classes=learner.CLASSES)
         model.load_sample(learner.samples(1)[0].tobytes(), 1)
         model.train(0.1)
@@ -131,6 +150,11 @@ def test_a_model_that_learns_is_timed_answering_and_learning_and_keeps_what_it_s
         assert "no cycles by layer" in found.notes[1]
         assert model.state_crc() == before
         assert found.memory is not None
+    with running(image, target) as board, SerialLink(board.url) as link:
+        found = bench_board(folder, link)
+    assert found.latency_us is None
+    assert found.training_latency_us is not None
+    assert found.training_latency_us.kind == "estimated"
 
 
 def test_windows_are_long_enough_and_say_how_far_they_are_apart() -> None:

@@ -40,7 +40,7 @@ IDLE_A, BUSY_A, VOLTAGE = 2e-3, 14e-3, 3.0
 @contextmanager
 def working_board(folder: Path, load: KnownLoad) -> Iterator[UnicornBoard]:
     """Yield a board that draws ``load.busy_a``, except while its core waits for a byte."""
-    with running(build(folder, serial=True), targets.load(BOARD)) as board:
+    with running(build(folder, serial=True), targets.load(BOARD), as_chip=True) as board:
         assert isinstance(board, UnicornBoard)
         wait = board._port._wait
 

@@ -116,6 +116,22 @@ def read(path: Path) -> Elf:
         raise ToolkitError(f"{path} is not a valid ELF file: {error}", fix="build it again") from error
 
 
+def with_byte(path: Path, symbol: str, value: int) -> bytes:
+    """Return the content of an ELF file with another first byte of the object ``symbol``.
+
+    Raises:
+        ToolkitError: the file cannot be read, or stores no such object.
+    """
+    found = read(path).by_name.get(symbol)
+    with path.open("rb") as stream:
+        offsets = list(ELFFile(stream).address_offsets(found.address)) if found else []
+    if not offsets:
+        raise ToolkitError(f"{path} has no {symbol}", fix="build it again: toolkit build DIR --serial")
+    content = bytearray(path.read_bytes())
+    content[offsets[0]] = value
+    return bytes(content)
+
+
 def _segments(file: ELFFile) -> Iterator[Segment]:
     """Yield what is loaded, without the file's own headers, which a linker may put in front of it."""
     starts = [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from toolkit import atomic
 from toolkit.device import elf
 from toolkit.device.build import Image
 from toolkit.device.profile import Profile
@@ -33,7 +35,12 @@ class Board(Protocol):
 
 @contextmanager
 def running(
-    image: Image, target: Target, *, emulator: str | None = None, counting: bool = False
+    image: Image,
+    target: Target,
+    *,
+    emulator: str | None = None,
+    counting: bool = False,
+    as_chip: bool = False,
 ) -> Iterator[Board]:
     """Yield a board on which ``image``, built with ``serial=True``, runs.
 
@@ -42,6 +49,8 @@ def running(
         target: what it was built for; one with ``[serial]``.
         emulator: ``unicorn`` needs nothing installed; ``qemu``, ``simavr``. The target's first one by default.
         counting: count what each entry of the model executes; under Unicorn only, and slower.
+        as_chip: do not let the firmware know that it is emulated. Its times are then taken for measured ones, so this
+            is for trying out what measures chips.
 
     Raises:
         ToolkitError: the target has no serial port or no such emulator, or it is not installed.
@@ -55,20 +64,29 @@ def running(
         )
     if counting and name != "unicorn":
         raise ToolkitError(f"boards of {name} count nothing", fix="use the emulator unicorn")
+    program = elf.read(image.path if as_chip else _told(image))
     board: Board
     if name == "qemu":
         from toolkit.device.emulators.qemu_board import QemuBoard
 
-        board = QemuBoard(elf.read(image.path), target)
+        board = QemuBoard(program, target)
     elif name == "simavr":
         from toolkit.device.emulators.simavr_board import SimavrBoard
 
-        board = SimavrBoard(elf.read(image.path), target)
+        board = SimavrBoard(program, target)
     else:
         from toolkit.device.emulators.unicorn_board import UnicornBoard
 
-        board = UnicornBoard(elf.read(image.path), target, image.prefix, counting)
+        board = UnicornBoard(program, target, image.prefix, counting)
     try:
         yield board
     finally:
         board.close()
+
+
+def _told(image: Image) -> Path:
+    """Write the image again, beside itself, with the byte set by which firmware says that it is emulated."""
+    copy, content = image.path.with_name("emulated.elf"), elf.with_byte(image.path, "tk_emulated", 1)
+    if not copy.exists() or copy.read_bytes() != content:  # it may be in use
+        atomic.write_bytes(copy, content)
+    return copy

@@ -19,7 +19,8 @@ class BoardStats:
     """What firmware says about itself; bytes, and 0 for what it does not know.
 
     ``stack`` is the most ever used. ``cycles_hz``: how fast its cycle counter counts, 0 without one. ``mark_pin``: 1
-    when a pin tells a meter where a timed window begins and ends. ``fingerprint``: the CRC-32 of the model's C.
+    when a pin tells a meter where a timed window begins and ends. ``emulated``: 1 when an emulator runs the firmware,
+    so that its times and cycles are no chip's. ``fingerprint``: the CRC-32 of the model's C.
     """
 
     stack: int
@@ -31,6 +32,7 @@ class BoardStats:
     clock_hz: int
     cycles_hz: int
     mark_pin: int
+    emulated: int
 
 
 @dataclass(frozen=True)

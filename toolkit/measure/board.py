@@ -16,10 +16,10 @@ from toolkit.device import targets
 from toolkit.device.build import build
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import BoardStats, Cycles, SerialModel
-from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
+from toolkit.errors import CHECK_FAILED, DEVICE, MISSING, ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.lower.learning import INPUTS
-from toolkit.measure import bench_result, memory
+from toolkit.measure import bench, bench_result, memory
 from toolkit.measure.bench_result import BenchResult
 from toolkit.measure.compare import differs
 from toolkit.measure.entry import ON_BOARD
@@ -154,6 +154,9 @@ def bench_board(
 
     First it answers all golden inputs, and must be right. What it has learnt and not saved is lost.
 
+    An emulated board's clock is no chip's, so nothing is timed there: the figures are those that
+    ``toolkit.measure.bench.bench`` counts and estimates.
+
     Args:
         bundle: folder that ``toolkit export`` wrote; the board's firmware is made from it.
         link: to that board.
@@ -165,12 +168,21 @@ def bench_board(
         progress: is told what happens.
 
     Raises:
-        ToolkitError: as ``BoardBench``.
+        ToolkitError: as ``BoardBench``; there is a meter, and the board is emulated (4).
     """
     progress("is it this model?")
     board = BoardBench(bundle, link)
+    if board.stats.emulated and metering is not None:
+        raise ToolkitError(
+            "the board is emulated: there is no current that a meter could measure",
+            at=link.port,
+            fix="leave out --meter, or flash a board that the meter feeds",
+            exit_code=DEVICE,
+        )
     notes = [f"{board.check_golden()} golden samples right on the board"]
     progress(notes[0])
+    if board.stats.emulated:
+        return _counted(board, toolchain, notes)
     board.load()
     board.model.run(1, warm_ups)
     timed = measure(board.infer, window_s, windows)
@@ -186,6 +198,20 @@ def bench_board(
         board._remember()
     result = _result(board, timed, trained, cycles, toolchain, notes, metered)
     return replace(result, meter=metering.name) if metering is not None else result
+
+
+def _counted(board: BoardBench, toolchain: str | None, notes: list[str]) -> BenchResult:
+    """Return what is known without a chip's clock. Of a model that learns a run is a training step."""
+    notes.append(
+        "the board is emulated and its clock no chip's: nothing is measured, figures are counts and estimates"
+    )
+    found = bench.bench(board.bundle, toolchain=toolchain)
+    used, _ = _memory(board, toolchain, notes)
+    if board.learns:
+        step = replace(found, training_latency_us=found.latency_us, training_energy_uj=found.energy_uj)
+        found = replace(step, latency_us=None, energy_uj=None)
+        notes.append("instructions and cycles are of one training step")
+    return replace(found, memory=used or found.memory, notes=[*notes, *found.notes])
 
 
 def latency(timed: Windows) -> Figure:
