@@ -178,7 +178,7 @@ def test_no_python_and_no_runtime_there(link: SshLink, bundle: Path, tmp_path: P
 
 
 def test_a_full_disk_there(link: SshLink, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.device.remote.deploy._ROOM_BYTES", 1 << 60)
+    monkeypatch.setattr("toolkit.device.remote.visit._ROOM_BYTES", 1 << 60)
     with pytest.raises(ToolkitError, match="bytes free") as caught:
         deploy(bundle, link, path="/tmp/toolkit-never-made", runtimes=["c"])
     assert caught.value.exit_code == DEVICE
@@ -192,11 +192,45 @@ def test_where_to_must_be_said(cli: Cli, bundle: Path) -> None:
         assert "--host USER@HOST or --adb SERIAL" in done.err
 
 
-def test_a_bundle_of_c_alone(link: SshLink, tmp_path: Path) -> None:
+def test_a_bundle_of_c_alone(link: SshLink, tiny_program: Path, tmp_path: Path) -> None:
     from tests.device import toy
 
-    with pytest.raises(ToolkitError, match="holds C alone"):
-        deploy(toy.make(tmp_path / "b"), link)
+    bundles.export(tiny_program, "linux-x86", tmp_path / "c", name="tiny", formats=["c"])
+    done = deploy(tmp_path / "c", link, path=str(tmp_path / "there"), repeat=3)
+    assert [(each.file, each.differing, each.values) for each in done.ran] == [("model.c", 0, 48)]
+    assert done.ran[0].latency is not None
+    np.save(tmp_path / "c" / "golden" / "output_0.npy", np.zeros((16, 3), np.int8))
+    assert not deploy(tmp_path / "c", link, path=str(tmp_path / "there"), repeat=0).ok
+    with pytest.raises(ToolkitError, match="do not go over a shell") as caught:
+        deploy(toy.make(tmp_path / "b", "nucleo-f411re"), link)
+    assert "toolkit flash" in caught.value.fix
+
+
+def test_a_dry_run_prints_the_commands_that_do_the_same(
+    cli: Cli, server: sshd.Server, bundle: Path, tmp_path: Path
+) -> None:
+    """Nothing is there afterwards; then a shell does what was printed, with the programs of OpenSSH."""
+    there = tmp_path / "a folder"
+    words = ["--path", there, "--python", sys.executable, "--runs", 2]
+    done = cli("deploy", bundle, "--dry-run", *options(server), *words)
+    assert done.code == 0, done.err
+    assert not there.exists()
+    assert "nothing was done" in done.err
+    assert sum(line.startswith("ssh ") for line in done.out.splitlines()) == 7
+    (tmp_path / "here").mkdir()
+    typed = subprocess.run(
+        ["sh", "-e", "-c", done.out], cwd=tmp_path / "here", capture_output=True, text=True, timeout=120
+    )
+    assert typed.returncode == 0, typed.stderr
+    assert {file.name for file in (tmp_path / "here").iterdir()} == {"output.bin", "times.txt", "outputs.npz"}
+    expected = np.load(bundle / "golden" / "output_0.npy").tobytes()
+    assert (tmp_path / "here" / "output.bin").read_bytes() == expected
+    words = ["--adb", "ab 1", "--runtime", "c", "--runs", "0", "--json"]
+    plan = cli("deploy", bundle, "--dry-run", *words).document
+    push = f"adb -s 'ab 1' push {bundle}/build/deploy /data/local/tmp/toolkit/tiny.new"
+    assert push in plan["commands"]
+    assert plan["files"]["runner"] == (bundle / "build" / "deploy" / "runner").stat().st_size
+    assert cli("deploy", bundle, "--dry-run").code == USAGE
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from toolkit.cli._session import Session
 from toolkit.errors import CHECK_FAILED, ToolkitError
 
 if TYPE_CHECKING:
-    from toolkit.device.remote.deploy import Deployed
+    from toolkit.device.remote.deploy import Deployed, Rehearsed
     from toolkit.device.remote.link import Link
 
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         help="The Python there that has the runtimes: venv/bin/python.")  # fmt: skip
 @option("--runs", type=click.IntRange(0, 100_000), default=100, show_default=True, metavar="N",
         help="How many runs to time.")  # fmt: skip
+@option("--dry-run", is_flag=True, help="Build and pack, print the exact commands, and connect to nothing.")
 @timeout_option(300)
 @common
 @click.pass_context
@@ -47,6 +49,7 @@ def deploy(
     runtimes: tuple[str, ...],
     python: str,
     runs: int,
+    dry_run: bool,
     timeout: float,
 ) -> None:
     """Copy the bundle DIR to a device, run it there, and compare.
@@ -54,13 +57,24 @@ def deploy(
     Outputs are held against the golden ones; latency is measured by the device's clock. Exit code 1 where outputs
     differ by more than the manifest allows.
     """
+    from toolkit.device.remote import adb as over_adb
+    from toolkit.device.remote import ssh as over_ssh
     from toolkit.device.remote.deploy import deploy as send
+    from toolkit.device.remote.deploy import rehearse
 
     session: Session = ctx.obj
     if (host is None) == (adb is None):
         raise ToolkitError("where to is not said, or twice", fix="give --host USER@HOST or --adb SERIAL")
+    if dry_run:
+        noted = (
+            over_ssh.rehearsal(host, port, identity, known_hosts) if host else over_adb.rehearsal(str(adb))
+        )
+        _tell(session, rehearse(
+            bundle, noted, path=path, runtimes=runtimes, python=python, repeat=runs, progress=session.say
+        ))  # fmt: skip
+        return
     session.say(f"connect to {host or adb}")
-    link = _ssh(host, port, identity, known_hosts) if host is not None else _adb(str(adb))
+    link: Link = over_ssh.SshLink(host, port, identity, known_hosts) if host else over_adb.AdbLink(str(adb))
     try:
         done = send(
             bundle,
@@ -81,16 +95,13 @@ def deploy(
         ctx.exit(CHECK_FAILED)
 
 
-def _ssh(host: str, port: int | None, identity: Path | None, known_hosts: Path | None) -> Link:
-    from toolkit.device.remote.ssh import SshLink
-
-    return SshLink(host, port, identity, known_hosts)
-
-
-def _adb(serial: str) -> Link:
-    from toolkit.device.remote.adb import AdbLink
-
-    return AdbLink(serial)
+def _tell(session: Session, plan: Rehearsed) -> None:
+    session.result({**asdict(plan), "bytes": sum(plan.files.values())})
+    if not session.json:
+        click.echo("\n".join(plan.commands))
+    session.say(
+        f"{len(plan.files)} files of {sum(plan.files.values()):,} bytes lie in {plan.folder}; nothing was done"
+    )
 
 
 def _show(session: Session, done: Deployed) -> None:

@@ -80,7 +80,7 @@ def check_c(
     """
     from toolkit.device.build import build
     from toolkit.device.run import run
-    from toolkit.measure.compare import FLOAT_TOLERANCE, differs
+    from toolkit.measure.compare import differs
 
     inputs, want = golden_samples(bundle, manifest)
     real = [tensors.to_user(*ends) for ends in zip(manifest["outputs"], want, strict=True)]
@@ -88,17 +88,7 @@ def check_c(
     folder.mkdir()
     for i, array in enumerate(real):
         np.save(folder / f"{i}.npy", array)
-    integers = all(tensor["scale"] is not None for tensor in manifest["outputs"])
-    scales = [tensor["scale"] if integers else 1.0 for tensor in manifest["outputs"]]
-    entry |= {
-        "golden": [f"golden/c/{i}.npy" for i in range(len(real))],
-        "against": "the reference",
-        "units": scales,
-        "unit": "steps" if integers else "",
-        "bound": 1e-3 if integers else FLOAT_TOLERANCE,
-        "bound_from": "C computes the reference's integers" if integers else "float32 sums in another order",
-        "equal_within": 1e-3 if integers else FLOAT_TOLERANCE,
-    }
+    entry |= {"golden": [f"golden/c/{i}.npy" for i in range(len(real))], **c_bounds(manifest["outputs"])}
     progress(f"run: C on {target.name}")
     try:
         ran = run(build(bundle), target, tensors.to_bytes(inputs))
@@ -110,7 +100,7 @@ def check_c(
     finally:
         shutil.rmtree(bundle / "build", ignore_errors=True)
     got = tensors.from_bytes(manifest["outputs"], ran.outputs)
-    wrong = [differs(a, b, exact=integers) for a, b in zip(want, got, strict=True)]
+    wrong = [differs(a, b, exact=entry["unit"] == "steps") for a, b in zip(want, got, strict=True)]
     differing, values = sum(int(each.sum()) for each in wrong), sum(each.size for each in wrong)
     entry |= {"run_here": True, "run_by": ran.emulator, "values": values, "differing": differing,
               "share_differing": differing / max(values, 1), "largest": 0.0 if not differing else None}  # fmt: skip
@@ -120,6 +110,21 @@ def check_c(
             fix="report this with the model; `toolkit verify` names the layer",
             exit_code=CHECK_FAILED,
         )
+
+
+def c_bounds(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how far a bundle's C may be from the reference, by the manifest's ``outputs``."""
+    from toolkit.measure.compare import FLOAT_TOLERANCE
+
+    integers = all(tensor["scale"] is not None for tensor in outputs)
+    return {
+        "against": "the reference",
+        "units": [tensor["scale"] if integers else 1.0 for tensor in outputs],
+        "unit": "steps" if integers else "",
+        "bound": 1e-3 if integers else FLOAT_TOLERANCE,
+        "bound_from": "C computes the reference's integers" if integers else "float32 sums in another order",
+        "equal_within": 1e-3 if integers else FLOAT_TOLERANCE,
+    }
 
 
 def distance(want: np.ndarray, have: np.ndarray, unit: float) -> np.ndarray:

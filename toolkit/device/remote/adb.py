@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.device import install
 from toolkit.device.remote.link import Done
+from toolkit.device.remote.rehearsal import Rehearsal
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
 
 ANY = "any"
@@ -74,6 +75,18 @@ class AdbLink:
                 exit_code=DEVICE,
             ) from error
         return Done(done.returncode, done.stdout, done.stderr)
+
+
+def rehearsal(serial: str) -> Rehearsal:
+    """Return what notes the commands of adb. The argument is that of ``AdbLink``."""
+    adb = ["adb"] if serial == ANY else ["adb", "-s", serial]
+    return Rehearsal(
+        "the device" if serial == ANY else serial,
+        AdbLink.home,
+        [*adb, "shell", "-T"],
+        lambda local, remote: [*adb, "push", local, remote],
+        lambda remote, local: [*adb, "pull", remote, local],
+    )
 
 
 def _absent(said: str, name: str) -> ToolkitError:

@@ -1,4 +1,4 @@
-"""What a connection to a device can do; ``ssh.py`` and ``adb.py`` are two of them."""
+"""What a connection to a device can do; ``ssh.py`` and ``adb.py`` are two of them, ``rehearsal.py`` is none."""
 
 from __future__ import annotations
 

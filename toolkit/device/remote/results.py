@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,12 +63,14 @@ def latency(times_us: list[float]) -> Latency | None:
     )
 
 
-def judged(bundle: Path, entry: dict[str, Any], outputs: list[np.ndarray], took: Latency | None) -> Ran:
+def judged(
+    entry: dict[str, Any], wanted: list[np.ndarray], outputs: list[np.ndarray], took: Latency | None
+) -> Ran:
     """Compare what a file computed on the device with its golden outputs.
 
     Args:
-        bundle: here.
-        entry: of the manifest's ``runtimes``.
+        entry: of ``Package.entries``.
+        wanted: of ``Package.wanted``.
         outputs: real numbers in the user's layout, one array per output.
         took: what was measured.
 
@@ -77,8 +78,7 @@ def judged(bundle: Path, entry: dict[str, Any], outputs: list[np.ndarray], took:
         ToolkitError: outputs of another shape than expected.
     """
     largest, differing, values = 0.0, 0, 0
-    for file, unit, got in zip(entry["golden"], entry["units"], outputs, strict=True):
-        want = np.load(bundle / file, allow_pickle=False)
+    for want, unit, got in zip(wanted, entry["units"], outputs, strict=True):
         if want.shape != got.shape:
             raise ToolkitError(
                 f"{entry['file']} gave outputs of shape {got.shape} instead of {want.shape}",

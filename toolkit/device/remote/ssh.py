@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolkit.device.remote.link import Done
+from toolkit.device.remote.rehearsal import Rehearsal
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError, first_line
 from toolkit.measure.child import importable
 
@@ -114,6 +115,22 @@ class SshLink:
                 fix="is the disk there full?" if full else "check the name, the port and that its sshd runs",
                 exit_code=DEVICE,
             ) from error
+
+
+def rehearsal(
+    host: str, port: int | None = None, identity: Path | None = None, known_hosts: Path | None = None
+) -> Rehearsal:
+    """Return what notes the commands of OpenSSH that do the same. Arguments are those of ``SshLink``."""
+    options = ["-o", "BatchMode=yes"]
+    options += ["-i", str(identity)] if identity else []
+    options += ["-o", f"UserKnownHostsFile={known_hosts}"] if known_hosts else []
+    ssh = ["ssh", *options, *(["-p", str(port)] if port else []), host]
+    scp = ["scp", "-rpq", *options, *(["-P", str(port)] if port else [])]
+    return Rehearsal(
+        host, SshLink.home, ssh,
+        lambda local, remote: [*scp, local, f"{host}:{remote}"],
+        lambda remote, local: [*scp, f"{host}:{remote}", local],
+    )  # fmt: skip
 
 
 async def _connect(host: str, port: int | None, identity: Path | None, known_hosts: Path | None) -> Any:
