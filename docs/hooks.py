@@ -110,8 +110,20 @@ def boards_table() -> str:
         description = target.description.split(",")[0]
         rows.append((f"[`{target.name}`](targets.md#{target.name})", description, in_hertz(target.clock_hz),
                      in_bytes(flash.bytes), in_bytes(ram.bytes), f"`{target.serial.driver}`",
-                     ", ".join(target.image.formats), ", ".join(target.flashers), proven))  # fmt: skip
-    headings = ("target", "board", "clock", "flash", "RAM", "line", "files", "flashed by", "proven by")
+                     ", ".join(target.image.formats), ", ".join(target.flashers),
+                     target.mark.pin if target.mark else "–", proven))  # fmt: skip
+    headings = (
+        "target",
+        "board",
+        "clock",
+        "flash",
+        "RAM",
+        "line",
+        "files",
+        "flashed by",
+        "marks at",
+        "proven by",
+    )
     return table(headings, rows)
 
 

@@ -7,7 +7,10 @@
 #include "serial.h"
 #include "serial_model.h"
 
+void tk_setup(void);
+
 void tk_serial_open(void) {
+    tk_setup();
     UBRR0 = (uint16_t)((TK_SERIAL_CLOCK_HZ / 4 / TK_SERIAL_BAUD - 1) / 2);
     UCSR0A = 1 << U2X0;
     UCSR0B = 1 << RXEN0 | 1 << TXEN0;

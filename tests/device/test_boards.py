@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from tests.device.boards import BOARDS, digits
 from toolkit.bundle import export
 from toolkit.device import elf, fit, images, targets
 from toolkit.device.build import Image, build, read_manifest
-from toolkit.device.emulated_board import running
+from toolkit.device.emulated_board import Board, running
+from toolkit.device.emulators.simavr_board import SimavrBoard
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
@@ -29,7 +32,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_every_board_serves_a_model_over_its_uart(name: str, bundle: Path) -> None:
+def test_every_board_serves_a_model_over_its_uart_and_marks_its_windows(
+    name: str, bundle: Path, tmp_path: Path
+) -> None:
     """QEMU or simavr has the whole board, or Unicorn the core and a model of the registers that the driver uses."""
     target = targets.load(name)
     image = build(bundle, target=name, serial=True)
@@ -37,12 +42,14 @@ def test_every_board_serves_a_model_over_its_uart(name: str, bundle: Path) -> No
     emulator = "qemu" if "qemu" in target.emulators else target.default_emulator
     if emulator == "qemu" and shutil.which(target.emulators["qemu"].command) is None:
         pytest.skip(f"needs {target.emulators['qemu'].package}")
+    log = tmp_path / "qemu.log"
+    if emulator == "qemu":
+        target = _logging(target, log)
     with running(image, target, emulator=emulator) as board:
         _check_answers(board.url, bundle)
         if isinstance(board, UnicornBoard):
             _check_setup(board, target)
-            if target.mark is not None:
-                _check_mark(board, bundle)
+        assert _window(board, target, log) == [1, 0]
 
 
 def _check_sizes(image: Image, target: Target) -> None:
@@ -74,15 +81,50 @@ def _check_answers(url: str, bundle: Path) -> None:
         assert stats.emulated == 1
 
 
-def _check_mark(board: UnicornBoard, bundle: Path) -> None:
-    """The marking pin is high while a window lasts."""
+def _window(board: Board, target: Target, log: Path) -> list[int]:
+    """Let the board run twice, and return the levels that its marking pin was set to meanwhile."""
     told: list[int] = []
-    board.on_mark = told.append
     with SerialLink(board.url) as link:
         assert "m-mark-pin-[1]" in link.ask("stats")
-        told.clear()
+        if isinstance(board, UnicornBoard):
+            board.on_mark = told.append
+            link.ask("infer 2 1")
+            return told
+        read = board.marks if isinstance(board, SimavrBoard) else lambda: _levels(target, log)
+        before = len(read())
         link.ask("infer 2 1")
-    assert told == [1, 0]
+        return read()[before:]
+
+
+# What QEMU says of writes to ports, whether it has a model of them or not; PL061's by what becomes of them.
+_WRITTEN = re.compile(r"gpio\S* .*?offset 0x([0-9a-f]+),? value 0x([0-9a-f]+)", re.IGNORECASE)
+_SET = re.compile(r"pl061_set_output .* setting output (\d) to ([01])")
+
+
+def _logging(target: Target, log: Path) -> Target:
+    """Return a target whose QEMU logs what is written to ports."""
+    traces = [
+        word
+        for name in ("nrf51_gpio_write", "sifive_gpio_write", "pl061_set_output")
+        for word in ("-trace", name)
+    ]
+    qemu = target.emulators["qemu"]
+    qemu = replace(qemu, args=(*qemu.args, "-d", "unimp", "-D", str(log), *traces))
+    return replace(target, emulators={**target.emulators, "qemu": qemu})
+
+
+def _levels(target: Target, log: Path) -> list[int]:
+    assert target.mark is not None
+    found, (high, low) = [], (target.mark.high, target.mark.low)
+    for line in log.read_text("utf-8", "replace").splitlines():
+        if (output := _SET.search(line)) and 1 << int(output[1]) == high.value:
+            found.append(int(output[2]))
+        elif written := _WRITTEN.search(line):
+            offset, value = (int(number, 16) for number in written.groups())
+            for level, step in ((1, high), (0, low)):
+                if (step.address - offset) % 0x400 == 0 and value & step.mask == step.value:
+                    found.append(level)
+    return found
 
 
 def _check_setup(board: UnicornBoard, target: Target) -> None:
@@ -124,3 +166,4 @@ def test_boards_have_what_their_users_plug_in() -> None:
         assert target.serial is not None, name
         assert target.flashers, name
         assert target.usb or name.startswith("mps"), name
+        assert target.mark is not None, name

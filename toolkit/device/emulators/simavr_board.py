@@ -29,6 +29,8 @@ class SimavrBoard:
         (folder / "flash.bin").write_bytes(simavr.flash(elf))
         self._said = (folder / "stderr").open("w", encoding="utf-8")
         command = [str(program), config.cpu, str(target.clock_hz), str(simavr.stack_limit(elf))]
+        if target.mark is not None:
+            command += [str(target.mark.high.address), str(target.mark.high.mask)]
         self._process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said
         )
@@ -61,6 +63,10 @@ class SimavrBoard:
     def profiles(self) -> dict[str, Profile]:
         """Return nothing: what runs to its end is counted, see ``simavr.run``."""
         return {}
+
+    def marks(self) -> list[int]:
+        """Return the levels that the marking pin was set to, each one that was another than the one before."""
+        return list((Path(self._folder.name) / "marks.bin").read_bytes())
 
     def failure(self) -> ToolkitError | None:
         """Return why the board no longer runs, or None while it does."""

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A board of libsimavr that stays up, its USART 0 on a TCP port of this machine.
  *
- * Arguments: CPU HZ LOWEST_SP. The file flash.bin in the working directory is what is flashed. The first line on stdout is
- * the port. A byte r on stdin resets the board, whose RAM is lost; the end of stdin ends it. The exit status is 0, or 1 with
+ * Arguments: CPU HZ LOWEST_SP [ADDRESS MASK]. The file flash.bin in the working directory is what is flashed. The first line
+ * on stdout is the port. Whenever bits of MASK in the data space change at ADDRESS, a byte 0 or 1 is added to marks.bin. A byte r on stdin resets the board, whose RAM is lost; the end of stdin ends it. The exit status is 0, or 1 with
  * a line "WHAT PC" on stderr, PC in hexadecimal. */
 
 #define _DEFAULT_SOURCE
@@ -100,7 +100,7 @@ static int listen_somewhere(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) return fail("usage", 0);
+    if (argc != 4 && argc != 6) return fail("usage", 0);
     avr_global_logger_set(silent);
     avr_t *const avr = avr_make_mcu_by_name(argv[1]);
     FILE *const image = fopen("flash.bin", "rb");
@@ -109,6 +109,11 @@ int main(int argc, char **argv) {
     avr->frequency = (uint32_t)strtoul(argv[2], NULL, 10);
     const uint32_t lowest = (uint32_t)strtoul(argv[3], NULL, 10);
     avr->codeend = (uint32_t)fread(avr->flash, 1, avr->flashend + 1, image);
+    const uint16_t address = argc == 6 ? (uint16_t)strtoul(argv[4], NULL, 10) : 0;
+    const uint8_t mask = argc == 6 ? (uint8_t)strtoul(argv[5], NULL, 10) : 0;
+    FILE *const marks = mask ? fopen("marks.bin", "wb") : NULL;
+    if (mask && !marks) return fail("start", 0);
+    int level = 0;
     uint32_t flags = 0;
     avr_ioctl(avr, AVR_IOCTL_UART_GET_FLAGS('0'), &flags);
     flags &= ~(uint32_t)AVR_UART_FLAG_STDIO;
@@ -123,6 +128,11 @@ int main(int argc, char **argv) {
         const int state = avr_run(avr);
         if (state == cpu_Done) return fail("stopped", pc);
         if (state == cpu_Crashed) return fail("crashed", pc);
+        if (marks && !(avr->data[address] & mask) == level) {
+            level = !level;
+            fputc(level, marks);
+            fflush(marks);
+        }
         const uint32_t sp = avr->data[R_SPL] | (uint32_t)avr->data[R_SPH] << 8;
         if (sp && sp + 1 < lowest) return fail("overflow", pc);
         if (steps % LOOK_EVERY == 0 && !look(avr)) return 0;
