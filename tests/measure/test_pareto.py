@@ -32,6 +32,31 @@ def test_on_the_front_is_exactly_what_nothing_beats(
     assert any(on) == any(None not in point for point in points)
 
 
+@given(POINTS, HIGH, st.data())
+@settings(max_examples=200, deadline=None)
+def test_uncertain_differences_leave_nobody_out(
+    points: list[tuple[int | None, ...]], high: list[bool], data: st.DataObject
+) -> None:
+    errors = st.tuples(*[st.none() | st.integers(0, 2)] * AXES)
+    within = data.draw(st.lists(errors, min_size=len(points), max_size=len(points)))
+    on, usual = front(points, high, within), front(points, high)
+    for point, error, here, certain in zip(points, within, on, usual, strict=True):
+        assert here or not certain  # none that is on the usual front is left out
+        if certain or None in point:
+            assert not (here and None in point)
+            continue
+        surely = [
+            other
+            for other, about in zip(points, within, strict=True)
+            if _beats(other, point, high)
+            and any(
+                (x - y) * (1 if up else -1) > (u or 0) + (v or 0)  # type: ignore[operator]
+                for x, y, u, v, up in zip(other, point, about, error, high, strict=True)
+            )
+        ]
+        assert here == (not surely)
+
+
 @given(POINTS, HIGH, st.randoms(use_true_random=False))
 @settings(max_examples=50, deadline=None)
 def test_order_and_scale_do_not_matter(points, high, chance) -> None:  # type: ignore[no-untyped-def]

@@ -57,6 +57,15 @@ def test_what_is_compared() -> None:
     assert [metric.name for metric in chosen.others] == ["energy", "flash"]
     assert chosen.notes == ["latency is estimated for some and measured for others: compare them with care"]
     assert comparison.choose(ENTRIES, find("energy"), find("flash")).on_front() == [False, True, True, False]
+    slower = {**METERED.figures, "latency_us": Figure(1070, "measured", "a clock", 20)}
+    for accuracy, here in ((0.95, False), (0.94, False)):
+        again = replace(METERED, model="again", figures={**slower, "accuracy": Figure(accuracy, "counted")})
+        assert comparison.choose([METERED, again]).on_front() == [True, here]
+    blurred = {**slower, "latency_us": Figure(1070, "measured", "a clock", 40)}
+    assert (
+        comparison.choose([METERED, replace(METERED, model="blurred", figures=blurred)]).on_front()
+        == [True] * 2
+    )
     without = [replace(each, figures={"flash_bytes": each.figures["flash_bytes"]}) for each in ENTRIES]
     assert comparison.choose(without).y.name == "flash"
 

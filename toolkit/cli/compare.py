@@ -50,7 +50,7 @@ def compare(
     """Compare bundles, projects, files of `toolkit bench --json` and results files, in one table.
 
     A results file stands for its last run, FILE#3 for its run 3. Bundles are benched now, unless the results file
-    knows them. What nothing else beats in both figures at once is on the Pareto front.
+    knows them. What nothing else beats in both figures at once, by more than the uncertainties, is on the Pareto front.
     """
     session: Session = ctx.obj
     store = store or _default_store()

@@ -43,6 +43,11 @@ class Entry:
         figure = self.figures.get(metric.key)
         return None if figure is None else figure.value
 
+    def uncertainty(self, metric: Metric) -> float | None:
+        """Return a figure's uncertainty, or None where it has none."""
+        figure = self.figures.get(metric.key)
+        return None if figure is None else figure.uncertainty
+
 
 def of_document(document: Any, *, source: str, model: str = "") -> Entry:
     """Return the entry of a bench's document.

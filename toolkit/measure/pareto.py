@@ -1,4 +1,4 @@
-"""The Pareto front: what nothing else beats in everything at once."""
+"""The Pareto front: what nothing else beats, as far as that is known."""
 
 from __future__ import annotations
 
@@ -7,24 +7,36 @@ from collections.abc import Sequence
 Point = Sequence[float | None]
 
 
-def front(points: Sequence[Point], high: Sequence[bool]) -> list[bool]:
+def front(points: Sequence[Point], high: Sequence[bool], within: Sequence[Point] = ()) -> list[bool]:
     """Return which of ``points`` are on the front.
+
+    One point beats another when it is at least as good along every axis, and along one it is better by more than both
+    uncertainties together. So what only seems worse is not left out, and without uncertainties it is the usual front.
 
     Args:
         points: values along the same axes. A point that lacks one is not on the front, and beats nobody.
         high: for each axis, that more is better.
+        within: the uncertainty of each value; None, or none given, where a value is exact or nobody said.
     """
-    turned = [
-        None
-        if any(value is None for value in point)
-        else [-value if up else value for value, up in zip(point, high, strict=True) if value is not None]
-        for point in points
-    ]
+    uncertain = within or [[None] * len(high)] * len(points)
+    turned = [_turned(*each, high) for each in zip(points, uncertain, strict=True)]
     known = [point for point in turned if point is not None]
-    return [point is not None and not any(beats(other, point) for other in known) for point in turned]
+    return [point is not None and not any(_beats(other, point) for other in known) for point in turned]
 
 
-def beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    """True when ``one`` is nowhere larger than ``other`` and somewhere smaller."""
+def _turned(point: Point, within: Point, high: Sequence[bool]) -> list[tuple[float, float]] | None:
+    """Return values of which less is better, each with its uncertainty; None where one is not known."""
+    found = [
+        (-value if up else value, error or 0.0)
+        for value, error, up in zip(point, within, high, strict=True)
+        if value is not None
+    ]
+    return found if len(found) == len(high) else None
+
+
+def _beats(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
+    """True when ``one`` is nowhere larger than ``other``, and somewhere smaller by more than both uncertainties."""
     pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+    return all(a <= b for (a, _), (b, _) in pairs) and any(
+        b - a > error + other_error for (a, error), (b, other_error) in pairs
+    )

@@ -29,10 +29,11 @@ class Comparison:
     y: Metric
 
     def on_front(self, x: Metric | None = None) -> list[bool]:
-        """Return which entries are on the Pareto front of ``x`` (the main one) and ``y``."""
-        x = x or self.x
-        points = [(entry.value(x), entry.value(self.y)) for entry in self.entries]
-        return front(points, (x.high, self.y.high))
+        """Return which entries are on the Pareto front of ``x`` (the main one) and ``y``, uncertainties counted."""
+        axes = (x or self.x, self.y)
+        points = [[entry.value(axis) for axis in axes] for entry in self.entries]
+        within = [[entry.uncertainty(axis) for axis in axes] for entry in self.entries]
+        return front(points, [axis.high for axis in axes], within)
 
     @property
     def others(self) -> list[Metric]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from toolkit.measure.figure import Kind
+from toolkit.measure.pareto import front
 from toolkit.report.kind_marks import MARKS, marker
 from toolkit.report.picture import picture
 from toolkit.report.scale import Scale
@@ -45,7 +46,7 @@ class Dot:
         kind: how the less certain of the two is known.
         group: points of a group have one colour.
         told: what is said where the reader points at it.
-        on_front: the front passes through it.
+        on_front: nothing beats it.
         within_x: uncertainty of ``x``, or None.
         within_y: as ``within_x``.
     """
@@ -106,7 +107,7 @@ def _plot(dots: Sequence[Dot], x: Axis, y: Axis, numbers: Sequence[int]) -> Mark
     up = Scale([(dot.y, dot.within_y) for dot in dots], _TOP + _HEIGHT, -_HEIGHT)
     places = [(across.at(dot.x), up.at(dot.y)) for dot in dots]
     labels = _labels(places)
-    parts = [*_axes(across, up, x, y), _front(dots, places, x.high)]
+    parts = [*_axes(across, up, x, y), _front(dots, places, x, y)]
     parts += [_uncertainty(dot, place, across, up) for dot, place in zip(dots, places, strict=True)]
     point = Markup(
         '<g class="colour-{}"><title>{}</title>{}'
@@ -137,9 +138,10 @@ def _better(axis: Axis) -> str:
     return f"{axis.label} ({'more' if axis.high else 'less'} is better)"
 
 
-def _front(dots: Sequence[Dot], places: Sequence[tuple[float, float]], high: bool) -> Markup:
-    """Return the front as a staircase: what lies behind it is beaten by a point on it."""
-    on = sorted({place for dot, place in zip(dots, places, strict=True) if dot.on_front})
+def _front(dots: Sequence[Dot], places: Sequence[tuple[float, float]], x: Axis, y: Axis) -> Markup:
+    """Return the front as a staircase, by values alone: what lies behind it is beaten, but for uncertainties."""
+    best, high = front([(dot.x, dot.y) for dot in dots], (x.high, y.high)), x.high
+    on = sorted({place for place, here in zip(places, best, strict=True) if here})
     points = on[:1]
     for (left, lower), (right, upper) in pairwise(on):
         points += [(left, upper) if high else (right, lower), (right, upper)]

@@ -36,7 +36,7 @@ class SerialMeter(Meter):
         if self.port is None:
             raise ToolkitError(
                 f"the {self.SHORT} is found by its serial port",
-                fix=f"add --meter-port; `python -m serial.tools.list_ports` lists them{self.FOUND}",
+                fix=f"add --meter-port; `toolkit ports` lists them{self.FOUND}",
             )
         self._stream = SerialStream(self.port, self.BAUD, f"the {self.SHORT}")
         try:

@@ -30,7 +30,7 @@ class SerialStream:
         except self._failures as error:
             raise ToolkitError(
                 f"cannot open {what} at {port}: {error}",
-                fix="look for its port with `python -m serial.tools.list_ports`, plug it in, close what else uses it",
+                fix="look for its port with `toolkit ports`, plug it in, close what else uses it",
                 exit_code=MISSING,
             ) from error
         self._thread: threading.Thread | None = None
