@@ -127,6 +127,24 @@ def boards_table() -> str:
     return table(headings, rows)
 
 
+def stores_table() -> str:
+    """Return one row per way to keep what a model learns, with its boards."""
+    from toolkit.cli._words import in_bytes
+    from toolkit.device import targets
+
+    rows: dict[tuple[str, int], list[str]] = {}
+    for target in map(targets.load, targets.names()):
+        if target.store is not None:
+            rows.setdefault((target.store.driver, target.store.page_bytes), []).append(f"`{target.name}`")
+    return table(
+        ("driver", "erased at once", "boards"),
+        (
+            (f"`flash_{driver}.c`", in_bytes(page), ", ".join(names))
+            for (driver, page), names in sorted(rows.items())
+        ),
+    )
+
+
 def flashers_table() -> str:
     """Return one row per tool that flashes boards, with where it comes from."""
     from toolkit.device import flashers
@@ -508,6 +526,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "targets": targets_table,
     "targets-details": targets_details,
     "boards": boards_table,
+    "stores": stores_table,
     "flashers": flashers_table,
     "passes": passes_table,
     "methods": methods_table,

@@ -29,7 +29,10 @@ bytes = 0x4_0000
 driver = "cmsdk"
 address = 0x4000_4000
 timer = "cmsdk"
-writable = true
+
+[store]
+driver = "memory"
+page_bytes = 4096
 
 [image]
 formats = ["hex", "elf", "bin", "uf2"]

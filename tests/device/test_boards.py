@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.device import learner
 from tests.device.boards import BOARDS, digits
 from toolkit.bundle import export
 from toolkit.device import elf, fit, images, targets
@@ -135,15 +134,6 @@ def _check_setup(board: UnicornBoard, target: Target) -> None:
         expected[step.address] = bits, mask | step.mask, value & ~step.mask | step.value
     for address, (bits, mask, value) in expected.items():
         assert board.register(address, bits) & mask == value, hex(address)
-
-
-def test_what_is_learnt_is_not_kept_where_nothing_programs_the_flash(tmp_path: Path) -> None:
-    image = build(learner.make(tmp_path / "bundle", "pico"), serial=True)
-    with running(image, targets.load("pico")) as board, SerialLink(board.url) as link:
-        with pytest.raises(ToolkitError, match="nothing was saved"):
-            link.ask("load")
-        with pytest.raises(ToolkitError, match="the flash is too small"):
-            link.ask("save")
 
 
 def test_a_model_for_a_chip_that_nobody_here_builds_for_is_exported(bundle: Path, tmp_path: Path) -> None:

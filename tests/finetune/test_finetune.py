@@ -212,7 +212,8 @@ def test_command(cli: Cli, tmp_path: Path) -> None:
     assert wrong.code == 2
     assert "did you mean nearest-mean?" in wrong.err
     refused = cli(
-        "finetune", "-t", "microbit", "-m", "nearest-mean", "-n", 1, "--tests", 1, "-o", tmp_path / "x"
+        "finetune", "-t", "lm3s6965evb", "-m", "nearest-mean", "-n", 1, "--tests", 1, "-o", tmp_path / "x"
     )
     assert refused.code == 2
-    assert "cannot keep what it learns" in refused.err
+    assert "lm3s6965evb cannot keep what it learns" in refused.err
+    assert "nrf52840-dk" in refused.err

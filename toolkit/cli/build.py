@@ -57,6 +57,7 @@ def build(
             "toolchain": image.toolchain,
             "flash_bytes": sizes.flash_bytes if sizes else None,
             "ram_bytes": sizes.ram_bytes if sizes else None,
+            "slots_bytes": sizes.slots_bytes if sizes else None,
             "files": {name: str(file) for name, file in files.items()},
         }
     )
@@ -64,6 +65,8 @@ def build(
         click.echo(f"built {image.path} with {image.toolchain}")
         if sizes:
             click.echo(f"  flash {sizes.flash_bytes:,} B, RAM {sizes.ram_bytes:,} B with the stack")
+            if sizes.slots_bytes:
+                click.echo(f"  and the last {sizes.slots_bytes:,} B of flash, for what the model learns")
         for name, file in files.items():
             click.echo(f"  {name:4} {file.stat().st_size:>11,} B  {file}")
     session.next(f"toolkit flash {bundle}" if serial else f"toolkit verify {bundle}")

@@ -9,6 +9,7 @@ from typing import Any
 from toolkit import paths
 from toolkit.backends.literals import CTYPES
 from toolkit.device import linker, setup, targets
+from toolkit.device.target import HEADER_BYTES
 from toolkit.device.targets import Serial, Target
 from toolkit.errors import ToolkitError
 
@@ -76,13 +77,7 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     """
     port = serial_of(target)
     state_bytes = sum(state["bytes"] for state in manifest.get("states") or [])
-    kept = port.writable or not target.bare_metal
-    slots = linker.slots_bytes(state_bytes) if state_bytes and kept else 0
-    if target.flash is not None and slots >= target.flash.bytes:
-        raise ToolkitError(
-            f"two slots for what the model learns take {slots:,} bytes, more than the flash of {target.name}",
-            fix="let fewer layers learn",
-        )
+    slots = _slots_bytes(target, state_bytes) if state_bytes else 0
     named = {
         "main.c": "main_serial.c",
         "serial.c": f"serial_{port.driver}.c",
@@ -91,6 +86,11 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
     named |= {file.name: file.name for file in sorted((paths.runtime_dir() / "harness").glob("serial*.h"))}
     if target.bare_metal:
         named |= _bare_metal(target) | {"board.c": "board.c", "time.c": f"time_{port.timer}.c"}
+        if state_bytes:
+            named["flash.c"] = f"flash_{target.store.driver if target.store else 'none'}.c"
+            named |= {
+                file.name: file.name for file in sorted((paths.runtime_dir() / "harness").glob("flash*.h"))
+            }
     texts = {name: harness(file) for name, file in named.items()}
     for header in sorted((paths.runtime_dir() / "train").glob("*.h")):
         texts[header.name] = header.read_text(encoding="utf-8")
@@ -99,6 +99,28 @@ def serial_files(target: Target, manifest: dict[str, Any], model_c: str) -> dict
         texts["setup.c"] = setup.c_source(target.setup, target.mark)
     texts["serial_model.h"] = _serial_model(target, manifest, zlib.crc32(model_c.encode()))
     return texts
+
+
+def _slots_bytes(target: Target, state_bytes: int) -> int:
+    """Return how much of flash is left for slots. Raises ``ToolkitError`` when there is not so much."""
+    store = target.store
+    if store is None or target.flash is None:
+        return 0
+    slots = store.slots_bytes(state_bytes)
+    if store.region is not None:
+        slot = store.region.bytes // 2
+        if state_bytes + HEADER_BYTES > slot:
+            raise ToolkitError(
+                f"what the model learns takes {state_bytes:,} bytes, and {target.name} keeps {slot - HEADER_BYTES:,}",
+                fix="let fewer layers learn",
+            )
+        return 0
+    if slots >= target.flash.bytes:
+        raise ToolkitError(
+            f"two slots for what the model learns take {slots:,} bytes, more than the flash of {target.name}",
+            fix="let fewer layers learn",
+        )
+    return slots
 
 
 def _cycles(target: Target, port: Serial) -> str:
@@ -128,13 +150,12 @@ def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) ->
         "TK_ARENA_BYTES": f"{manifest['sizes']['arena_bytes']}u",
         "TK_LAYERS": max(1, len(manifest.get("layers") or [])),
         "TK_CLOCK_HZ": f"{target.clock_hz or 0}u",
-        "TK_FLASH_PAGE_BYTES": linker.FLASH_PAGE_BYTES,
+        "TK_FLASH_PAGE_BYTES": target.store.page_bytes if target.store else 4096,
+        "TK_FLASH_ADDRESS": f"{target.store.address if target.store else 0:#010x}u",
         "TK_SERIAL_ADDRESS": f"{port.address:#010x}u",
         "TK_SERIAL_CLOCK_HZ": f"{port.clock_hz}u",
     }
     defines |= {f"TK_SERIAL_{name.upper()}": f"{number:#x}u" for name, number in port.settings.items()}
-    if port.writable:
-        defines["TK_WRITABLE_FLASH"] = 1
     if learns:
         defines |= {
             "TK_LEARNS": 1,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.device import elf, targets
+from toolkit.device import elf, linker, targets
 from toolkit.device.targets import Target
 from toolkit.errors import CHECK_FAILED, ToolkitError
 
@@ -17,10 +17,16 @@ _ENDLESS = 0x1000_0000
 
 @dataclass(frozen=True)
 class Sizes:
-    """What an image takes of flash and RAM, in bytes; RAM includes the stack."""
+    """What an image takes of flash and RAM, in bytes; RAM includes the stack. Slots for what it learns come on top."""
 
     flash_bytes: int
     ram_bytes: int
+    slots_bytes: int = 0
+
+    @property
+    def all_flash_bytes(self) -> int:
+        """What is flashed, and what is left free for slots."""
+        return self.flash_bytes + self.slots_bytes
 
 
 def overflowed(linker_output: str) -> bool:
@@ -35,10 +41,11 @@ def widened(script: str) -> str:
 
 def sizes(image: Path) -> Sizes:
     """Return what an ELF takes of flash and RAM."""
-    sections = elf.read(image).sections
+    read = elf.read(image)
     return Sizes(
-        flash_bytes=sum(section.size for section in sections if section.in_flash),
-        ram_bytes=sum(section.size for section in sections if section.in_ram),
+        flash_bytes=sum(section.size for section in read.sections if section.in_flash),
+        ram_bytes=sum(section.size for section in read.sections if section.in_ram),
+        slots_bytes=linker.slots_region(read).bytes,
     )
 
 
@@ -61,16 +68,17 @@ def _fits(needed: Sizes, target: Target, kernels: str) -> bool:
     if not target.bare_metal or kernels not in ("portable", target.kernels):
         return False
     flash, ram = target.regions()
-    return needed.flash_bytes <= flash.bytes and needed.ram_bytes <= ram.bytes
+    return needed.all_flash_bytes <= flash.bytes and needed.ram_bytes <= ram.bytes
 
 
 def refusal(target: Target, needed: Sizes, bundle: Path) -> ToolkitError:
     """Return the error that says what does not fit, by how much, and where it would."""
     flash, ram = target.regions()
+    slots = f", {needed.slots_bytes:,} of them to keep what it learns," if needed.slots_bytes else ""
     over = [
-        f"{need:,} of {have:,} bytes of {kind}"
+        f"{need:,} of {have:,} bytes of {kind}{slots if kind == 'flash' else ''}"
         for kind, need, have in (
-            ("flash", needed.flash_bytes, flash.bytes),
+            ("flash", needed.all_flash_bytes, flash.bytes),
             ("RAM", needed.ram_bytes, ram.bytes),
         )
         if need > have

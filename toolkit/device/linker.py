@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.device.targets import Target
-
-FLASH_PAGE_BYTES = (
-    4096  # what is erased at once, of memory that stands for flash; a page of the emulators' memory too
-)
+from toolkit.device.elf import Elf
+from toolkit.device.targets import Region, Target
 
 _SCRIPT = """\
 /* Made by toolkit for {name}. The stack lies at the bottom of RAM, so that it overflows into nothing and faults. */
@@ -43,6 +40,7 @@ SECTIONS
 
   .data : {data_load}{{
     tk_data_start = .;
+    *(.tk_ram) /* code that runs from RAM */
     *(.data .data.* .sdata .sdata.*)
     . = ALIGN(4);
   }} > RAM {data_in_flash}
@@ -179,12 +177,6 @@ _SLOTS = """\
 """
 
 
-def slots_bytes(state_bytes: int) -> int:
-    """Return the flash that two slots for ``state_bytes`` take, in whole pages; see ``runtime/train/tk_slots.h``."""
-    header = 32
-    return 2 * -(-(state_bytes + header) // FLASH_PAGE_BYTES) * FLASH_PAGE_BYTES
-
-
 def script(target: Target, slots_bytes: int = 0) -> str:
     """Return the text of ``link.ld`` for a bare-metal target; the last ``slots_bytes`` of flash are left for slots."""
     flash, ram = target.regions()
@@ -218,3 +210,9 @@ def script(target: Target, slots_bytes: int = 0) -> str:
         stack_bytes=-(-target.stack_bytes // 8) * 8,
         slots=_SLOTS.format(start=flash.end - slots_bytes, end=flash.end) if slots_bytes else "",
     )
+
+
+def slots_region(elf: Elf) -> Region:
+    """Return where a firmware keeps what it learnt in its flash; of no bytes when it keeps nothing there."""
+    start, end = elf.by_name.get("tk_slots_start"), elf.by_name.get("tk_slots_end")
+    return Region(start.address, end.address - start.address) if start and end else Region(0, 0)

@@ -11,6 +11,8 @@ from typing import Any
 from toolkit.device.setup import Mark, Step
 from toolkit.errors import ToolkitError
 
+HEADER_BYTES = 32  # of a slot, see runtime/train/tk_slots.h
+
 
 @dataclass(frozen=True)
 class Region:
@@ -61,15 +63,35 @@ class Serial:
 
     ``driver`` names ``runtime/harness/serial_<driver>.c``, whose registers are at ``address`` and which is clocked by
     ``clock_hz``; ``timer`` names ``time_<timer>.c``. ``settings`` are numbers that a driver takes as
-    ``TK_SERIAL_<NAME>``. What a model learns is kept in flash where it is ``writable`` like memory, as QEMU's boards'.
+    ``TK_SERIAL_<NAME>``.
     """
 
     driver: str
     address: int
     timer: str = ""
     clock_hz: int = 0
-    writable: bool = False
     settings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a board keeps what its model learns.
+
+    ``driver`` names ``runtime/harness/flash_<driver>.c``, whose controller's registers are at ``address``, 0 where it
+    has none. ``page_bytes`` are erased at once. Without a ``region`` of its own, two slots of whole pages are the last
+    of the target's flash.
+    """
+
+    driver: str
+    address: int
+    page_bytes: int
+    region: Region | None = None
+
+    def slots_bytes(self, state_bytes: int) -> int:
+        """Return what two slots for ``state_bytes`` take, in whole pages; see ``runtime/train/tk_slots.h``."""
+        if self.region is not None:
+            return self.region.bytes
+        return 2 * -(-(state_bytes + HEADER_BYTES) // self.page_bytes) * self.page_bytes
 
 
 @dataclass(frozen=True)
@@ -127,6 +149,7 @@ class Target:
     cycles: CycleTable | None = None
     energy: Energy | None = None
     serial: Serial | None = None
+    store: Store | None = None
     boot: Boot | None = None
     setup: tuple[Step, ...] = ()
     mark: Mark | None = None  # a pin for meters

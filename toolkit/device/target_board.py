@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.device import toml
 from toolkit.device.setup import STEP_HELP, Mark, Step, step
-from toolkit.device.target import Boot, ImageConfig, Region, Serial
+from toolkit.device.target import Boot, ImageConfig, Region, Serial, Store
 
 ADDRESS_LIMIT = 2**32
 FORMATS = ("elf", "hex", "bin", "uf2", "esp")
@@ -36,6 +36,7 @@ SERIAL_DRIVERS = (
     "stm32_old",
 )
 TIMERS = ("avr", "cmsdk", "esp32c3", "mcycle", "nrf", "systick")
+STORE_DRIVERS = ("memory", "nrf", "rp2040", "rp2350", "samd21", "stm32f4")
 BOOT_HEADERS = ("esp32c3", "imxrt", "rp2040", "rp2350")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
 _SETTING = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -60,11 +61,27 @@ def serial(table: toml.Table, clock_hz: int | None) -> Serial:
         address=table.integer("address", 0, ADDRESS_LIMIT - 1),
         timer=table.text("timer", choices=TIMERS),
         clock_hz=table.integer("clock_hz", 1000, 10**11) if own or clock_hz is None else clock_hz,
-        writable=table.boolean("writable") if "writable" in table else False,
         settings=settings,
     )
     table.done()
     return serial
+
+
+def store(table: toml.Table, flash: Region) -> Store:
+    """Return what keeps a model's states: the end of ``flash``, unless it has a memory of its own."""
+    page_bytes = table.integer("page_bytes", 64, flash.bytes)
+    if page_bytes.bit_count() != 1:
+        raise table.error("page_bytes", f"is {page_bytes}, not a power of 2")
+    if "origin" not in table and flash.end % page_bytes:
+        raise table.error("page_bytes", f"is {page_bytes}, and flash does not end with a whole page")
+    store = Store(
+        driver=table.text("driver", choices=STORE_DRIVERS),
+        address=table.integer("address", 0, ADDRESS_LIMIT - 1) if "address" in table else 0,
+        page_bytes=page_bytes,
+        region=region(table, 2 * page_bytes) if "origin" in table else None,
+    )
+    table.done()
+    return store
 
 
 def boot(table: toml.Table) -> Boot:

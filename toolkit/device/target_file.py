@@ -105,6 +105,7 @@ def parse(table: toml.Table, folder: Path, family: str) -> Target:
         cycles=_cycles(table.table("cycles")) if "cycles" in table else None,
         energy=_energy(table.table("energy")) if "energy" in table else None,
         serial=board.serial(table.table("serial"), clock_hz) if "serial" in table else None,
+        store=board.store(table.table("store"), flash) if flash and "store" in table else None,
         boot=board.boot(table.table("boot")) if "boot" in table else None,
         setup=board.setup(table) if "setup" in table else (),
         mark=board.mark(table.table("mark")) if "mark" in table else None,

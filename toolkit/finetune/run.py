@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import manifest as manifests
-from toolkit.device import elf, firmware, targets
+from toolkit.device import elf, firmware, linker, targets
 from toolkit.device.build import Image, build
 from toolkit.device.emulated_board import Board, running
-from toolkit.device.emulators.unicorn_board import slots_region
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
 from toolkit.device.targets import Target
@@ -91,12 +90,12 @@ def finetune(
     from toolkit.stages.train import threads
 
     board = targets.load(target)
-    port = firmware.serial_of(board)
-    if board.bare_metal and not port.writable:
+    firmware.serial_of(board)
+    if board.bare_metal and board.store is None:
         raise ToolkitError(
-            f"{board.name} cannot keep what it learns: its flash has no driver yet",
+            f"{board.name} cannot keep what it learns: its flash has no driver",
             at=str(board.folder / "target.toml"),
-            fix="use --target mps2-an386, or another board whose [serial] is writable",
+            fix=f"add [store], or use a --target that has it: {', '.join(_keeping())}",
         )
     like = board if board.energy is not None else targets.load(_LIKE)
     progress(f"training {'-'.join(world.model)} on {world.dataset.name}")
@@ -124,6 +123,12 @@ def finetune(
         source,
         tuple(outcomes),
     )
+
+
+def _keeping() -> list[str]:
+    """Return the boards that keep what they learn, and that Unicorn, which counts, can run."""
+    found = map(targets.load, targets.names())
+    return [each.name for each in found if each.store is not None and "unicorn" in each.emulators]
 
 
 @dataclass(frozen=True)
@@ -224,7 +229,7 @@ class _Job:
             other_static_bytes=image.other_static_bytes,
             stack_bytes=stack_bytes,
             flash_bytes=image.flash_bytes,
-            slots_bytes=slots_region(elf.read(self.image.path)).bytes,
+            slots_bytes=linker.slots_region(elf.read(self.image.path)).bytes,
         )
 
 

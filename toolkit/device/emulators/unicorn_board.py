@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import unicorn
 
+from toolkit.device import linker
 from toolkit.device.elf import Elf
 from toolkit.device.emulators import base, dwt, esp32c3_counter, setup_registers, timers
 from toolkit.device.emulators.block_counter import BlockCounter
+from toolkit.device.emulators.flash import BY_DRIVER, Flash
 from toolkit.device.emulators.serial_port import SerialPort
-from toolkit.device.emulators.unicorn_core import END, PAGE, ArmMachine, Machine, RiscvMachine
+from toolkit.device.emulators.unicorn_core import END, ArmMachine, Machine, RiscvMachine
 from toolkit.device.profile import SERIAL_CALLER, Landmarks, Profile
 from toolkit.device.targets import Region, Target
 from toolkit.errors import DEVICE, ToolkitError
@@ -25,7 +27,7 @@ class UnicornBoard:
 
     def __init__(self, elf: Elf, target: Target, prefix: str, counting: bool) -> None:
         self._elf, self._target, self._prefix, self._counting = elf, target, prefix, counting
-        self._slots_region = slots_region(elf)
+        self._slots_region = linker.slots_region(elf)
         self._slots = b"\xff" * self._slots_region.bytes
         assert target.serial is not None
         self._port = SerialPort(target.serial)
@@ -80,8 +82,7 @@ class UnicornBoard:
         self._failure: ToolkitError | None = None
         self._port.switch(True)
         job = base.Job(self._elf.path, self._target, b"", False, 0, self._prefix)
-        kind = _RiscvBoard if self._target.startup == "riscv" else _ArmBoard
-        self._machine = kind(job, self._port, self._slots_region, self._slots)
+        self._machine = machine(job, self._port, self._slots_region, self._slots)
         if self._target.mark is not None:
             setup_registers.watch_mark(self._machine.uc, self._target.mark, lambda level: self.on_mark(level))
         if self._counting:
@@ -104,12 +105,6 @@ class UnicornBoard:
         self._slots = self._machine.slots()
 
 
-def slots_region(elf: Elf) -> Region:
-    """Return where a firmware keeps what it learnt; of no bytes when it learns nothing."""
-    start, end = elf.by_name.get("tk_slots_start"), elf.by_name.get("tk_slots_end")
-    return Region(start.address, end.address - start.address) if start and end else Region(0, 0)
-
-
 class _Board(Machine):
     """A core with a UART, a timer, what is set up first, and flash of which the slots can be written."""
 
@@ -123,13 +118,14 @@ class _Board(Machine):
         super().load()
         _, ram = self.job.target.regions()
         self.uc.mem_write(ram.origin, _AFTER_POWER_ON * (ram.bytes // len(_AFTER_POWER_ON)))
-        if self._slots_region.bytes:
-            first = self._slots_region.origin // PAGE * PAGE
-            size = -(-(self._slots_region.end - first) // PAGE) * PAGE
-            self.uc.mem_protect(first, size, unicorn.UC_PROT_ALL)
-            self.uc.mem_write(self._slots_region.origin, self._content)
         self._port.attach(self.uc)
         setup_registers.attach(self.uc, self.job.target, self._port.page)
+        self.flash: Flash | None = None
+        if self._slots_region.bytes:
+            assert self.job.target.store is not None
+            kind = BY_DRIVER[self.job.target.store.driver]
+            self.flash = kind(self.uc, self.job.target, self._slots_region, self.stop)
+            self.flash.content = self._content
         timers.attach(self.uc, self.elf, self.job.target)
         self._attach_counter()
 
@@ -156,8 +152,12 @@ class _Board(Machine):
 
     def slots(self) -> bytes:
         """Return what lies in the flash for slots."""
-        region = self._slots_region
-        return bytes(self.uc.mem_read(region.origin, region.bytes)) if region.bytes else b""
+        return self.flash.content if self.flash is not None else b""
+
+    def stop(self, why: str) -> None:
+        """Stop because of what the program has done."""
+        self.why = self.why or why
+        self.uc.emu_stop()
 
     def go(self) -> None:
         """Run until switched off. Raises ``ToolkitError`` when the program faults."""
@@ -167,6 +167,11 @@ class _Board(Machine):
             raise self.fault(str(error)) from error
         if self.why:
             raise self.fault(self.why)
+
+
+def machine(job: base.Job, port: SerialPort, slots: Region, content: bytes) -> _ArmBoard | _RiscvBoard:
+    """Return a board's core and what is around it, with ``content`` in the flash for slots."""
+    return (_RiscvBoard if job.target.startup == "riscv" else _ArmBoard)(job, port, slots, content)
 
 
 class _ArmBoard(_Board, ArmMachine):

@@ -1,0 +1,19 @@
+"""Models of what programs flash, for a Unicorn core, one file each: as ``runtime/harness/flash_<driver>.c`` uses it."""
+
+from __future__ import annotations
+
+from toolkit.device.emulators.flash.base import Flash
+from toolkit.device.emulators.flash.nrf import NrfFlash
+from toolkit.device.emulators.flash.rp2040 import Rp2040Flash
+from toolkit.device.emulators.flash.rp2350 import Rp2350Flash
+from toolkit.device.emulators.flash.samd21 import Samd21Flash
+from toolkit.device.emulators.flash.stm32f4 import Stm32f4Flash
+
+BY_DRIVER: dict[str, type[Flash]] = {
+    "memory": Flash,
+    "nrf": NrfFlash,
+    "rp2040": Rp2040Flash,
+    "rp2350": Rp2350Flash,
+    "samd21": Samd21Flash,
+    "stm32f4": Stm32f4Flash,
+}
