@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parent / "results" / "continual.json"
 
 @dataclass(frozen=True)
 class Row:
-    """What is learnt, and how; see ``toolkit.measure.continual.compare``."""
+    """What is learnt, and how; see ``toolkit.measure.studies.continual.compare``."""
 
     dataset: str = "mnist"
     family: str = "spiking_mlp"
@@ -44,7 +44,7 @@ def main(seeds: tuple[int, ...], updates: bool) -> None:
     import torch
 
     from toolkit.learn import TrainSettings
-    from toolkit.measure.continual import compare
+    from toolkit.measure.studies.continual import compare
 
     torch.set_num_threads(1)
     for seed in seeds:

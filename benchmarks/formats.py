@@ -74,7 +74,7 @@ def program(network: str, weights: str, file: Path) -> None:
 def in_c(network: str, weights: str, source: Path, folder: Path) -> Row:
     """Return the row of the C that the toolkit writes, for this machine."""
     from toolkit import bundle
-    from toolkit.measure.verify import verify
+    from toolkit.verify.verify import verify
 
     manifest = bundle.export(source, "host", folder / "bundle", golden_count=SAMPLES)
     found = verify(folder / "bundle", fresh=0, layer_samples=0)

@@ -17,8 +17,8 @@ import numpy as np
 from ai_edge_litert.interpreter import OpResolverType
 
 from toolkit.lower.ir import Quantization, Value, per_tensor
-from toolkit.measure.litert import ReferenceKernels
 from toolkit.program.tflite.writer import FileWriter, options
+from toolkit.verify.litert import ReferenceKernels
 
 TYPES = ("int8", "int4", "int2")
 KERNELS = {"reference": OpResolverType.BUILTIN_REF, "default": OpResolverType.AUTO}

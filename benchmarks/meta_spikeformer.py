@@ -109,7 +109,7 @@ def cost(program: Path, bundle: Path, golden: Any) -> dict[str, Any]:
     """Return what a run of a program costs on the emulated Cortex-M4, checked against the reference first."""
     from toolkit.bundle import export
     from toolkit.measure.bench import bench
-    from toolkit.measure.verify import verify
+    from toolkit.verify.verify import verify
 
     export(program, "cortex-m4", bundle, golden=golden, golden_count=len(golden))
     result = verify(bundle, fresh=0, layer_samples=len(golden))

@@ -131,7 +131,7 @@ def measure(name: str, seed: int, folder: Path) -> dict[str, Any]:
     """Train the row ``name`` by its rule and by backpropagation, and return the seed's figures as JSON-ready data."""
     from toolkit import data
     from toolkit.learn import TrainSettings
-    from toolkit.measure.rules import run
+    from toolkit.measure.studies.rules import run
 
     row = ROWS[name]
     dataset = data.load(row.dataset, task=row.task)

@@ -14,7 +14,7 @@ from torch import nn
 
 from toolkit.device import targets
 from toolkit.lower.passes import lower
-from toolkit.measure import activity
+from toolkit.measure.studies import activity
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.neurons import LI, LIF, Firing, Timing
 from toolkit.spiking.time import EachStep, streaming

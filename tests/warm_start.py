@@ -71,9 +71,6 @@ class WarmToolkit:
 def _serve() -> None:
     import torch.export.pt2_archive  # noqa: F401  # what nearly all commands import
 
-    import toolkit.bundle
-    import toolkit.measure.verify
-    import toolkit.program.pt2  # noqa: F401
     from tests import quick_export
 
     quick_export.install()

@@ -17,7 +17,7 @@ from toolkit.golden import fresh_inputs
 from toolkit.lower import reference
 from toolkit.lower.ir import Model, Quantization, Value
 from toolkit.lower.passes import lower
-from toolkit.measure.agreement import Agreement, agreement
+from toolkit.verify.agreement import Agreement, agreement
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from toolkit.measure import meters
-from toolkit.measure.metered import of_trace
+from toolkit.measure.energy.metered import of_trace
 from toolkit.report.power import power
 
 RUNS = 400  # inferences in each window: what the board was told

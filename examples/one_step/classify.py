@@ -8,9 +8,9 @@ import torch
 from toolkit import bundle, models
 from toolkit.infer import infer
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 out = Path("build")
 

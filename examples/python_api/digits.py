@@ -10,9 +10,9 @@ from toolkit.infer import infer
 from toolkit.learn import TrainSettings, loop
 from toolkit.learn.evaluate import accuracy
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 TARGET = "stm32f4-discovery"
 out = Path("build")

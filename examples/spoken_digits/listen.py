@@ -11,9 +11,9 @@ from toolkit.data.sets import fsdd
 from toolkit.data.tasks import sound_spikes
 from toolkit.infer import infer
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.spiking.time import streaming
+from toolkit.verify.verify import verify
 
 TARGET = "stm32f4-discovery"
 HOP, FRAMES = sound_spikes.HOP, sound_spikes.FRAMES

@@ -24,12 +24,12 @@ from toolkit.lower import reference
 from toolkit.lower.ir import Model, Step, Value, per_tensor
 from toolkit.lower.passes import lower
 from toolkit.lower.rounding import set_rounding
-from toolkit.measure.litert import ReferenceKernels
 from toolkit.model_file import export_format
 from toolkit.ops import operators
 from toolkit.ops.base import Case
 from toolkit.program import pt2, tflite
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.litert import ReferenceKernels
 
 # Their int8 is computed in float32 in between.
 WITHIN_A_STEP = {"div", "sum", "layer_norm", "rms_norm", "group_norm"}

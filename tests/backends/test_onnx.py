@@ -22,11 +22,11 @@ from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.ir import Step
 from toolkit.lower.passes import lower
-from toolkit.measure.compare import differs
 from toolkit.model_file import Written, export_format
 from toolkit.ops import operators
 from toolkit.ops.weighted import weight_type
 from toolkit.program.source import load
+from toolkit.verify.difference import differs
 
 # by name: the program, its net, what its weights are stored as, the file's opset
 PROGRAMS: dict[str, tuple[Callable[[], ExportedProgram], Callable[[], nn.Module], dict[str, int], int]] = {

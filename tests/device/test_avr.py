@@ -23,12 +23,12 @@ from toolkit.errors import CHECK_FAILED, DEVICE, USAGE, ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.measure.bench import bench
 from toolkit.measure.board import bench_board
-from toolkit.measure.verify import verify
 from toolkit.ops import operators
 from toolkit.ops.base import Case
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.tune.count import count
+from toolkit.verify.verify import verify
 
 RAM_BYTES, CONSTANT_BYTES = 10_000, 24_000  # of the cases of one program
 PER_KERNEL = 5  # cases, spread over those that an operator has

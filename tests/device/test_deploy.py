@@ -16,12 +16,12 @@ import pytest
 from tests.conftest import Cli
 from tests.device import adb_server, sshd
 from toolkit import bundle as bundles
+from toolkit.compare.documents import entries_of
 from toolkit.device.build import build
 from toolkit.device.remote.adb import AdbLink
 from toolkit.device.remote.deploy import deploy
 from toolkit.device.remote.ssh import SshLink
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
-from toolkit.measure.documents import entries_of
 
 pytestmark = pytest.mark.skipif(shutil.which("sshd") is None and not Path("/usr/sbin/sshd").exists(),
                                 reason="needs sshd: apt-get install openssh-server")  # fmt: skip

@@ -21,7 +21,7 @@ from toolkit.device.emulated_board import running
 from toolkit.device.emulators.unicorn_board import UnicornBoard
 from toolkit.golden import fresh_inputs
 from toolkit.lower import reference
-from toolkit.measure.bundled import lowered_model
+from toolkit.verify.bundled import lowered_model
 
 BOARD = "mps2-an386"
 SAMPLES = 40

@@ -23,11 +23,11 @@ from toolkit.errors import ToolkitError
 from toolkit.golden import fresh_inputs, golden_samples
 from toolkit.infer import infer
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.report import page
 from toolkit.report.of_bundle import of_bundle
+from toolkit.verify.verify import verify
 
 MISSING = object()
 STRANGE = [MISSING, None, "x", "../../etc/passwd", -1, 1.5, 10**30, True, [], {}, [[]]]

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from toolkit import bundle, models
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 NEEDS = {
     "cortex-m55": ("qemu-system-arm", "apt-get install qemu-system-arm"),

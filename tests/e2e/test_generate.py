@@ -18,10 +18,10 @@ from toolkit.generate import generate
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.models.decoder import DecoderStep
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 CHARACTERS = list("\n abcdefghij")
 POSITIONS = 24

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit import data, make, project
+from toolkit.compare.sources import load
 from toolkit.errors import ToolkitError
-from toolkit.measure.sources import load
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

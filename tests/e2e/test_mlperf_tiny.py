@@ -12,9 +12,9 @@ from toolkit import bundle, models
 from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 # family, input, MACs, arena mark in bytes (TensorFlow Lite Micro takes 3,024 / 22,832 / 55,008 / 100,720)
 NETWORKS = [

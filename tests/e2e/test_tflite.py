@@ -17,8 +17,8 @@ from tests.program.test_tflite import MODELS, float_network, mlperf
 from tests.program.test_tflite_hostile import NETWORK
 from tests.program.tflite_files import Node, constant, int8
 from toolkit import bundle
-from toolkit.measure.verify import verify
 from toolkit.program.tflite.file import parse
+from toolkit.verify.verify import verify
 
 LITERT = "LiteRT's reference kernels"
 

@@ -14,10 +14,10 @@ from toolkit.data import Dataset, load
 from toolkit.learn import TrainSettings, network
 from toolkit.learn.evaluate import accuracy
 from toolkit.learn.loop import train
-from toolkit.measure.verify import verify
 from toolkit.model_file import export_format
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "collaborative-ff": ("collaborative-ff", {"hidden": (32, 32)}),

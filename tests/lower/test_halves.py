@@ -14,10 +14,10 @@ from toolkit import bundle
 from toolkit.errors import ToolkitError
 from toolkit.lower import passes, reference
 from toolkit.lower.ir import Model
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
+from toolkit.verify.verify import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:`isinstance.treespec:FutureWarning")  # torch's own
 

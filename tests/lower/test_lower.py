@@ -19,9 +19,9 @@ from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.plan import check
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 SINGLE_INPUT = [name for name, (_, shapes) in NETS.items() if len(shapes) == 1]
 

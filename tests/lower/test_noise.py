@@ -17,9 +17,9 @@ from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.learning import answering
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.noise import perturb, stochastic_round
+from toolkit.verify.verify import verify
 
 q = torch.ops.quantized_decomposed
 EPSILON, RATE, SEED = 0.01, 0.003, 7

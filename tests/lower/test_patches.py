@@ -16,10 +16,10 @@ from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.patches import Patches, apply_patches, leading_chain, search
-from toolkit.measure.verify import verify
 from toolkit.ops import operators
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 
 def expansion(channels: int, out: int, stride: int) -> list[nn.Module]:

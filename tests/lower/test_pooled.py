@@ -18,10 +18,10 @@ from toolkit.lower.choose import choose_kernels, pays
 from toolkit.lower.ir import Model, per_tensor
 from toolkit.lower.passes import lower
 from toolkit.lower.pooled import OP, fuse_pools
-from toolkit.measure.verify import verify
 from toolkit.ops import operators
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 
 class Net(nn.Module):

@@ -20,9 +20,9 @@ from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 RUNS = 12
 

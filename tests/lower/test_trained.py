@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from toolkit import bundle
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
+from toolkit.verify.verify import verify
 
 q = torch.ops.quantized_decomposed
 RATE = 0.01

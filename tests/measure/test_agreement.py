@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.lower.ir import Value, per_tensor
-from toolkit.measure.agreement import agreement
+from toolkit.verify.agreement import agreement
 
 INTEGERS = Value("y", (1, 4), "int8", per_tensor(0.1, -3))
 REALS = Value("y", (1, 4))

@@ -15,7 +15,7 @@ from toolkit.device.build import build
 from toolkit.device.run import run
 from toolkit.errors import ToolkitError
 from toolkit.measure.bench import bench
-from toolkit.measure.profile import by_function
+from toolkit.measure.counts.profile import by_function
 
 Need = Callable[[str, str], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toolkit.measure.entry import Entry
+from toolkit.compare.entry import Entry
 from toolkit.measure.figure import Figure, Kind
 from toolkit.measure.matrix.changes import between
 

@@ -13,7 +13,7 @@ from toolkit.device.build import build
 from toolkit.device.elf import Elf, Segment
 from toolkit.device.profile import Block, Profile, collect
 from toolkit.device.run import run
-from toolkit.measure import cycles
+from toolkit.measure.counts import cycles
 
 
 def estimate(target: str, code: str, instructions: int, count: int = 1, jumped: int = 0) -> int:

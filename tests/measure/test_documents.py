@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.measure.test_store import DOCUMENT
+from toolkit.compare.documents import entries_of
+from toolkit.compare.entry import names
+from toolkit.compare.sources import load
 from toolkit.errors import ToolkitError
-from toolkit.measure.documents import entries_of
-from toolkit.measure.entry import names
-from toolkit.measure.sources import load
 
 DEPLOYED: dict[str, Any] = {
     "schema": 1, "command": "deploy", "model": "net", "target": "rpi", "host": "pi@pi", "machine": "Linux 6.6 aarch64",

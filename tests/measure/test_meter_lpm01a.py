@@ -12,7 +12,7 @@ from tests.device.known_load import KnownLoad
 from tests.device.lpm01a_board import Lpm01aBoard, ascii_decimal, binary_hexa
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
 from toolkit.measure import meters
-from toolkit.measure.trace import Trace
+from toolkit.measure.energy.trace import Trace
 
 
 def test_values_are_written_as_in_the_manual() -> None:

@@ -14,8 +14,8 @@ from tests.device.known_load import KnownLoad
 from tests.device.ppk2_board import Ppk2Board
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
 from toolkit.measure import meters
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters import ppk2
-from toolkit.measure.trace import Trace
 
 
 def measured(board: Ppk2Board, load: KnownLoad, **options: str) -> Trace:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from toolkit.errors import USAGE, ToolkitError
 from toolkit.measure import meters
-from toolkit.measure.trace import Trace
+from toolkit.measure.energy.trace import Trace
 
 
 def read(file: Path, **options: str) -> Trace:

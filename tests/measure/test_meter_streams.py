@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.device.known_load import KnownLoad
 from tests.device.ppk2_board import Ppk2Board
 from toolkit.errors import ToolkitError
-from toolkit.measure import clock
+from toolkit.measure.energy import clock
 from toolkit.measure.meters.base import Options
 from toolkit.measure.meters.lpm01a import Lpm01a
 from toolkit.measure.meters.ppk2 import Ppk2, read_calibration

@@ -14,7 +14,7 @@ from tests.device.lpm01a_board import Lpm01aBoard
 from tests.device.ppk2_board import Ppk2Board
 from toolkit.errors import DEVICE, USAGE, ToolkitError
 from toolkit.measure import meters
-from toolkit.measure.metered import located, measure
+from toolkit.measure.energy.metered import located, measure
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -17,6 +17,7 @@ from tests.device.lpm01a_board import Lpm01aBoard
 from tests.device.ppk2_board import Ppk2Board
 from tests.measure.test_board import BOARD, learner_bundle
 from tests.measure.test_meter_rapl import tree
+from toolkit.compare.entry import of_document
 from toolkit.device import targets
 from toolkit.device.build import build
 from toolkit.device.emulated_board import running
@@ -26,9 +27,9 @@ from toolkit.device.local_program import LocalProgram
 from toolkit.device.serial_link import SerialLink
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
 from toolkit.measure import meters
+from toolkit.measure.bench_result import ON_BOARD
 from toolkit.measure.board import BoardBench
-from toolkit.measure.entry import ON_BOARD, of_document
-from toolkit.measure.metered import measure
+from toolkit.measure.energy.metered import measure
 from toolkit.measure.windows import choose_runs
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.measure.pareto import front
+from toolkit.compare.pareto import front
 
 AXES = 3
 POINTS = st.lists(st.tuples(*[st.none() | st.integers(-3, 3)] * AXES), max_size=12)

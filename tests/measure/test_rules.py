@@ -10,7 +10,7 @@ import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings
-from toolkit.measure.rules import compare
+from toolkit.measure.studies.rules import compare
 from toolkit.report.bars import Panel, bars
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from toolkit.compare.entry import of_document
 from toolkit.errors import ToolkitError
-from toolkit.measure.entry import of_document
 from toolkit.measure.matrix.cell import Cell
 from toolkit.measure.matrix.pool import Answer
 from toolkit.measure.matrix.results_file import SCHEMA

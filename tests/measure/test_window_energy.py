@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from toolkit.errors import DEVICE, USAGE, ToolkitError
-from toolkit.measure import marks
-from toolkit.measure.marks import Span, Window, by_marks, by_times
+from toolkit.measure.energy import marks
+from toolkit.measure.energy.marks import Span, Window, by_marks, by_times
+from toolkit.measure.energy.trace import Trace
+from toolkit.measure.energy.window_energy import evaluate
 from toolkit.measure.meters.base import Accuracy
-from toolkit.measure.trace import Trace
-from toolkit.measure.window_energy import evaluate
 
 IDLE_W, BUSY_W, RATE, SLOW, RUNS = 3e-3, 33e-3, 10_000, 1_000, 40
 EXACT = Accuracy(0.0, 0.0, "made up")

@@ -19,9 +19,9 @@ from toolkit.backends.c import emit
 from toolkit.describe import describe_tensor
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
+from toolkit.verify.verify import verify
 
 
 def build(name: str) -> tuple[nn.Module, torch.Tensor]:

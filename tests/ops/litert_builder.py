@@ -11,8 +11,8 @@ from ai_edge_litert.interpreter import OpResolverType
 
 from toolkit.backends.litert.graph import ACTIVATIONS
 from toolkit.lower.ir import Value
-from toolkit.measure.litert import ReferenceKernels
 from toolkit.program.tflite.writer import FileWriter, options
+from toolkit.verify.litert import ReferenceKernels
 
 __all__ = ["activation_function", "one_op", "options", "run_reference", "schema"]
 

@@ -19,11 +19,11 @@ from toolkit.errors import ToolkitError
 from toolkit.generate import generate
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import checkpoint
 from toolkit.program.checkpoint import bitnet
 from toolkit.program.checkpoint.config import read_config
 from toolkit.program.checkpoint.tensors import Tensors
+from toolkit.verify.verify import verify
 
 TEXT = torch.randint(0, files.VOCABULARY, (files.POSITIONS,), generator=torch.Generator().manual_seed(1))
 ONLINE = {"quantization_config": {**files.CONFIG["quantization_config"], "quantization_mode": "online"}}

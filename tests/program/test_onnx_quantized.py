@@ -19,10 +19,10 @@ from toolkit import bundle as bundles
 from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.lower.passes import lower
-from toolkit.measure import framework
-from toolkit.measure.verify import verify
 from toolkit.program import onnx as reader
 from toolkit.program import source
+from toolkit.verify import framework
+from toolkit.verify.verify import verify
 
 UINT8, INT8 = onnx.TensorProto.UINT8, onnx.TensorProto.INT8
 NETS: dict[str, Callable[[], onnx.ModelProto]] = {

@@ -16,10 +16,10 @@ from toolkit import bundle
 from toolkit.errors import ToolkitError
 from toolkit.lower import reference
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.ops.token_scale import token_samples
 from toolkit.program import pt2
 from toolkit.program.per_token import quantize_per_token
+from toolkit.verify.verify import verify
 
 QD = torch.ops.quantized_decomposed
 

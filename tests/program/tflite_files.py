@@ -12,9 +12,9 @@ import numpy as np
 from toolkit.lower import reference
 from toolkit.lower.ir import Model, Quantization, Value, per_tensor
 from toolkit.lower.passes import lower
-from toolkit.measure.litert import ReferenceKernels as LiteRT
 from toolkit.program import tflite
 from toolkit.program.tflite.writer import FileWriter
+from toolkit.verify.litert import ReferenceKernels as LiteRT
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,10 @@ from toolkit.learn import TrainSettings
 from toolkit.learn.blocks import blocks
 from toolkit.learn.evaluate import accuracy
 from toolkit.learn.loop import train
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.flow import quantize_by
 from toolkit.program.quantize import prepare_qat
+from toolkit.verify.verify import verify
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

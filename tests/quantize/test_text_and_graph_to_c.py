@@ -18,11 +18,11 @@ from toolkit.data.tasks import masked_character, next_character, restored_line, 
 from toolkit.learn import TrainSettings
 from toolkit.learn.evaluate import accuracy
 from toolkit.learn.loop import train
-from toolkit.measure.verify import verify
 from toolkit.models import build
 from toolkit.program import pt2
 from toolkit.program.flow import quantize_by
 from toolkit.program.zeros import zeros
+from toolkit.verify.verify import verify
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

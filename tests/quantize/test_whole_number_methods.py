@@ -22,10 +22,10 @@ from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings
 from toolkit.learn.evaluate import accuracy
 from toolkit.learn.loop import train
-from toolkit.measure.verify import verify
 from toolkit.models import build
 from toolkit.program import pt2
 from toolkit.program.flow import quantize_by
+from toolkit.verify.verify import verify
 
 
 @pytest.fixture(scope="module")

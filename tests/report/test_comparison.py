@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.report.test_page import HOSTILE, PHONE_PX, Elements, browse, needs_chromium
+from toolkit.compare.entry import Entry, called, names
+from toolkit.compare.metric import find
 from toolkit.errors import ToolkitError
-from toolkit.measure.entry import Entry, called, names
 from toolkit.measure.figure import Figure
-from toolkit.measure.metric import find
 from toolkit.report import comparison
 from toolkit.report.scale import Scale
 from toolkit.report.ticks import decades, round_values

@@ -14,7 +14,7 @@ from toolkit import bundle as bundles
 from toolkit.device.build import read_manifest
 from toolkit.errors import ToolkitError
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
+from toolkit.verify.verify import verify
 
 # Runs both models on every sample, one after the other, each on its own golden data.
 MAIN = """

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.bundle import export
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
+from toolkit.verify.verify import verify
 
 
 def steps_on_a_board(step: nn.Module, x: Tensor, folder: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import nn
 from toolkit import data, models
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings, loop
-from toolkit.measure.robustness import ATTACKS, attack
+from toolkit.measure.studies.robustness import ATTACKS, attack
 from toolkit.spiking import surrogate
 from toolkit.spiking.methods.snn_attack import flips, with_surrogate
 from toolkit.spiking.neurons import LIF

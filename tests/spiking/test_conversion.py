@@ -17,10 +17,10 @@ from toolkit.data import Dataset
 from toolkit.errors import ToolkitError
 from toolkit.learn import TrainSettings, loop
 from toolkit.learn.evaluate import accuracy
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.spiking.methods.conversion import convert
 from toolkit.spiking.time import streaming
+from toolkit.verify.verify import verify
 
 
 @pytest.fixture(scope="module")

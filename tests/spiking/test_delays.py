@@ -15,12 +15,12 @@ from toolkit.bundle import export
 from toolkit.errors import ToolkitError
 from toolkit.lower.passes import lower
 from toolkit.measure.bench import bench
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.delayed_linear import NARROWEST, DelayedLinear, clamp_delays, narrow
 from toolkit.spiking.neurons import LI, LIF, Firing, Timing
 from toolkit.spiking.time import EachStep, streaming
+from toolkit.verify.verify import verify
 
 TIMING = Timing(10e-3)
 STEPS = 60

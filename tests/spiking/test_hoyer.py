@@ -14,10 +14,10 @@ from toolkit import data, models
 from toolkit.bundle import export
 from toolkit.learn import TrainSettings, loop
 from toolkit.learn.evaluate import accuracy
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.methods.hoyer_snn import HoyerSpike, extremum
+from toolkit.verify.verify import verify
 
 
 def _hoyer(z: torch.Tensor) -> torch.Tensor:

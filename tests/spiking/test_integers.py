@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from toolkit.bundle import export
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.neurons import LI, LIF, AdaptiveLIF, CubaLIF, Firing, Recurrent, Timing
 from toolkit.spiking.time import EachStep, streaming
+from toolkit.verify.verify import verify
 
 STEPS = 1000
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m55", "rv32imc", "rpi")

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from toolkit import data, models
 from toolkit.bundle import export
 from toolkit.learn import TrainSettings, loop
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.methods.meta_spikeformer import SpikeAttention
 from toolkit.spiking.neurons import LIF
 from toolkit.spiking.time import EachStep, streaming
+from toolkit.verify.verify import verify
 
 
 def _small() -> Any:

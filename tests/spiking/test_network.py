@@ -10,11 +10,11 @@ from torch import nn
 
 from toolkit import models
 from toolkit.bundle import export
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.spiking.neurons import LIF, Firing, I, Timing
 from toolkit.spiking.time import EachStep, streaming
+from toolkit.verify.verify import verify
 
 
 def test_four_steps_in_int8_on_a_board(tmp_path: Path) -> None:

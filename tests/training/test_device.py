@@ -31,10 +31,10 @@ from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import PASSES, lower
 from toolkit.lower.schedule import update_early
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
+from toolkit.verify.verify import verify
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -22,11 +22,11 @@ from toolkit.lower import reference
 from toolkit.lower.arena import place
 from toolkit.lower.choose import choose_kernels
 from toolkit.lower.passes import lower
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.program.noise import stochastic_step
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
+from toolkit.verify.verify import verify
 
 Net = Callable[[], nn.Module | ExportedProgram]
 RATE = torch.tensor([0.05])

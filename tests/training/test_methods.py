@@ -24,11 +24,11 @@ from tests.training.nets import (
 from tests.training.test_step import hits
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
-from toolkit.measure.verify import verify
 from toolkit.program import pt2
 from toolkit.training.methods import methods
 from toolkit.training.settings import StepSettings
 from toolkit.training.step import training_step
+from toolkit.verify.verify import verify
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

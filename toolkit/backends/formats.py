@@ -14,7 +14,7 @@ import numpy as np
 
 from toolkit import backends
 from toolkit.errors import MISSING, ToolkitError, suggestion
-from toolkit.measure.child import importable
+from toolkit.verify.child import importable
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

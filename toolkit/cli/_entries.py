@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.entry import Entry
+    from toolkit.compare.entry import Entry
     from toolkit.measure.matrix.changes import Change
 
 
@@ -17,7 +17,7 @@ def show_entries(session: Session, entries: Sequence[Entry], on_front: Sequence[
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.measure.entry import names
+    from toolkit.compare.entry import names
     from toolkit.report import words
     from toolkit.report.kind_marks import MARKS
 
@@ -42,7 +42,7 @@ def show_changes(session: Session, changes: Sequence[Change], title: str) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.measure.metric import find
+    from toolkit.compare.metric import find
     from toolkit.report import words
 
     if not changes:

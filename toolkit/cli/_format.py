@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from toolkit.backends.formats import Format
-    from toolkit.measure.agreement import Agreement
     from toolkit.model_file import Written
     from toolkit.spiking.nir import Settings
+    from toolkit.verify.agreement import Agreement
 
 _FOR_C = (
     "target",

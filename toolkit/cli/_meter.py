@@ -14,7 +14,7 @@ from toolkit.cli._options import Function, option
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
-    from toolkit.measure.metered import Metering
+    from toolkit.measure.energy.metered import Metering
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Wanted:
         import time
 
         from toolkit.measure import meters
-        from toolkit.measure.metered import Metering
+        from toolkit.measure.energy.metered import Metering
 
         with meters.make(self.name, self.port, self.settings) as meter:
             time.sleep(meter.settle_s())

@@ -13,7 +13,7 @@ from toolkit.cli._options import PATH, common, option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.activity import Activity
+    from toolkit.measure.studies.activity import Activity
 
 
 @command("Device", 5)
@@ -33,8 +33,8 @@ def bench_activity(session: Session, bundle: Path, output: Path, toolchain: str 
     from toolkit import manifest as manifests
     from toolkit.device import targets
     from toolkit.errors import ToolkitError
-    from toolkit.measure import activity
-    from toolkit.measure.bundled import lowered_model
+    from toolkit.measure.studies import activity
+    from toolkit.verify.bundled import lowered_model
 
     manifest = manifests.read(bundle, "layers")
     model, target = lowered_model(bundle, manifest), targets.load(manifest["target"])

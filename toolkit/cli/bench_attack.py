@@ -12,7 +12,7 @@ from toolkit.cli._options import PATH, common, option, project_option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.robustness import Attacked
+    from toolkit.measure.studies.robustness import Attacked
 
 
 @command("Knowledge", 4)
@@ -45,7 +45,7 @@ def bench_attack(
 
     from toolkit import atomic
     from toolkit.cli._recipe import walk
-    from toolkit.measure import robustness
+    from toolkit.measure.studies import robustness
     from toolkit.stages.stage import Work
     from toolkit.stages.train import load_dataset, trained_model
 

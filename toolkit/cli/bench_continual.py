@@ -12,7 +12,7 @@ from toolkit.cli._options import PATH, common, option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.continual import Kept
+    from toolkit.measure.studies.continual import Kept
 
 
 @command("Knowledge", 5)
@@ -56,7 +56,7 @@ def bench_continual(
 
     from toolkit import atomic
     from toolkit.learn import TrainSettings
-    from toolkit.measure.continual import compare
+    from toolkit.measure.studies.continual import compare
 
     torch.set_num_threads(1)
     settings = TrainSettings(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)

@@ -12,7 +12,7 @@ from toolkit.cli._options import PATH, common, option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.rules import RuleResult
+    from toolkit.measure.studies.rules import RuleResult
 
 
 @command("Knowledge", 3)
@@ -52,7 +52,7 @@ def bench_rules(
 
     from toolkit import atomic, learn, models
     from toolkit.learn import TrainSettings
-    from toolkit.measure import rules as measure
+    from toolkit.measure.studies import rules as measure
 
     torch.set_num_threads(1)
     if preset is None and dataset in models.presets(model):

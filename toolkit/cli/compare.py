@@ -61,9 +61,9 @@ def compare(
         if _show_runs(session, store, *runs, tolerance=tolerance):
             ctx.exit(CHECK_FAILED)
         return
-    from toolkit.measure import metric
-    from toolkit.measure import sources as found_in
-    from toolkit.measure.entry import called
+    from toolkit.compare import metric
+    from toolkit.compare import sources as found_in
+    from toolkit.compare.entry import called
     from toolkit.report import comparison as comparisons
 
     if not sources:
@@ -113,7 +113,7 @@ def _write(found: Comparison, output: Path | None) -> str | None:
 
 
 def _document(found: Comparison) -> dict[str, object]:
-    from toolkit.measure.entry import names
+    from toolkit.compare.entry import names
 
     rows = [
         {"name": name, "model": entry.model, "target": entry.target, "ways": dict(entry.ways),

@@ -14,7 +14,7 @@ from toolkit.cli._options import PATH, common, option
 from toolkit.cli._session import Session
 
 if TYPE_CHECKING:
-    from toolkit.measure.window_energy import RunEnergy
+    from toolkit.measure.energy.window_energy import RunEnergy
 
 
 @command("Device", 6)
@@ -34,7 +34,8 @@ def energy(
     What comes before the first window is idle power, which is subtracted.
     """
     from toolkit import atomic
-    from toolkit.measure import metered, meters
+    from toolkit.measure import meters
+    from toolkit.measure.energy import metered
     from toolkit.report.power import power
 
     with meters.make("recorded", str(trace), settings(meter_options)) as meter:

@@ -33,7 +33,7 @@ def report(ctx: click.Context, folder: Path, output: Path | None, timeout: float
     differs = False
     if (folder / "manifest.json").is_file():
         from toolkit.measure.bench import bench
-        from toolkit.measure.verify import verify
+        from toolkit.verify.verify import verify
 
         verification = verify(folder, timeout_s=timeout, progress=session.detail)
         differs = not verification.ok

@@ -14,7 +14,7 @@ from toolkit.cli._session import Session
 from toolkit.errors import CHECK_FAILED
 
 if TYPE_CHECKING:
-    from toolkit.measure.compare import VerifyResult
+    from toolkit.verify.difference import VerifyResult
 
 
 @command("Device", 3)
@@ -49,7 +49,7 @@ def verify(
 
     Any difference is exit code 1, with the first layer that differs.
     """
-    from toolkit.measure.verify import verify as compare
+    from toolkit.verify.verify import verify as compare
 
     session: Session = ctx.obj
     result = compare(

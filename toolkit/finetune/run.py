@@ -20,9 +20,9 @@ from toolkit.finetune import prepare
 from toolkit.finetune.methods import Method
 from toolkit.finetune.outcome import Cost, Memory, Outcome
 from toolkit.finetune.world import World
-from toolkit.measure import cycles as cycle_estimate
 from toolkit.measure import memory as measured
-from toolkit.measure.energy import energy_uj
+from toolkit.measure.counts import cycles as cycle_estimate
+from toolkit.measure.energy.estimate import energy_uj
 
 WINDOWS = 12  # points of the curve while learning
 _COUNTED = 4  # steps, and answers, that are counted

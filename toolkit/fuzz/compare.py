@@ -88,9 +88,9 @@ def _eager(recipe: Recipe, _: Path) -> list[str]:
 def _devices(recipe: Recipe, folder: Path, targets: Sequence[str]) -> list[str]:
     from toolkit import bundle
     from toolkit.fuzz.torch_model import RecipeModule
-    from toolkit.measure.verify import verify
     from toolkit.program import pt2
     from toolkit.program.quantize import quantize_ptq
+    from toolkit.verify.verify import verify
 
     samples = recipe.samples(SAMPLES)
     pt2.save(quantize_ptq(RecipeModule(recipe).eval(), samples), folder / "model.pt2")

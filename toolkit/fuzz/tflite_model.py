@@ -14,9 +14,9 @@ from toolkit.backends.litert.graph import Graph
 from toolkit.fuzz.recipe import Layer, Recipe
 from toolkit.fuzz.torch_model import RecipeModule
 from toolkit.lower.ir import Quantization, Value, per_tensor
-from toolkit.measure.litert import ReferenceKernels
 from toolkit.ops.int8_value import scale_of, zero_point_of
 from toolkit.program.tflite.writer import options
+from toolkit.verify.litert import ReferenceKernels
 
 TO_LAST = (0, 2, 3, 1)
 # Operators and the oldest version that takes int8.

@@ -1,1 +1,1 @@
-"""What a model costs on its target, and whether the device computes what the reference computes."""
+"""What a model costs on its target: time, instructions, energy, memory, each figure with how it is known."""

@@ -19,12 +19,14 @@ from toolkit.device.run import DEFAULT_TIMEOUT_S, RunResult, run
 from toolkit.device.targets import Target
 from toolkit.errors import ToolkitError
 from toolkit.golden import golden_samples
-from toolkit.measure import bench_result, cycles, energy, memory, windows
+from toolkit.measure import bench_result, memory, windows
 from toolkit.measure.bench_result import BenchResult, LayerCost
+from toolkit.measure.counts import cycles
+from toolkit.measure.counts.profile import by_function
+from toolkit.measure.counts.spikes import Spikes
+from toolkit.measure.counts.spikes import count as count_spikes
+from toolkit.measure.energy.estimate import energy_uj, latency_us
 from toolkit.measure.figure import Figure
-from toolkit.measure.profile import by_function
-from toolkit.measure.spikes import Spikes
-from toolkit.measure.spikes import count as count_spikes
 
 SPIKING = "fire"  # the operator of neurons that spike
 _WINDOW_S, _WINDOWS = 0.2, 5  # of timed runs
@@ -152,7 +154,7 @@ def _latency(
         source = f"{estimate.kind} cycles at {target.clock_hz / 1e6:g} MHz"
         if estimate.kind == "estimated":
             source += ", memory without wait states"
-        return Figure(energy.latency_us(per_inference, target.clock_hz), estimate.kind, source)
+        return Figure(latency_us(per_inference, target.clock_hz), estimate.kind, source)
     if ran.emulator == "native" and runs_here(target.arch):
         return _timed(image, target, samples, timeout_s)
     return None
@@ -176,7 +178,7 @@ def _timed(image: Image, target: Target, samples: Sequence[bytes], timeout_s: fl
 def _energy(target: Target, per_inference: float | None, notes: list[str]) -> Figure | None:
     if per_inference is None:
         return None
-    value = energy.energy_uj(per_inference, target)
+    value = energy_uj(per_inference, target)
     if value is None or target.energy is None:
         notes.append(f"no energy estimate: {target.name} has no published current in its target.toml")
         return None

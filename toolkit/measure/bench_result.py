@@ -8,19 +8,20 @@ from typing import Any
 
 from toolkit.device.target import Target
 from toolkit.measure import accuracy
+from toolkit.measure.counts.profile import FunctionCount
+from toolkit.measure.energy.window_energy import RunEnergy
 from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
-from toolkit.measure.profile import FunctionCount
-from toolkit.measure.window_energy import RunEnergy
 
 SCHEMA = 1
+ON_BOARD = "none"  # the emulator of what a real board did
 
 
 @dataclass(frozen=True)
 class LayerCost:
     """One layer, per inference. Instructions and cycles are None when nothing counted them.
 
-    The last three are of networks that spike, see ``toolkit.measure.spikes``.
+    The last three are of networks that spike, see ``toolkit.measure.counts.spikes``.
     """
 
     index: int
@@ -85,7 +86,7 @@ def of_bundle(
         manifest: read with ``layers`` and ``info``.
         target: that it is for.
         toolchain: that built it.
-        emulator: that runs it, ``toolkit.measure.entry.ON_BOARD`` for a board.
+        emulator: that runs it, ``ON_BOARD`` for a board.
         inferences: over how many the figures will be.
     """
     layers = manifest["layers"]

@@ -20,14 +20,13 @@ from toolkit.errors import CHECK_FAILED, DEVICE, MISSING, ToolkitError
 from toolkit.golden import golden_samples
 from toolkit.lower.learning import INPUTS
 from toolkit.measure import bench, bench_result, memory
-from toolkit.measure.bench_result import BenchResult
-from toolkit.measure.compare import differs
-from toolkit.measure.entry import ON_BOARD
+from toolkit.measure.bench_result import ON_BOARD, BenchResult
+from toolkit.measure.energy.metered import Metering, measure_each
+from toolkit.measure.energy.window_energy import RunEnergy
 from toolkit.measure.figure import Figure
 from toolkit.measure.memory import Memory
-from toolkit.measure.metered import Metering, measure_each
-from toolkit.measure.window_energy import RunEnergy
 from toolkit.measure.windows import Windows, measure
+from toolkit.verify.difference import differs
 
 WINDOW_S, WINDOWS, WARM_UPS = 1.0, 5, 2
 _COUNTED = 3  # runs whose cycles are asked for; the median one is taken

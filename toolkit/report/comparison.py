@@ -10,10 +10,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from toolkit import atomic
-from toolkit.measure.entry import Entry, names
+from toolkit.compare.entry import Entry, names
+from toolkit.compare.metric import METRICS, Metric
+from toolkit.compare.pareto import front
 from toolkit.measure.figure import Kind
-from toolkit.measure.metric import METRICS, Metric
-from toolkit.measure.pareto import front
 from toolkit.report import page, scatter, words
 from toolkit.report.scatter import Axis, Dot
 

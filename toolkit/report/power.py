@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from toolkit.measure.marks import Span
-from toolkit.measure.trace import Trace
+from toolkit.measure.energy.marks import Span
+from toolkit.measure.energy.trace import Trace
 from toolkit.report.lines import Line, lines
 
 _POINTS = 400

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from toolkit.compare.pareto import front
 from toolkit.measure.figure import Kind
-from toolkit.measure.pareto import front
 from toolkit.report.kind_marks import MARKS, marker
 from toolkit.report.picture import picture
 from toolkit.report.scale import Scale

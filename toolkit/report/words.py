@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from toolkit.compare.metric import METRICS, Metric
 from toolkit.measure.accuracy import METRICS as METRICS_OF_TESTS
 from toolkit.measure.memory import ram_in_use
-from toolkit.measure.metric import METRICS, Metric
 from toolkit.report.facts import Figure
 from toolkit.report.kind_marks import MARKS
 
 if TYPE_CHECKING:
-    from toolkit.measure.entry import Entry
+    from toolkit.compare.entry import Entry
     from toolkit.measure.figure import Figure as Measured
 
 _DETAILS = ("instructions", "cycles")

@@ -13,9 +13,9 @@ import numpy as np
 
 from toolkit import paths, tensors
 from toolkit.errors import MISSING, ToolkitError
-from toolkit.measure.child import importable
 from toolkit.runtimes.kind import Kind, kinds
 from toolkit.runtimes.run import run_files
+from toolkit.verify.child import importable
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

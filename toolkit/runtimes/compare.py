@@ -80,7 +80,7 @@ def check_c(
     """
     from toolkit.device.build import build
     from toolkit.device.run import run
-    from toolkit.measure.compare import differs
+    from toolkit.verify.difference import differs
 
     inputs, want = golden_samples(bundle, manifest)
     real = [tensors.to_user(*ends) for ends in zip(manifest["outputs"], want, strict=True)]
@@ -114,7 +114,7 @@ def check_c(
 
 def c_bounds(outputs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return how far a bundle's C may be from the reference, by the manifest's ``outputs``."""
-    from toolkit.measure.compare import FLOAT_TOLERANCE
+    from toolkit.verify.difference import FLOAT_TOLERANCE
 
     integers = all(tensor["scale"] is not None for tensor in outputs)
     return {

@@ -28,7 +28,7 @@ def _note(work: Work) -> str:
 STAGE = Stage(
     name="bench",
     needs=("export", "build"),
-    sources=("measure", "device", "stages/bench.py"),
+    sources=("measure", "verify", "device", "stages/bench.py"),
     packages=("unicorn", "capstone"),
     settings=lambda project: None,
     run=_run,

@@ -15,7 +15,7 @@ def _settings(project: Project) -> dict[str, Any]:
 
 
 def _run(work: Work) -> list[Path]:
-    from toolkit.measure.verify import verify
+    from toolkit.verify.verify import verify
 
     device = work.project.device
     result = verify(work.bundle, fresh=device.fresh, timeout_s=device.timeout_s)
@@ -43,8 +43,7 @@ STAGE = Stage(
     needs=("export", "build"),
     sources=(
         "golden.py",
-        "measure/compare.py",
-        "measure/verify.py",
+        "verify",
         "device",
         "lower",
         "ops",

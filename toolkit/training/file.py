@@ -11,10 +11,10 @@ from torch import Tensor
 
 from toolkit import atomic
 from toolkit.errors import CHECK_FAILED, ToolkitError
-from toolkit.measure.agreement import Agreement
 from toolkit.model_file import Written
 from toolkit.training.check import deviation
 from toolkit.training.stateless import stateless
+from toolkit.verify.agreement import Agreement
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -16,13 +16,13 @@ from tests.spiking.nir.reference import simulate
 from tests.spiking.nir.test_nodes import DT, SETTINGS, ran
 from toolkit.bundle import export
 from toolkit.errors import ToolkitError
-from toolkit.measure.verify import verify
 from toolkit.spiking import nir
 from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.neurons import LI, LIF, AdaptiveLIF, CubaLIF, Firing, Recurrent, Timing
 from toolkit.spiking.nir.program import step_program
 from toolkit.spiking.order import delayed_edges
 from toolkit.spiking.time import EachStep
+from toolkit.verify.verify import verify
 
 STEPS = 24
 Nodes = dict[str, Any]

@@ -14,8 +14,8 @@ import torch
 
 from tests.spiking.nir.reference import simulate
 from toolkit.bundle import export
-from toolkit.measure.verify import verify
 from toolkit.spiking import nir
+from toolkit.verify.verify import verify
 
 STEPS = 24
 DT = 1e-3

@@ -15,7 +15,7 @@ from toolkit import tensors
 from toolkit.backends.formats import Sample
 from toolkit.backends.litert.write import LAYOUT
 from toolkit.errors import ToolkitError
-from toolkit.measure.litert import LITERT, ReferenceKernels
+from toolkit.verify.litert import LITERT, ReferenceKernels
 
 
 def run(path: Path, samples: list[Sample]) -> list[Sample]:

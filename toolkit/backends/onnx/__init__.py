@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.backends.formats import Format, Sample, StoredWeight
-from toolkit.measure.onnx_runtime import ONNX_RUNTIME
+from toolkit.verify.onnx_runtime import ONNX_RUNTIME
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from toolkit.device.remote.link import Done
 from toolkit.device.remote.rehearsal import Rehearsal
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError, first_line
-from toolkit.measure.child import importable
+from toolkit.verify.child import importable
 
 _Result = TypeVar("_Result")
 _CONNECT_S = 15.0

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from toolkit.measure.entry import Entry, names
+from toolkit.compare.entry import Entry, names
+from toolkit.compare.metric import METRICS, Metric
 from toolkit.measure.figure import Figure
-from toolkit.measure.metric import METRICS, Metric
 
 Verdict = Literal["better", "worse", "other"]
 DEFAULT_TOLERANCE = 0.05

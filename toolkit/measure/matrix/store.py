@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import toolkit
+from toolkit.compare import entry as entries
+from toolkit.compare.entry import WAYS, Entry
+from toolkit.compare.metric import METRICS
 from toolkit.errors import ToolkitError
-from toolkit.measure import entry as entries
-from toolkit.measure.entry import WAYS, Entry
 from toolkit.measure.figure import Figure
 from toolkit.measure.matrix.cell import Cell
 from toolkit.measure.matrix.pool import Answer
 from toolkit.measure.matrix.results_file import ResultsFile
-from toolkit.measure.metric import METRICS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from toolkit.errors import ToolkitError, suggestion
-from toolkit.measure.trace import Trace
+from toolkit.measure.energy.trace import Trace
 
 MOST_SAMPLES = 10_000_000  # of one trace: some hundred bytes each while it is converted
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import Accuracy, Options
 from toolkit.measure.meters.polled import PolledMeter
-from toolkit.measure.trace import Trace
 
 CONFIGURATION, SHUNT, BUS = 0x00, 0x01, 0x02
 _LATE = 5.0  # conversions may take so many times what they should

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError, first_line
-from toolkit.measure import clock
+from toolkit.measure.energy import clock
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Meter, Options
-from toolkit.measure.trace import Trace
 
 _RATES = ("10000", "1000", "2000", "5000", "20000", "50000", "100000", "200000", "500000", "1000000")
 

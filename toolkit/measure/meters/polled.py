@@ -7,8 +7,8 @@ import time
 from abc import abstractmethod
 
 from toolkit.errors import DEVICE, ToolkitError
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import Meter
-from toolkit.measure.trace import Trace
 
 _JOIN_S = 5.0
 

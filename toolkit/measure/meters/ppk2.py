@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
-from toolkit.measure import clock, marks
+from toolkit.measure.energy import clock, marks
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import MOST_SAMPLES, Accuracy, Facts, Options
 from toolkit.measure.meters.serial_meter import SerialMeter
-from toolkit.measure.trace import Trace
 
 RATE_HZ = 100_000
 RANGES = 5

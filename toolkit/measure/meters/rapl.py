@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.errors import DEVICE, MISSING, ToolkitError
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import Accuracy, Facts, Options
 from toolkit.measure.meters.polled import PolledMeter
-from toolkit.measure.trace import Trace
 
 _FOLDER = "/sys/class/powercap"
 _POLL_S = 0.02

@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.errors import USAGE, ToolkitError
-from toolkit.measure import marks
+from toolkit.measure.energy import marks
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.meters.base import Accuracy, Facts, Meter, Options
-from toolkit.measure.trace import Trace
 
 _UNITS = {
     "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6},

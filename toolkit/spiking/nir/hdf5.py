@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.errors import MISSING, ToolkitError
-from toolkit.measure.child import importable
+from toolkit.verify.child import importable
 
 Tree = dict[str, Any]  # of trees, numpy arrays, texts and lists of texts
 

@@ -11,7 +11,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from toolkit import atomic
 from toolkit.errors import MISSING, ToolkitError
-from toolkit.measure.child import importable
 from toolkit.program.imported import WRONG_INPUTS
 from toolkit.spiking.delayed_linear import DelayedLinear
 from toolkit.spiking.graph import Graph
@@ -23,6 +22,7 @@ from toolkit.spiking.nir.hdf5 import Tree
 from toolkit.spiking.nir.node import SEPARATOR, Shape
 from toolkit.spiking.order import Edge
 from toolkit.spiking.time import EachStep, GlobalMean
+from toolkit.verify.child import importable
 
 if TYPE_CHECKING:
     import nir

@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 
-from toolkit.measure.child import Framework
+from toolkit.verify.child import Framework
 
 ONNX_RUNTIME = Framework(
     name="ONNX Runtime",
     label="ONNX Runtime",
     package="onnxruntime",
-    module="toolkit.measure.onnx_runtime",
+    module="toolkit.verify.onnx_runtime",
     install='pip install "edge-toolkit[onnx]"',
     fix="save the model as one file, and check that ONNX Runtime runs it",
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.lower.ir import Value
-from toolkit.measure.compare import differs
+from toolkit.verify.difference import differs
 
 # A runtime that computes with float32 between the integers may round the other way here and there. Measured: 0.04 %
 # of the values more than one step away after 25 layers; a wrong program moves most values.

@@ -7,7 +7,7 @@ from typing import Any
 
 import capstone
 
-from toolkit.measure.instructions import Instruction
+from toolkit.measure.counts.instructions import Instruction
 
 _KINDS = {
     **dict.fromkeys(("lb", "lh", "lw", "lbu", "lhu", "lwsp"), "load"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.measure.child import Framework
+from toolkit.verify.child import Framework
 
 # Operators whose int8 reference kernels in LiteRT 2.3 are no definition, by our names.
 UNDEFINED = {
@@ -20,7 +20,7 @@ LITERT = Framework(
     name="LiteRT",
     label="LiteRT's reference kernels",
     package="ai_edge_litert.interpreter",
-    module="toolkit.measure.litert",
+    module="toolkit.verify.litert",
     install='pip install "edge-toolkit[litert]"',
     fix="use another --rounding than litert: there is nothing to compare with",
 )

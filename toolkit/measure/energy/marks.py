@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.errors import DEVICE, ToolkitError
-from toolkit.measure.trace import Trace
+from toolkit.measure.energy.trace import Trace
 
 STYLES = ("high", "low", "pulses")
 

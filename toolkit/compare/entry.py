@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from toolkit.compare.metric import METRICS, Metric
 from toolkit.errors import ToolkitError
+from toolkit.measure.bench_result import ON_BOARD
 from toolkit.measure.figure import KINDS, Figure
 from toolkit.measure.memory import ram_in_use
-from toolkit.measure.metric import METRICS, Metric
 
 # Fields of a document that tell rows apart.
 WAYS = ("optimize", "tune", "toolchain", "emulator", "file", "host", "meter")
 _LARGEST = 1e30  # that any figure may be; NaN is none
-ON_BOARD = "none"  # the emulator of what a real board did
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Entry:
         model: its name.
         target: where it ran.
         ways: how it was compiled, run and measured, by the names in ``WAYS``.
-        figures: by key, see ``toolkit.measure.metric``; what is not known is not there.
+        figures: by key, see ``toolkit.compare.metric``; what is not known is not there.
         source: the bundle, file or run that it is of.
         notes: what could not be found out, and why.
     """

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from toolkit.errors import DEVICE, ToolkitError
-from toolkit.measure import marks
-from toolkit.measure.marks import Span, Window
+from toolkit.measure.energy import marks
+from toolkit.measure.energy.marks import Span, Window
+from toolkit.measure.energy.trace import Trace
+from toolkit.measure.energy.window_energy import RunEnergy, evaluate
 from toolkit.measure.meters.base import Accuracy, Meter
-from toolkit.measure.trace import Trace
-from toolkit.measure.window_energy import RunEnergy, evaluate
 from toolkit.measure.windows import choose_runs
 
 IDLE_S, WINDOWS = 1.0, 5

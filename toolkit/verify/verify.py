@@ -19,10 +19,10 @@ from toolkit.errors import DEVICE, ToolkitError
 from toolkit.golden import fresh_inputs, golden_samples
 from toolkit.lower import reference
 from toolkit.lower.ir import Model
-from toolkit.measure import framework
-from toolkit.measure.bundled import lowered_model
-from toolkit.measure.compare import Piece, VerifyResult, beyond_one_step, by_sample, compare, differs
 from toolkit.ops import operators
+from toolkit.verify import framework
+from toolkit.verify.bundled import lowered_model
+from toolkit.verify.difference import Piece, VerifyResult, beyond_one_step, by_sample, compare, differs
 
 HOST_LABEL = "host C"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from toolkit.compare.entry import Entry, figure, of_document
 from toolkit.errors import ToolkitError
 from toolkit.measure.accuracy import METRICS
-from toolkit.measure.entry import Entry, figure, of_document
 from toolkit.measure.figure import Figure
 
 

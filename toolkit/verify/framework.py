@@ -10,10 +10,10 @@ import numpy as np
 
 from toolkit import tensors
 from toolkit.errors import ToolkitError
-from toolkit.measure.agreement import MOST_BEYOND_ONE_STEP
-from toolkit.measure.child import Framework
-from toolkit.measure.litert import LITERT, UNDEFINED
-from toolkit.measure.onnx_runtime import ONNX_RUNTIME
+from toolkit.verify.agreement import MOST_BEYOND_ONE_STEP
+from toolkit.verify.child import Framework
+from toolkit.verify.litert import LITERT, UNDEFINED
+from toolkit.verify.onnx_runtime import ONNX_RUNTIME
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from toolkit.compare import entry as entries
+from toolkit.compare.documents import entries_of
+from toolkit.compare.entry import Entry
 from toolkit.errors import CHECK_FAILED, ToolkitError
-from toolkit.measure import entry as entries
-from toolkit.measure.documents import entries_of
-from toolkit.measure.entry import Entry
 from toolkit.measure.matrix.cell import Cell, of_bundle
 from toolkit.measure.matrix.model_files import bundle_in
 from toolkit.measure.matrix.run import DEFAULT_TIMEOUT_S, Progress, bench_all

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.errors import DEVICE, ToolkitError
+from toolkit.measure.energy.marks import Span, Window
+from toolkit.measure.energy.trace import Trace
 from toolkit.measure.figure import Figure
-from toolkit.measure.marks import Span, Window
 from toolkit.measure.meters.base import Accuracy
-from toolkit.measure.trace import Trace
 
 MOST_LOST = 0.01
 _COVERAGE = 2.0  # for 95 % of a normal distribution, as is usual

@@ -8,7 +8,7 @@ from typing import Any
 import capstone
 from capstone import arm
 
-from toolkit.measure.instructions import Instruction
+from toolkit.measure.counts.instructions import Instruction
 
 
 def _ids(names: str) -> frozenset[int]:

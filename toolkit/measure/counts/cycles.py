@@ -10,8 +10,8 @@ from typing import Literal
 from toolkit.device.elf import Elf
 from toolkit.device.profile import Block, Profile
 from toolkit.device.targets import CycleTable, Target
-from toolkit.measure import arm_instructions, riscv_instructions
-from toolkit.measure.instructions import Instruction
+from toolkit.measure.counts import arm_instructions, riscv_instructions
+from toolkit.measure.counts.instructions import Instruction
 
 _Decoder = Callable[[bytes, int], list[Instruction]]
 

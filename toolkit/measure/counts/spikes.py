@@ -11,9 +11,9 @@ import numpy as np
 
 from toolkit.lower import reference
 from toolkit.lower.ir import Step
-from toolkit.measure.bundled import lowered_model
 from toolkit.ops import operators
 from toolkit.ops.window import patches, window_of
+from toolkit.verify.bundled import lowered_model
 
 
 @dataclass(frozen=True)

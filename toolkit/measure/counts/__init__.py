@@ -1,0 +1,1 @@
+"""What is counted of a run: instructions, cycles, spikes."""

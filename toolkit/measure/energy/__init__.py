@@ -1,0 +1,1 @@
+"""Energy: measured with a meter and its windows, or estimated from cycles."""

@@ -1,0 +1,1 @@
+"""Studies of whole methods, each beside a baseline: rules, continual learning, attacks, activity."""
