@@ -147,8 +147,7 @@ class Lpm01aBoard(Instrument):
         if not self.running:
             self._refuse(line, "No acquisition on going")
             return
-        with self.load.lock:
-            self.tick(time.monotonic())
+        self.tick(time.monotonic())
         self.running = False
         if self._binary:
             self.send(b"\xf0\xf4\xff\xff")
@@ -158,7 +157,7 @@ class Lpm01aBoard(Instrument):
     def _binary(self) -> bool:
         return self.settings["format"] == "bin_hexa"
 
-    def tick(self, now: float) -> None:
+    def sample(self, now: float) -> None:
         """Send the samples up to now, and a time stamp before those of each second."""
         if not self.running:
             return

@@ -28,8 +28,8 @@ class Optiboot(PtyDevice):
         self._received = bytearray()
         self._address = self._pages = 0
 
-    def receive(self, data: bytes) -> None:
-        """See ``PtyDevice.receive``."""
+    def received(self, data: bytes) -> None:
+        """See ``PtyDevice.received``."""
         if self.fault == "noise":
             self.send(bytes(byte ^ 0x5A for byte in data))
         if self.fault in ("noise", "silent"):
@@ -63,7 +63,7 @@ class Optiboot(PtyDevice):
             self._pages += 1
             if self._pages > 1 and self.fault in ("stalls", "cut"):
                 if self.fault == "cut":
-                    self.cut()
+                    self.unplug()
                 return
             self.flash[self._address : self._address + len(body) - 3] = body[3:]
         elif command == READ_PAGE:

@@ -55,8 +55,7 @@ class Ppk2Board(Instrument):
             case 0x06:
                 self.running, self._started, self._sent = True, 0.0, 0
             case 0x07:
-                with self.load.lock:
-                    self.tick(time.monotonic())
+                self.tick(time.monotonic())
                 self.running = False
             case 0x0C:
                 self.powered = bool(command[1])
@@ -72,7 +71,7 @@ class Ppk2Board(Instrument):
         values = "".join(f"{name}{i}: {TABLES[name][i]:.9f}\n" for name in names for i in range(5))
         return f"Calibrated: 0\n{values}VDD: {self.millivolts}\nHW: 9173\nmode: {self.mode}\nIA: 56\nEND\n"
 
-    def tick(self, now: float) -> None:
+    def sample(self, now: float) -> None:
         """Send the samples up to now."""
         if not self.running or "mute" in self.faults:
             return

@@ -7,15 +7,14 @@ import re
 import socket
 from types import TracebackType
 
-from tests.device.instrument import Instrument
-from tests.device.known_load import KnownLoad
+from tests.device.pty_device import PtyDevice
 
 
-class PtyLine(Instrument):
+class PtyLine(PtyDevice):
     """Passes bytes on between ``port``, the path of a pty, and ``url``, a board's line."""
 
-    def __init__(self, url: str, load: KnownLoad | None = None) -> None:
-        super().__init__(load or KnownLoad(0.0, 0.0))
+    def __init__(self, url: str) -> None:
+        super().__init__()
         found = re.fullmatch(r"socket://([\d.]+):(\d+)", url)
         assert found is not None, url
         self._board = socket.create_connection((found[1], int(found[2])))
@@ -52,8 +51,8 @@ class InterfaceBoard(PtyLine):
     It has commands of its own; ``dut COMMAND%`` is for the board behind it, whose lines come back after ``[dut]: ``.
     """
 
-    def __init__(self, url: str, load: KnownLoad) -> None:
-        super().__init__(url, load)
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
         self._typed, self._lines = bytearray(), bytearray()
 
     def received(self, data: bytes) -> None:

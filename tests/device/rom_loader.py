@@ -32,8 +32,8 @@ class RomLoader(PtyDevice):
         self._at = self._left = self._blocks = 0
         self._inflate: zlib._Decompress | None = None
 
-    def receive(self, data: bytes) -> None:
-        """See ``PtyDevice.receive``."""
+    def received(self, data: bytes) -> None:
+        """See ``PtyDevice.received``."""
         if self.fault == "noise":
             self.send(bytes(byte ^ 0x5A for byte in data[:64]))
         if self.fault in ("noise", "silent"):
@@ -98,7 +98,7 @@ class RomLoader(PtyDevice):
         self._blocks += 1
         if self._blocks > 1 and self.fault in ("stalls", "cut"):
             if self.fault == "cut":
-                self.cut()
+                self.unplug()
             return
         size = struct.unpack_from("<I", body)[0]
         data = body[16 : 16 + size]

@@ -120,7 +120,7 @@ def test_energy_through_an_interface_board_and_a_power_monitor(bundle: Path) -> 
     image = build(bundle, serial=True, energy=True)
     with (
         running(image, targets.load(BOARD), emulator="unicorn") as board,
-        InterfaceBoard(board.url, load) as interface,
+        InterfaceBoard(board.url) as interface,
         Lpm01aBoard(load) as monitor,
     ):
         assert isinstance(board, UnicornBoard)

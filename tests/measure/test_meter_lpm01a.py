@@ -10,26 +10,14 @@ import serial
 
 from tests.device.known_load import KnownLoad
 from tests.device.lpm01a_board import Lpm01aBoard, ascii_decimal, binary_hexa
-from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
+from tests.measure.serial_meters import measured
 from toolkit.measure import meters
-from toolkit.measure.energy.trace import Trace
 
 
 def test_values_are_written_as_in_the_manual() -> None:
     assert ascii_decimal(640.9e-6) == "6409-07"
     assert ascii_decimal(0.99999) == "1000-03"
     assert binary_hexa(np.array([640.9e-6])) == bytes.fromhex("52A0")
-
-
-def measured(board: Lpm01aBoard, load: KnownLoad, **options: str) -> Trace:
-    """Open, measure 0.1 s idle, 0.2 s busy and 0.1 s idle again."""
-    with meters.make("lpm01a", board.port, {"voltage": "3.0", **options}) as meter:
-        meter.start()
-        time.sleep(0.1)
-        with load.busy():
-            time.sleep(0.2)
-        time.sleep(0.1)
-        return meter.stop()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +28,7 @@ def measured(board: Lpm01aBoard, load: KnownLoad, **options: str) -> Trace:
 def test_power_is_what_was_drawn_when_it_was_drawn(options: dict[str, str]) -> None:
     load = KnownLoad(1e-3, 12e-3, voltage=3.0)
     with Lpm01aBoard(load) as board:
-        trace = measured(board, load, **options)
+        trace = measured("lpm01a", board, load, **options)
         assert board.settings["volt"] == "3000m"
         assert not board.hosted
     ((start, end),) = load.spans
@@ -82,59 +70,7 @@ def test_lost_samples_are_known_to_be_lost() -> None:
 def test_a_current_above_its_range_is_seen() -> None:
     load = KnownLoad(1e-3, 80e-3, voltage=3.0)
     with Lpm01aBoard(load) as board:
-        trace = measured(board, load)
+        trace = measured("lpm01a", board, load)
     ((start, end),) = load.spans
     assert trace.is_saturated(start, end)
     assert not trace.is_saturated(trace.edges_s[0], start - 0.05)
-
-
-@pytest.mark.parametrize(
-    ("faults", "options", "said", "code"),
-    [
-        (("silent",), {}, "answers nothing to `htc`", MISSING),
-        (("garbage",), {}, "lines that mean nothing", DEVICE),
-    ],
-)
-def test_what_fails_is_said(faults: tuple[str, ...], options: dict[str, str], said: str, code: int) -> None:
-    load = KnownLoad(1e-3, 2e-3, voltage=3.0)
-    with Lpm01aBoard(load, faults=faults) as board, pytest.raises(ToolkitError, match=said) as caught:
-        measured(board, load, **options)
-    assert caught.value.exit_code == code
-    assert caught.value.fix
-
-
-def test_unplugged_is_no_hang() -> None:
-    load = KnownLoad(1e-3, 2e-3, voltage=3.0)
-    began = time.monotonic()
-    with Lpm01aBoard(load) as board, meters.make("lpm01a", board.port) as meter:
-        meter.start()
-        time.sleep(0.05)
-        board.unplug()
-        with pytest.raises(ToolkitError, match="line to the LPM01A broke") as caught:
-            meter.stop()
-    assert caught.value.exit_code == DEVICE
-    assert time.monotonic() - began < 5
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"rate": "30"}, "takes no 30 samples"),
-        ({"rate": "20k"}, "sums up energy at most"),
-        ({"voltage": "5"}, "lies outside 1.8 to 3.3"),
-        ({"volt": "3"}, "has no option 'volt'"),
-        ({"rate": "fast"}, "is no number"),
-    ],
-)
-def test_wrong_options_are_refused(options: dict[str, str], said: str) -> None:
-    with pytest.raises(ToolkitError, match=said) as caught:
-        meters.make("lpm01a", "/dev/null", options)
-    assert caught.value.exit_code == USAGE
-
-
-def test_without_a_port_it_asks_for_one() -> None:
-    with pytest.raises(ToolkitError, match="serial port"), meters.make("lpm01a"):
-        pass
-    with pytest.raises(ToolkitError, match="cannot open") as caught, meters.make("lpm01a", "/dev/no-such"):
-        pass
-    assert caught.value.exit_code == MISSING

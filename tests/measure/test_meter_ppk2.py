@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,20 +10,9 @@ from hypothesis import strategies as st
 from tests.device import ppk2_board
 from tests.device.known_load import KnownLoad
 from tests.device.ppk2_board import Ppk2Board
-from toolkit.errors import DEVICE, MISSING, USAGE, ToolkitError
-from toolkit.measure import meters
-from toolkit.measure.energy.trace import Trace
+from tests.measure.serial_meters import measured
+from toolkit.errors import ToolkitError
 from toolkit.measure.meters import ppk2
-
-
-def measured(board: Ppk2Board, load: KnownLoad, **options: str) -> Trace:
-    with meters.make("ppk2", board.port, {"voltage": "3.0", **options}) as meter:
-        meter.start()
-        time.sleep(0.1)
-        with load.busy():
-            time.sleep(0.2)
-        time.sleep(0.1)
-        return meter.stop()
 
 
 @pytest.mark.parametrize("amperes", [20e-6, 200e-6, 2e-3, 20e-3, 0.3], ids=lambda a: f"{a:g} A")
@@ -49,7 +36,7 @@ def test_every_range_is_converted(amperes: float) -> None:
 def test_power_and_marks_are_where_the_load_worked() -> None:
     load = KnownLoad(1e-3, 12e-3, noise_a=1e-4, voltage=3.0)
     with Ppk2Board(load) as board:
-        trace = measured(board, load, pin="D0")
+        trace = measured("ppk2", board, load, pin="D0")
         assert (board.millivolts, board.mode, board.powered, board.running) == (3000, 2, True, False)
     ((start, end),) = load.spans
     assert trace.mean_w(start + 0.02, end - 0.02) == pytest.approx(12e-3 * 3.0, rel=2e-3)
@@ -64,7 +51,7 @@ def test_power_and_marks_are_where_the_load_worked() -> None:
 def test_pulses_mark_as_well() -> None:
     load = KnownLoad(1e-3, 2e-3, voltage=3.0)
     with Ppk2Board(load, pulses=True) as board:
-        trace = measured(board, load, pin="D0", marks="pulses")
+        trace = measured("ppk2", board, load, pin="D0", marks="pulses")
     ((start, end),) = load.spans
     assert trace.marker is not None
     assert trace.marker.sum() * 1e-5 == pytest.approx(end - start, abs=1e-4)
@@ -73,7 +60,7 @@ def test_pulses_mark_as_well() -> None:
 def test_lost_samples_leave_gaps_and_times_stay_right() -> None:
     load = KnownLoad(1e-3, 12e-3, voltage=3.0)
     with Ppk2Board(load, faults=("lossy",)) as board:
-        trace = measured(board, load, mode="ampere")
+        trace = measured("ppk2", board, load, mode="ampere")
         assert board.mode == 1
     ((start, end),) = load.spans
     assert 0.005 < trace.lost_share(start, end) < 0.2
@@ -91,54 +78,10 @@ def test_a_range_without_calibration_is_no_current() -> None:
 def test_its_limit_is_seen() -> None:
     load = KnownLoad(1e-3, 1.2, voltage=3.0)
     with Ppk2Board(load) as board:
-        trace = measured(board, load)
+        trace = measured("ppk2", board, load)
     ((start, end),) = load.spans
     assert trace.is_saturated(start + 0.01, end - 0.01)
     assert not trace.is_saturated(trace.edges_s[0], start - 0.05)
-
-
-@pytest.mark.parametrize(
-    ("fault", "said", "code"),
-    [
-        ("silent", "no PPK2 answers: nothing came", MISSING),
-        ("uncalibrated", "no sensible R0 to R4", DEVICE),
-        ("garbage", "breaks in", DEVICE),
-        ("mute", "sent no samples", DEVICE),
-    ],
-)
-def test_what_fails_is_said(fault: str, said: str, code: int) -> None:
-    load = KnownLoad(1e-3, 2e-3, voltage=3.0)
-    with Ppk2Board(load, faults=(fault,)) as board, pytest.raises(ToolkitError, match=said) as caught:
-        measured(board, load)
-    assert caught.value.exit_code == code
-    assert caught.value.fix
-
-
-def test_unplugged_is_no_hang() -> None:
-    load = KnownLoad(1e-3, 2e-3)
-    began = time.monotonic()
-    with Ppk2Board(load) as board, meters.make("ppk2", board.port) as meter:
-        meter.start()
-        time.sleep(0.05)
-        board.unplug()
-        with pytest.raises(ToolkitError, match="line to the PPK2 broke") as caught:
-            meter.stop()
-    assert caught.value.exit_code == DEVICE
-    assert time.monotonic() - began < 5
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"mode": "ampere"}, "needs to know voltage"),
-        ({"pin": "D8"}, "is none of"),
-        ({"voltage": "0.5"}, "outside"),
-    ],
-)
-def test_wrong_options_are_refused(options: dict[str, str], said: str) -> None:
-    with pytest.raises(ToolkitError, match=said) as caught:
-        meters.make("ppk2", "/dev/null", options)
-    assert caught.value.exit_code == USAGE
 
 
 @settings(max_examples=25, deadline=None)
