@@ -8,7 +8,7 @@
 #include <avr/sleep.h>
 #include <stdint.h>
 
-#include "model.h"
+#include "main_loop.h"
 
 #ifdef MODEL_GENERATE
 #error "language models are not for AVR"
@@ -30,13 +30,7 @@ static void write(uint8_t file, const void *data, uint16_t bytes) {
 }
 
 #ifdef MODEL_TRACE
-void model_trace(unsigned layer, const void *data, unsigned bytes);
-
-void model_trace(unsigned layer, const void *data, unsigned bytes) {
-    const uint32_t header[2] = {layer, bytes};
-    write(TRACE, header, sizeof header);
-    write(TRACE, data, bytes);
-}
+static void write_trace(const void *data, unsigned bytes) { write(TRACE, data, bytes); }
 #endif
 
 /* The input ends the loop. */
@@ -45,20 +39,7 @@ void model_trace(unsigned layer, const void *data, unsigned bytes) {
 #define WRITE(data, bytes) write(OUTPUT, data, bytes);
 
 int main(void) {
-#ifdef MODEL_STATE_BYTES
-    model_reset();
-#endif
-    for (;;) {
-#ifdef MODEL_BLOCKS
-        MODEL_BLOCK_INPUTS(READ)
-        model_block_run();
-        MODEL_BLOCK_OUTPUTS(WRITE)
-#else
-        MODEL_INPUTS(READ)
-        model_run();
-        MODEL_OUTPUTS(WRITE)
-#endif
-    }
+    TK_MAIN_LOOP
     for (;;) { /* asleep without interrupts: the emulator ends */
         sleep_mode();
     }

@@ -6,10 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model.h"
-#ifdef MODEL_GENERATE
-#include "generate.h"
-#endif
+#include "main_loop.h"
 
 enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT = 0x18 };
 enum { MODE_RB = 1, MODE_WB = 5 };
@@ -57,15 +54,11 @@ __attribute__((noreturn)) void tk_stop(const char *name, const void *data, uint3
 }
 
 #ifdef MODEL_TRACE
-void model_trace(unsigned layer, const void *data, unsigned bytes);
-
-void model_trace(unsigned layer, const void *data, unsigned bytes) {
+static void write_trace(const void *data, unsigned bytes) {
     static int file;
-    const uint32_t header[2] = {layer, bytes};
     if (!file) {
         file = OPEN("trace.bin", MODE_WB);
     }
-    MOVE(SYS_WRITE, file, header, sizeof header);
     MOVE(SYS_WRITE, file, data, bytes);
 }
 #endif
@@ -83,24 +76,7 @@ void model_trace(unsigned layer, const void *data, unsigned bytes) {
 int main(void) {
     const int input = OPEN("input.bin", MODE_RB);
     const int output = OPEN("output.bin", MODE_WB);
-#ifdef MODEL_STATE_BYTES
-    model_reset();
-#endif
-#ifdef MODEL_GENERATE
-    TK_WRITE_TEXT
-#else
-    for (;;) {
-#ifdef MODEL_BLOCKS
-        MODEL_BLOCK_INPUTS(READ)
-        model_block_run();
-        MODEL_BLOCK_OUTPUTS(WRITE)
-#else
-        MODEL_INPUTS(READ)
-        model_run();
-        MODEL_OUTPUTS(WRITE)
-#endif
-    }
-#endif
+    TK_MAIN_LOOP
     tk_stop("stack.bin", tk_stack_limit, (uint32_t)((uintptr_t)tk_stack_top - (uintptr_t)tk_stack_limit),
             STOPPED_EXIT);
 }

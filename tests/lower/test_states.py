@@ -202,11 +202,11 @@ def test_reset_forgets(tmp_path: Path) -> None:
     x = np.random.default_rng(2).normal(size=(RUNS, 4)).astype(np.float32)
     pt2.save(quantize_ptq(net, x), tmp_path / "net.pt2")
     bundle.export(tmp_path / "net.pt2", "host", tmp_path / "net", golden=x)
-    main = (tmp_path / "net" / "main.c").read_text(encoding="utf-8")
-    assert "MODEL_STATE_BYTES" in main
+    loop = (tmp_path / "net" / "main_loop.h").read_text(encoding="utf-8")
+    assert "MODEL_STATE_BYTES" in loop
     # a harness that forgets before every run computes every sample as if it were the first
-    forgetful = main.replace("        model_run();", "        model_reset();\n        model_run();")
-    (tmp_path / "net" / "main.c").write_text(forgetful, encoding="utf-8")
+    forgetful = loop.replace("model_run();", "model_reset(); model_run();")
+    (tmp_path / "net" / "main_loop.h").write_text(forgetful, encoding="utf-8")
     shutil.rmtree(tmp_path / "net" / "build", ignore_errors=True)
     result = verify(tmp_path / "net", fresh=0)
     assert not result.ok

@@ -25,16 +25,17 @@ _CYCLES = {  # which counter a core has: cycles_<kind>.h; a driver's own comes f
     "host": "host",
     "aarch64": "host",
 }
+_LOOP = "main_loop.h"
 
 
 def files(target: Target) -> dict[str, str]:
-    """Return the texts of ``main.c`` and, on bare metal, start-up code, libc, linker script, boot header, by name."""
+    """Return the texts of ``main.c``, the loop it includes and, on bare metal, start-up code, libc, linker script, boot header, by name."""
     if not target.compilers:  # the tools of others make a program of the model
         return {}
     if not target.bare_metal:
-        return {"main.c": harness("main_stdio.c")}
+        return {"main.c": harness("main_stdio.c"), _LOOP: harness(_LOOP)}
     main = "main_avr.c" if target.startup == "avr_libc" else "main_semihosting.c"
-    named = {"main.c": main} | _bare_metal(target)
+    named = {"main.c": main, _LOOP: _LOOP} | _bare_metal(target)
     return {name: harness(file) for name, file in named.items()} | {"link.ld": linker.script(target)}
 
 
