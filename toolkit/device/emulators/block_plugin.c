@@ -4,7 +4,7 @@
  * The few parts of QEMU's plugin interface that are used here are declared by hand, because distributions do not
  * ship its header; they have been the same from QEMU 6 on. PLUGIN_VERSION is the interface's version.
  *
- * Argument marks=FILE: lines "body START END", "caller START END", "layer ADDRESS 0", in hexadecimal.
+ * Argument marks=FILE: see marks.h.
  * Argument out=FILE: a line "inferences N", then per block "LAYER ADDRESS INSTRUCTIONS LAST COUNT TWO FOUR":
  * LAST is the address of its last instruction, TWO and FOUR say how often the next block began so many bytes behind
  * that. The reader, who knows how long the instruction is, then knows how often a branch was taken. (QEMU 7.2 says
@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "marks.h"
 
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_info_t;
@@ -38,8 +40,6 @@ extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, ended_t, void *);
 #define EXPORT __attribute__((visibility("default")))
 EXPORT int qemu_plugin_version = PLUGIN_VERSION;
 
-enum { MAX_LAYERS = 4096 };
-
 struct counts {
     uint64_t count, two, four;
 };
@@ -52,9 +52,6 @@ struct block {
     struct counts *by_layer; /* 0 is no layer, i + 1 is layer i */
 };
 
-static uint64_t body_start, body_end, caller_start, caller_end;
-static uint64_t layer_address[MAX_LAYERS];
-static int layers;
 static const char *out_path;
 
 static struct block *blocks;
@@ -127,28 +124,6 @@ static void ended(qemu_plugin_id_t id, void *data) {
         }
     }
     fclose(out);
-}
-
-static int read_marks(const char *path) {
-    FILE *const marks = fopen(path, "r");
-    char kind[8];
-    uint64_t first, second;
-    if (!marks) {
-        return -1;
-    }
-    while (fscanf(marks, "%7s %" SCNx64 " %" SCNx64, kind, &first, &second) == 3) {
-        if (!strcmp(kind, "body")) {
-            body_start = first;
-            body_end = second;
-        } else if (!strcmp(kind, "caller")) {
-            caller_start = first;
-            caller_end = second;
-        } else if (layers < MAX_LAYERS) {
-            layer_address[layers++] = first;
-        }
-    }
-    fclose(marks);
-    return 0;
 }
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv) {

@@ -24,12 +24,14 @@ def built(
     """Return the file that ``source`` is compiled to, or None and what the last compiler said.
 
     Args:
-        source: a C file; its content is part of the result's name, which lies in this user's cache folder.
+        source: a C file; its content and that of the headers beside it are part of the result's name, which lies in this
+            user's cache folder.
         ending: of the result's name; tells versions of one source apart.
         options: of the compiler, in front of the source.
         libraries: behind it.
     """
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+    texts = [file.read_bytes() for file in (source, *sorted(source.parent.glob("*.h")))]
+    digest = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
     result = _cache() / f"{source.stem}-{digest}{ending}"
     if result.is_file():
         return result, ""

@@ -3,10 +3,10 @@
  * the model, watch the stack pointer, and move input.bin, output.bin and trace.bin through registers; the firmware's
  * side is runtime/harness/main_avr.c.
  *
- * Arguments: CPU HZ LOWEST_SP SECONDS. Files in the working directory: flash.bin, input.bin; marks, where something is to
- * be counted: lines "body START END", "caller START END", "layer ADDRESS 0", in hexadecimal. Written: output.bin, trace.bin,
- * stack.bin (all that lies above LOWEST_SP), and counts: a line "inferences N", then "LAYER ADDRESS COUNT CYCLES" per
- * instruction. The exit status is 0, or 1 with a line "WHAT PC" on stderr, PC in hexadecimal. */
+ * Arguments: CPU HZ LOWEST_SP SECONDS. Files in the working directory: flash.bin, input.bin; marks (marks.h), where
+ * something is to be counted. Written: output.bin, trace.bin, stack.bin (all that lies above LOWEST_SP), and counts: a line
+ * "inferences N", then "LAYER ADDRESS COUNT CYCLES" per instruction. The exit status is 0, or 1 with a line "WHAT PC" on
+ * stderr, PC in hexadecimal. */
 
 #include <inttypes.h>
 #include <simavr/sim_avr.h>
@@ -16,16 +16,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "marks.h"
+
 enum { DATA = 0x3E, MORE = 0x4A, FILE_NUMBER = 0x4B }; /* GPIOR0, GPIOR1, GPIOR2 */
-enum { MAX_LAYERS = 1024, PAINT = 0xC5, LOOK_EVERY = 1 << 16 };
+enum { PAINT = 0xC5, LOOK_EVERY = 1 << 16 };
 
 struct count {
     uint64_t times, cycles;
 };
 
 static FILE *input, *files[2];
-static uint32_t body_start, body_end, caller_start, caller_end, layer_address[MAX_LAYERS];
-static int layers;
 static struct count *counts[MAX_LAYERS + 1]; /* by layer, 0 is none; by address / 2 */
 static uint64_t inferences;
 
@@ -46,27 +46,6 @@ static void put_byte(avr_t *avr, avr_io_addr_t at, uint8_t byte, void *none) {
     (void)at, (void)none;
     putc(byte, files[avr->data[FILE_NUMBER] & 1]);
     if (!(avr->data[FILE_NUMBER] & 1)) fflush(files[0]); /* who reads along sees it at once */
-}
-
-static int read_marks(uint32_t flash_bytes) {
-    FILE *const marks = fopen("marks", "r");
-    char kind[8];
-    uint32_t first, second;
-    if (!marks) return 0;
-    while (fscanf(marks, "%7s %" SCNx32 " %" SCNx32, kind, &first, &second) == 3) {
-        if (!strcmp(kind, "body")) {
-            body_start = first;
-            body_end = second;
-        } else if (!strcmp(kind, "caller")) {
-            caller_start = first;
-            caller_end = second;
-        } else if (layers < MAX_LAYERS) {
-            layer_address[layers++] = first;
-        }
-    }
-    fclose(marks);
-    for (int i = 0; i <= layers; ++i) counts[i] = calloc(flash_bytes / 2, sizeof **counts);
-    return 1;
 }
 
 static void write_counts(uint32_t flash_bytes) {
@@ -127,7 +106,8 @@ int main(int argc, char **argv) {
     avr_register_io_read(avr, DATA, next_byte, NULL);
     avr_register_io_read(avr, MORE, more, NULL);
     avr_register_io_write(avr, DATA, put_byte, NULL);
-    const int counting = read_marks(flash_bytes);
+    const int counting = !read_marks("marks");
+    for (int i = 0; counting && i <= layers; ++i) counts[i] = calloc(flash_bytes / 2, sizeof **counts);
     int layer = -1;
     for (uint32_t steps = 0;; ++steps) {
         const uint32_t pc = avr->pc;
