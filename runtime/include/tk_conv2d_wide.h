@@ -2,32 +2,14 @@
 #ifndef TK_CONV2D_WIDE_H
 #define TK_CONV2D_WIDE_H
 
+#include "tk_conv2d_tiles.h"
 #include "tk_requant_wide.h"
-#include "tk_tile_s8.h"
-#include "tk_window.h"
 
 /* As tk_conv2d_s8, with an output in int16: `start` holds what the input's zero point adds. */
 TK_KERNEL void tk_conv2d_wide(const int8_t *input, int32_t zero_point, const int8_t *weight,
                               const int32_t *start, const tk_requant_wide *requant, int8_t *scratch,
                               int16_t *output, const tk_window *window) {
-    const tk_window shape = *window;
-    const int32_t depth = shape.kernel_h * shape.kernel_w * shape.in_c;
-    const int32_t channels = shape.out_c, last = shape.out_h * shape.out_w - 1;
-    for (int32_t p = 0; p <= last; p += 2, output += 2 * channels) {
-        const int32_t q = tk_min(p + 1, last); /* the last one alone is made twice */
-        const int8_t *x[2];
-        tk_two_pixels_s8(input, p, q, zero_point, scratch, window, x);
-        for (int32_t o = 0; o < channels; o += 2) {
-            const int32_t next = tk_min(o + 1, channels - 1);
-            int32_t acc[4] = {start[o], start[o], start[next], start[next]};
-            tk_tile_s8(x[0], x[1], weight + o * depth, weight + next * depth, depth, acc);
-            /* the second of a pair that is none comes first, and is overwritten */
-            output[(q - p) * channels + next] = tk_finish_wide(acc[3], next, requant);
-            output[(q - p) * channels + o] = tk_finish_wide(acc[1], o, requant);
-            output[next] = tk_finish_wide(acc[2], next, requant);
-            output[o] = tk_finish_wide(acc[0], o, requant);
-        }
-    }
+    TK_CONV2D_TILES(start, TK_MAKE_OUTPUTS(tk_finish_wide), output += 2 * channels)
 }
 
 #endif
