@@ -5,8 +5,8 @@
 #include "tk_fully_connected_s8_dsp.h"
 #include "tk_token_scaling.h"
 
-/* As tk_fully_connected_per_token_s8, with weights packed two rows in one; `part` as in tk_four_sums_s8_dsp. `input` must
- * be readable up to the next multiple of four bytes. */
+/* As tk_fully_connected_per_token_s8, with weights packed two rows in one; `part` as in tk_four_sums_s8_dsp. `input` is read
+ * as tk_fully_connected_s8_dsp does. */
 TK_KERNEL void tk_fully_connected_per_token_s8_dsp(const int8_t *input, const uint32_t *weight,
                                                    const float *token, const tk_token_scaling *scaling,
                                                    int32_t part, float *output, int32_t rows, int32_t depth,

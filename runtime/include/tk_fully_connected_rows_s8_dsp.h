@@ -131,7 +131,8 @@ static TK_NOINLINE TK_UNUSED void tk_four_rows_twice_dsp(TK_FOUR_ROWS_ARGUMENTS)
 #endif
 
 /* As tk_fully_connected_s8, of at least four channels; where their number is no multiple of four, the last four are
- * packed as four of their own. `input` must be readable up to the next multiple of four bytes. */
+ * packed as four of their own. Each row of `input` is read in groups of four bytes, the last one up to three bytes behind its
+ * end. */
 TK_KERNEL void tk_fully_connected_rows_s8_dsp(const int8_t *input, const uint32_t *weight,
                                               const int32_t *finish, int32_t double_rounding, int32_t min,
                                               int32_t max, int8_t *output, int32_t rows, int32_t depth,

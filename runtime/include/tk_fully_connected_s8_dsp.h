@@ -78,8 +78,8 @@ TK_INLINE const uint32_t *tk_four_sums_s8_dsp(const int8_t *input, const uint32_
     return w;
 }
 
-/* As tk_fully_connected_s8, with weight and bias packed two rows in one. `input` must be readable up to the next multiple
- * of four bytes. */
+/* As tk_fully_connected_s8, with weight and bias packed two rows in one. Each row of `input` is read in groups of four
+ * bytes, the last one up to three bytes behind its end. */
 TK_KERNEL void tk_fully_connected_s8_dsp(const int8_t *input, const uint32_t *weight, const int32_t *bias,
                                          const tk_requant_s8 *requant, int8_t *output, int32_t rows,
                                          int32_t depth, int32_t channels, int32_t part) {

@@ -20,7 +20,7 @@ TK_INLINE void tk_wide_row_dsp(const int8_t *column, const uint32_t *weight, con
     }
 }
 
-/* As tk_fully_connected_wide. `input` must be readable up to the next multiple of four bytes. */
+/* As tk_fully_connected_wide. `input` is read as tk_fully_connected_s8_dsp does. */
 TK_KERNEL void tk_fully_connected_wide_dsp(const int8_t *input, const uint32_t *weight, const int32_t *start,
                                            const tk_requant_wide *requant, int16_t *output, int32_t rows,
                                            int32_t depth, int32_t channels, int32_t part) {

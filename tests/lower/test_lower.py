@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from toolkit.lower.choose import choose_kernels
 from toolkit.lower.ir import Model
 from toolkit.lower.passes import lower
 from toolkit.lower.plan import check
+from toolkit.ops.fully_connected import fully_connected_case
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.verify.verify import verify
@@ -119,6 +121,15 @@ def test_the_arena_is_planned_without_collisions(name: str, kernels: str) -> Non
         arena.buffers,
         _overlaps(model, arena.storage, {b.name: b for b in arena.buffers}),
     )
+
+
+def test_what_a_kernel_reads_behind_its_input_lies_in_the_arena() -> None:
+    case = fully_connected_case(8, 1, 4, "int8")  # rows of one byte, read four at a time
+    step = replace(case.step, kernel="tk_fully_connected_s8_dsp")
+    (x, *_), y = step.inputs, step.output
+    arena = place(Model("rows", [x], [y], [step]))
+    assert arena.offset(x) == y.nbytes  # the last bytes of the arena
+    assert arena.plan.arena_bytes == arena.offset(x) + x.nbytes + 8
 
 
 def test_unsupported_operators_are_listed_at_once() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from tests.ops import fences
+from tests.ops.fences import Fence
 from toolkit import paths
 from toolkit.backends.c import emit
 from toolkit.kernels import PORTABLE, candidates, kernels
@@ -25,6 +27,7 @@ class CaseProgram:
 
     folder: Path
     cases: list[Case]
+    fences: list[Fence] = field(default_factory=list)
 
     def sample(self) -> bytes:
         """Return the input bytes of one run."""
@@ -68,13 +71,18 @@ def every_kernel(name: str, kernel_set: str) -> list[Case]:
     ]
 
 
-def write(folder: Path, cases: list[Case], target: str) -> CaseProgram:
-    """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle."""
+def write(folder: Path, cases: list[Case], target: str, *, fenced: bool = False) -> CaseProgram:
+    """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle, with ``fences`` if wanted."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(paths.runtime_dir() / "include", folder / "runtime", dirs_exist_ok=True)
     names = [f"case_{i}" for i in range(len(cases))]
+    found: list[Fence] = []
     for name, case in zip(names, cases, strict=True):
-        source = emit(model_of(name, case))
+        if fenced:
+            source, own = fences.fenced(model_of(name, case))
+            found += own
+        else:
+            source = emit(model_of(name, case))
         (folder / f"{name}.c").write_text(source.model_c, encoding="utf-8")
         (folder / f"{name}.h").write_text(source.model_h, encoding="utf-8")
     header = ["#ifndef MODEL_H", "#define MODEL_H", *(f'#include "{name}.h"' for name in names)]
@@ -85,10 +93,13 @@ def write(folder: Path, cases: list[Case], target: str) -> CaseProgram:
     (folder / "model.h").write_text("\n".join(header), encoding="utf-8")
     runs = "".join(f"    {name}_run();\n" for name in names)
     body = ['#include "model.h"', *(f'#include "{name}.c"' for name in names)]
+    if fenced:
+        body.append(fences.poison(found))
+        runs = f"    poison();\n{runs}"
     (folder / "model.c").write_text(
         "\n".join([*body, f"void model_run(void) {{\n{runs}}}", ""]), encoding="utf-8"
     )
-    program = CaseProgram(folder, cases)
+    program = CaseProgram(folder, cases, found)
     manifest = {
         "schema": 1,
         "target": target,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops import case_program
+from tests.ops import case_program, fences
 from toolkit import paths
 from toolkit.device import build, run, targets, toolchain
 from toolkit.kernels import kernels
@@ -21,15 +21,20 @@ OPERATORS = sorted(operators())
 # Portable kernels run for every operator here and, built by Zig, on two cores; tuned ones where they belong.
 TUNED = sorted({(kernel.op, kernel_set) for kernel in kernels().values() for kernel_set in kernel.sets})
 HERE = [*((name, "portable") for name in OPERATORS), *TUNED]
+# With fences, no kernel reads or writes beyond what it is given; without, outputs lie in inputs' places.
 CORES = {
-    "armv7em": (("cortex-m4", "zig"), ("cortex-m4", "gcc")),
-    "armv6m": (("cortex-m0plus", "zig"), ("cortex-m0plus", "gcc")),
-    "helium": (("cortex-m55", "zig"),),
-    "rv32im": (("rv32imc", "zig"), ("rv32imc", "gcc")),
-    "neon": (("rpi", "zig"), ("rpi", "gcc")),
+    "armv7em": (("cortex-m4", "zig", False), ("cortex-m4", "gcc", True)),
+    "armv6m": (("cortex-m0plus", "zig", False), ("cortex-m0plus", "gcc", True)),
+    "helium": (("cortex-m55", "zig", False), ("cortex-m55", "gcc", True)),
+    "rv32im": (("rv32imc", "zig", False), ("rv32imc", "gcc", True)),
+    "neon": (("rpi", "zig", False), ("rpi", "gcc", True)),
 }
 EMULATED = [
-    *((name, target, "zig", "portable") for name in OPERATORS for target in ("cortex-m4", "cortex-m0plus")),
+    *(
+        (name, target, "zig", False, "portable")
+        for name in OPERATORS
+        for target in ("cortex-m4", "cortex-m0plus")
+    ),
     *((name, *core, kernel_set) for name, kernel_set in TUNED for core in CORES.get(kernel_set, ())),
 ]
 
@@ -49,7 +54,7 @@ def _call(command: list[str], environment: dict[str, str] | None = None, folder:
 
 @pytest.mark.parametrize(("name", "kernel_set"), HERE)
 def test_on_this_machine_under_sanitizers(name: str, kernel_set: str, tmp_path: Path) -> None:
-    program = case_program.write(tmp_path, case_program.every_kernel(name, kernel_set), "host")
+    program = case_program.write(tmp_path, case_program.every_kernel(name, kernel_set), "host", fenced=True)
     flags = ("-O1", *SANITIZE, f"-I{tmp_path}", f"-I{tmp_path / 'runtime'}")
     main = paths.runtime_dir() / "harness" / "main_stdio.c"
     command, environment = _compiler("gcc", "gcc")
@@ -65,17 +70,22 @@ def test_on_this_machine_under_sanitizers(name: str, kernel_set: str, tmp_path: 
     )
 
 
-@pytest.mark.parametrize(("name", "target_name", "compiler", "kernel_set"), EMULATED)
+@pytest.mark.parametrize(("name", "target_name", "compiler", "fenced", "kernel_set"), EMULATED)
 def test_on_an_emulated_core(
-    name: str, target_name: str, compiler: str, kernel_set: str, tmp_path: Path
+    name: str, target_name: str, compiler: str, fenced: bool, kernel_set: str, tmp_path: Path
 ) -> None:
     target = targets.load(target_name)
     if compiler == "gcc":
         _compiler(target.compilers["gcc"].command[0], target.compilers["gcc"].package)
     cases = case_program.every_kernel(name, kernel_set)
-    program = case_program.write(tmp_path, cases, target_name)
-    result = run.run(build.build(tmp_path, toolchain=compiler), target, [program.sample()])
-    assert program.mismatches(result.outputs[0], exact_float=operators()[name].sums_in_order) == []
+    program = case_program.write(tmp_path, cases, target_name, fenced=fenced)
+    image = build.build(tmp_path, toolchain=compiler)
+    if fenced:
+        output, crossed = fences.crossings(image, target, program.sample(), program.fences)
+        assert crossed == []
+    else:
+        output = run.run(image, target, [program.sample()]).outputs[0]
+    assert program.mismatches(output, exact_float=operators()[name].sums_in_order) == []
 
 
 @pytest.mark.parametrize(

@@ -48,12 +48,15 @@ class Source:
     )  # of the model's form for several elements at once
 
 
-def emit(model: Model, *, share_kernels: bool = False) -> Source:
+def emit(model: Model, *, share_kernels: bool = False, arena: Arena | None = None) -> Source:
     """Return C for ``model``, lowered and with its kernels chosen (``toolkit.lower``).
 
-    ``share_kernels``: layers with the same kernel call one copy of it, which makes them smaller and slower.
+    Args:
+        model: what runs.
+        share_kernels: layers with the same kernel call one copy of it, which makes them smaller and slower.
+        arena: where its buffers lie, if not where ``toolkit.lower.arena.place`` puts them.
     """
-    return _Writer(model, share_kernels).write()
+    return _Writer(model, share_kernels, arena or place(model)).write()
 
 
 def identifier(text: str) -> str:
@@ -64,10 +67,10 @@ def identifier(text: str) -> str:
 class _Writer:
     """Implements ``toolkit.ops.base.Emitter`` for one model."""
 
-    def __init__(self, model: Model, share_kernels: bool) -> None:
+    def __init__(self, model: Model, share_kernels: bool, arena: Arena) -> None:
         self.model = model
         self.share_kernels = share_kernels
-        self.arena = place(model)
+        self.arena = arena
         self.prefix = identifier(model.name)
         self.constants: list[str] = []  # and functions, in the order in which layers need them
         self.shared: dict[tuple[str, bytes], str] = {}  # constants by type and content

@@ -29,7 +29,7 @@ _LOOP = "main_loop.h"
 
 
 def files(target: Target) -> dict[str, str]:
-    """Return the texts of ``main.c``, the loop it includes and, on bare metal, start-up code, libc, linker script, boot header, by name."""
+    """Return texts by name: ``main.c`` and its loop; on bare metal start-up code, libc, linker script, boot header."""
     if not target.compilers:  # the tools of others make a program of the model
         return {}
     if not target.bare_metal:

@@ -47,6 +47,10 @@ class Kernel(ABC):
         """Arena bytes the kernel needs while it runs."""
         return 0
 
+    def reads_behind(self, step: Step) -> int:
+        """As ``Operator.reads_behind``."""
+        return 0
+
     def overlap(self, step: Step, index: int) -> int | None:
         """As ``Operator.overlap``; the operator's own unless the kernel writes in another order."""
         return operators()[step.op].overlap(step, index)

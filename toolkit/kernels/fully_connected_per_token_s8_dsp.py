@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_s8_dsp import part_groups
+from toolkit.kernels.fully_connected_s8_dsp import part_groups, rest_of_group
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.fully_connected_per_token import token_call
@@ -27,6 +27,9 @@ class FullyConnectedPerTokenS8Dsp(Kernel):
         matrix, bias = _matrix(step)
         packed = pack_two_rows(matrix, bias)["weight"]
         return token_call(step, emitter, self.name, packed, str(part_groups(matrix, bias)))
+
+    def reads_behind(self, step: Step) -> int:
+        return rest_of_group(step)
 
 
 def _matrix(step: Step) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.kernels.base import Kernel
+from toolkit.kernels.fully_connected_s8_dsp import rest_of_group
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack import pack_two_rows
@@ -37,6 +38,9 @@ class FullyConnectedRowsS8Dsp(Kernel):
         numbers = (double, folded.low, folded.high)
         shape = (step.output.size // channels, depth, channels)
         return Call(self.name, [x, w, finish, *map(str, numbers), y, *map(str, shape)])
+
+    def reads_behind(self, step: Step) -> int:
+        return rest_of_group(step)
 
 
 def four_row_finish(folded: Folded) -> np.ndarray | None:

@@ -24,6 +24,9 @@ class FullyConnectedS8Dsp(Kernel):
     def emit(self, step: Step, emitter: Emitter) -> Call:
         return two_row_call(step, fold(step), emitter)
 
+    def reads_behind(self, step: Step) -> int:
+        return rest_of_group(step)
+
 
 def two_row_call(step: Step, folded: Folded, emitter: Emitter) -> Call:
     """Return the call that multiplies rows of the input by the weight as a matrix, (channels, depth)."""
@@ -34,6 +37,11 @@ def two_row_call(step: Step, folded: Folded, emitter: Emitter) -> Call:
     w, bias = (emitter.constant(n, d) for n, d in pack_two_rows(weight, starts).items())
     shape = (step.output.size // channels, depth, channels, part_groups(weight, starts))
     return Call(FullyConnectedS8Dsp.name, [x, w, bias, requant, y, *map(str, shape)])
+
+
+def rest_of_group(step: Step) -> int:
+    """Return how many columns the last group of four lacks: a row is read in whole groups."""
+    return -step.inputs[1].shape[1] % 4
 
 
 def matrix(folded: Folded) -> tuple[np.ndarray, np.ndarray]:

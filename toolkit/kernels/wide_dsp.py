@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.kernels.base import Kernel
-from toolkit.kernels.fully_connected_s8_dsp import part_groups
+from toolkit.kernels.fully_connected_s8_dsp import part_groups, rest_of_group
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Emitter
 from toolkit.ops.pack import pack_two_rows
@@ -22,8 +22,6 @@ class WideDsp(Kernel):
         self.name = f"tk_{op}_dsp"
 
     def takes(self, step: Step) -> bool:
-        if self.op == "fully_connected_wide" and not _readable(step):
-            return False
         wide = fold_wide(step)
         return part_groups(wide.matrix, wide.start) > 0
 
@@ -48,11 +46,8 @@ class WideDsp(Kernel):
         window = window_of(step)
         return -(-window.kernel_h * window.kernel_w * window.in_c // 4) * 4
 
-
-def _readable(step: Step) -> bool:
-    """True when every row can be read up to the next multiple of four bytes."""
-    channels, depth = step.inputs[1].shape
-    return depth % 4 == 0 or step.output.size == channels
+    def reads_behind(self, step: Step) -> int:
+        return rest_of_group(step) if self.op == "fully_connected_wide" else 0
 
 
 KERNELS = [WideDsp("fully_connected_wide"), WideDsp("conv2d_wide")]

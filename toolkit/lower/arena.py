@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.kernels import implementation
 from toolkit.lower.ir import Model, Value
@@ -89,7 +89,19 @@ def place(model: Model, effort: int = NODE_LIMIT) -> Arena:
             buffers.append(Buffer(scratch[time], size, time, time, kind="scratch"))
     overlaps = _overlaps(model, storage, {b.name: b for b in buffers})
     planned = plan(buffers, overlaps, alignment=ALIGNMENT, node_limit=effort)
-    return Arena(planned, buffers, storage, scratch)
+    return _with_reach(model, Arena(planned, buffers, storage, scratch))
+
+
+def _with_reach(model: Model, arena: Arena) -> Arena:
+    """Return the arena, larger where a kernel reads behind its end."""
+    ends = [arena.plan.arena_bytes]
+    for _, step in model.timeline():
+        if behind := implementation(step).reads_behind(step):
+            value = step.activations[0]
+            ends.append(arena.offset(value) + value.nbytes + behind)
+    size = -(-max(ends) // ALIGNMENT) * ALIGNMENT
+    optimal = arena.plan.optimal and size == arena.plan.arena_bytes
+    return replace(arena, plan=replace(arena.plan, arena_bytes=size, optimal=optimal))
 
 
 def _owners(model: Model) -> dict[int, tuple[Value, int]]:

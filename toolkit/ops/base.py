@@ -162,6 +162,10 @@ class Operator(ABC):
         """Arena bytes the kernel needs while it runs."""
         return 0
 
+    def reads_behind(self, step: Step) -> int:
+        """How many bytes behind its first input in the arena the kernel may read, whatever lies there."""
+        return 0
+
     def overlap(self, step: Step, index: int) -> int | None:
         """Bytes by which the output must start below activation input ``index`` to share its memory.
 

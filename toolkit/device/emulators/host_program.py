@@ -24,8 +24,8 @@ def built(
     """Return the file that ``source`` is compiled to, or None and what the last compiler said.
 
     Args:
-        source: a C file; its content and that of the headers beside it are part of the result's name, which lies in this
-            user's cache folder.
+        source: a C file; its content and that of the headers beside it are part of the result's name, which lies in
+            this user's cache folder.
         ending: of the result's name; tells versions of one source apart.
         options: of the compiler, in front of the source.
         libraries: behind it.

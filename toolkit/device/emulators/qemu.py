@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from toolkit.device import install
@@ -48,17 +49,32 @@ def run(job: base.Job) -> base.Finished:
 def _run_counting(program: str, job: base.Job, folder: Path) -> Profile | None:
     """Run with the plugin; return None where this QEMU or this machine cannot."""
     layers = qemu_plugin.write_marks(folder / "marks", Landmarks.of(job.elf, job.prefix))
+    options = {"marks": folder / "marks", "out": folder / "counts"}
+    result = run_plugged(program, job, folder, qemu_plugin.SOURCE, options)
+    if result is None:
+        return None
+    _check(result, job, folder)
+    return qemu_plugin.read_counts(folder / "counts", layers, job.elf)
+
+
+def run_plugged(
+    program: str, job: base.Job, folder: Path, source: Path, options: Mapping[str, object]
+) -> subprocess.CompletedProcess[str] | None:
+    """Run in ``folder`` with a plugin built of ``source``, whose option ``out`` names the file that it writes.
+
+    Returns None where this QEMU or this machine cannot.
+    """
     for version in qemu_plugin.VERSIONS:
-        library = qemu_plugin.library(version)
+        library = qemu_plugin.library(version, source)
         if library is None:
             return None
-        options = {"file": library, "marks": folder / "marks", "out": folder / "counts"}
         # a comma in a path is written twice
-        plugin = ",".join(f"{key}={str(path).replace(',', ',,')}" for key, path in options.items())
+        plugin = ",".join(
+            f"{key}={str(value).replace(',', ',,')}" for key, value in {"file": library, **options}.items()
+        )
         result = _execute(program, job, folder, ["-plugin", plugin])
-        if (folder / "counts").is_file():
-            _check(result, job, folder)
-            return qemu_plugin.read_counts(folder / "counts", layers, job.elf)
+        if Path(str(options["out"])).is_file():
+            return result
         if _WRONG_VERSION not in result.stderr:
             return None
     return None

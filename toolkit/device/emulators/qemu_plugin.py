@@ -14,14 +14,14 @@ SOURCE = Path(__file__).with_name("block_plugin.c")
 VERSIONS = (1, 2, 3, 4, 5, 6)
 
 
-def library(version: int) -> Path | None:
-    """Return the plugin, built for one version of QEMU's interface; None where it cannot be built."""
+def library(version: int, source: Path = SOURCE) -> Path | None:
+    """Return a plugin, built for one version of QEMU's interface; None where it cannot be built."""
     if sys.platform == "win32":  # QEMU has no plugins there
         return None
     options = ["-shared", "-fPIC", "-O2", f"-DPLUGIN_VERSION={version}"]
     if sys.platform == "darwin":
         options.append("-Wl,-undefined,dynamic_lookup")
-    return host_program.built(SOURCE, f"-v{version}.so", options)[0]
+    return host_program.built(source, f"-v{version}.so", options)[0]
 
 
 def write_marks(file: Path, marks: Landmarks) -> list[str]:
