@@ -54,8 +54,9 @@ def test_spiking_results_are_of_todays_recipes() -> None:
         row, document = benchmark.ROWS[path.stem], json.loads(path.read_text(encoding="utf-8"))
         assert document["recipe"] == _import("seeded").recipe(row), path
         for seed in document["seeds"].values():
-            assert set(seed) == {"spiking", "relu"} if row.beside else {"spiking"}
-            assert all(0 < figures["accuracy"] <= 1 for figures in seed.values())
+            assert set(seed) == ({"spiking", "relu"} if row.beside else {"spiking"})
+            least = 0.985 if row.dataset == "mnist" else 0.825
+            assert all(least <= figures["accuracy"] <= 1 for figures in seed.values())
             assert 0 < seed["spiking"]["activity"] < 1
     for row in benchmark.ROWS.values():
         TrainSettings(**row.train)
