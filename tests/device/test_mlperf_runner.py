@@ -136,7 +136,8 @@ def test_energy_through_an_interface_board_and_a_power_monitor(bundle: Path) -> 
         found = mlperf_runner.energy(dut, PowerShield(monitor.port), samples, runs, WINDOW_S)
     expected = [8e-3 * 3.3 * (end - start) / runs * 1e6 for start, end in load.spans[1:]]
     assert len(expected) == mlperf_runner.LOOPS
-    assert found == pytest.approx(expected, rel=0.01)
+    samples_uj = 2 * 8e-3 * 3.3 * 1e-3 / runs * 1e6  # an edge is known to a sample: much of a short window
+    assert found == pytest.approx(expected, rel=0.01, abs=samples_uj)
 
 
 def test_scores_are_summarized_as_the_area_that_sklearn_finds() -> None:
