@@ -16,6 +16,7 @@ from tests.device import a_board, toy
 from toolkit.device import flash, flashers, targets
 from toolkit.device.flashers.base import Flasher, Job
 from toolkit.device.ports import Device
+from toolkit.device.serial_link import SerialLink
 from toolkit.device.targets import Target
 from toolkit.errors import MISSING, USAGE, ToolkitError
 
@@ -297,6 +298,8 @@ def test_an_emulated_board_is_flashed_stays_up_and_is_replaced(
         assert done["name"] == "model"
         assert done["written"]
         assert flash.ask_name(done["port"], "model") == "model"
+        with SerialLink(done["port"]) as link:
+            assert "m-emulated-[1]" in link.ask("stats")
         second = flash.flash(bundle, flasher="emulator")
         assert second.port != done["port"]
         with pytest.raises(ToolkitError, match="nobody answers"):
