@@ -22,6 +22,7 @@ from toolkit import atomic
 from toolkit.errors import ToolkitError, first_line
 from toolkit.program import pt2_archive, pt2_graph, pt2_json, pt2_tensors
 from toolkit.program.pt2_errors import refuse
+from toolkit.program.pt2_hints import remembered_hints
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -91,7 +92,7 @@ def load(path: Path | str) -> tuple[ExportedProgram, dict[str, Any]]:
         clean = _clean(entries)
         info = pt2_json.mapping(pt2_json.parse(entries.get(INFO, b"{}"), "toolkit.json"), "toolkit.json")
         try:
-            with _quiet():
+            with _quiet(), remembered_hints():
                 program = torch.export.load(io.BytesIO(pt2_archive.write(clean)))
                 check_shapes(program)
         except ToolkitError:

@@ -23,8 +23,16 @@ from toolkit.training.settings import StepSettings
 from toolkit.training.tidy import reshape_views, tidy
 
 _aten = torch.ops.aten
-# gradients that exported programs cannot write out in simpler operators later
-_WRITTEN_OUT: Any = get_decompositions([_aten.silu_backward.default, _aten.mish_backward.default])
+# gradients that exported programs cannot write out in simpler operators later, and those of nearly every step, which
+# each lowering would write out anew
+_WRITTEN_OUT: Any = get_decompositions(
+    [
+        _aten.silu_backward.default,
+        _aten.mish_backward.default,
+        _aten._log_softmax_backward_data.default,
+        _aten._softmax_backward_data.default,
+    ]
+)
 
 
 def training_step(
