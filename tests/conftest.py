@@ -103,9 +103,9 @@ def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **env
 
 def _warm_cli(warm: WarmToolkit, environment: Callable[[], dict[str, str]]) -> Cli:
     def run(*args: object, cwd: Path | None = None, timeout: float = 300, **more: str) -> Ran:
-        if more:  # it may be what the process was started with
+        if not all(name.startswith("TOOLKIT_") for name in more):  # it may be what Python reads as it starts
             return _toolkit(*args, cwd=cwd, timeout=timeout, **more)
-        return Ran(*warm.run([*map(str, args)], cwd, environment(), timeout))
+        return Ran(*warm.run([*map(str, args)], cwd, {**environment(), **more}, timeout))
 
     return run
 

@@ -1,6 +1,7 @@
 """Make torch's ``run_decompositions`` three times as quick: it counts all operators anew each time, 33 times over.
 
-Its result does not change. Remove this when torch no longer does so (as 2.13 does).
+And tracing notes no lines of Python, a tenth of its time; nothing here reads them. The results do not change. Remove
+this when torch no longer does so (as 2.13 does).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ def install() -> None:
     import torch._export.utils as exporter
     import torch._ops as operators
     import torch.export.exported_program as programs
-    from torch import ops
+    from torch import fx, ops
+
+    fx.config.do_not_emit_stack_traces = True
 
     count = exporter._collect_all_valid_cia_ops
 

@@ -6,6 +6,7 @@ Run as a program it reads requests, one JSON line each, and answers each with th
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -69,11 +70,19 @@ class WarmToolkit:
 
 
 def _serve() -> None:
-    import torch.export.pt2_archive  # noqa: F401  # what nearly all commands import
+    import sklearn.datasets  # what nearly all commands import, or many
+    import sklearn.model_selection  # noqa: F401
+    import torch.export.pt2_archive  # noqa: F401
 
+    import toolkit.bundle
+    import toolkit.program.pt2
+    import toolkit.program.quantize
+    import toolkit.verify.verify  # noqa: F401
     from tests import quick_export
 
     quick_export.install()
+    gc.collect()
+    gc.freeze()  # else each fork's collector passes over all of that, and copies its pages
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

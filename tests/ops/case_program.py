@@ -71,8 +71,13 @@ def every_kernel(name: str, kernel_set: str) -> list[Case]:
     ]
 
 
-def write(folder: Path, cases: list[Case], target: str, *, fenced: bool = False) -> CaseProgram:
-    """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle, with ``fences`` if wanted."""
+def write(
+    folder: Path, cases: list[Case], target: str, *, fenced: bool = False, shared: bool = False
+) -> CaseProgram:
+    """Write the C of ``cases`` to ``folder`` as ``toolkit.device.build`` wants a bundle, with ``fences`` if wanted.
+
+    ``shared`` kernels are one function for all cases, as with ``--optimize size``, instead of inlined into each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(paths.runtime_dir() / "include", folder / "runtime", dirs_exist_ok=True)
     names = [f"case_{i}" for i in range(len(cases))]
@@ -92,7 +97,8 @@ def write(folder: Path, cases: list[Case], target: str, *, fenced: bool = False)
     header += ["#define MODEL_ARENA_BYTES 0", "void model_run(void);", "#endif", ""]
     (folder / "model.h").write_text("\n".join(header), encoding="utf-8")
     runs = "".join(f"    {name}_run();\n" for name in names)
-    body = ['#include "model.h"', *(f'#include "{name}.c"' for name in names)]
+    body = [*(["#define TK_SHARE_KERNELS"] if shared else []), '#include "model.h"']
+    body += [f'#include "{name}.c"' for name in names]
     if fenced:
         body.append(fences.poison(found))
         runs = f"    poison();\n{runs}"
