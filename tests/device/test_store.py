@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.device.power import STATE_BYTES
 from toolkit.device import firmware, fit, targets
 from toolkit.device.build import build
 from toolkit.device.emulated_board import running
+from toolkit.device.emulators.simavr_board import SimavrBoard
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
 from toolkit.device.target import HEADER_BYTES
@@ -148,3 +150,34 @@ def test_slots_are_counted_as_flash(bundle: Path, tmp_path: Path) -> None:
     assert "--target" in caught.value.fix
     sizes = fit.sizes(build(large, target="nrf52840-dk", serial=True).path)
     assert sizes.all_flash_bytes == sizes.flash_bytes + 2 * 4096
+
+
+def test_an_eeprom_keeps_one_of_both_when_the_power_fails(bundle: Path) -> None:
+    """simavr's EEPROM knows no half bytes: the power fails after so many instructions of a save."""
+    target = targets.load("arduino-uno")
+    (x,), labels = learner.samples(1)
+    ends: list[bool] = []
+    with running(build(bundle, target=target.name, serial=True), target) as board:
+        assert isinstance(board, SimavrBoard)
+        kept = None
+        for instructions in range(4_000, 164_000, 8_000):
+            with SerialLink(board.url) as link:
+                model = SerialModel(link, sample_bytes=x.nbytes, classes=learner.CLASSES)
+                if kept is None:
+                    model.save()
+                    kept = model.state_crc()
+                model.load_sample(x.tobytes(), int(labels[0]))
+                model.train(0.1)
+                new = model.state_crc()
+                board.cut_power(instructions)
+                time.sleep(0.05)
+                link.line.send(b"save%")
+                board.wait_for_cut()
+            with SerialLink(board.url) as link:
+                found = SerialModel(link, sample_bytes=x.nbytes, classes=learner.CLASSES).state_crc()
+            assert found in (kept, new)
+            ends.append(found == new)
+            kept = found
+    assert ends[0] is False
+    assert ends.count(False) > 5
+    assert ends[-1] is True

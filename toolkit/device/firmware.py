@@ -156,6 +156,9 @@ def _serial_model(target: Target, manifest: dict[str, Any], fingerprint: int) ->
         "TK_SERIAL_ADDRESS": f"{port.address:#010x}u",
         "TK_SERIAL_CLOCK_HZ": f"{port.clock_hz}u",
     }
+    if target.store and target.store.region:
+        region = target.store.region
+        defines |= {"TK_FLASH_ORIGIN": f"{region.origin:#x}u", "TK_FLASH_BYTES": f"{region.bytes}u"}
     defines |= {f"TK_SERIAL_{name.upper()}": f"{number:#x}u" for name, number in port.settings.items()}
     if learns:
         defines |= {

@@ -97,6 +97,12 @@ def finetune(
             at=str(board.folder / "target.toml"),
             fix=f"add [store], or use a --target that has it: {', '.join(_keeping())}",
         )
+    if board.bare_metal and "unicorn" not in board.emulators:
+        raise ToolkitError(
+            f"what {board.name} executes cannot be counted: Unicorn has no core of the kind {board.arch}",
+            at=str(board.folder / "target.toml"),
+            fix=f"use one of: {', '.join(_keeping())}",
+        )
     like = board if board.energy is not None else targets.load(_LIKE)
     progress(f"training {'-'.join(world.model)} on {world.dataset.name}")
     with threads(1):  # of networks this small, one is quickest

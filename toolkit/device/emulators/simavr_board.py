@@ -43,6 +43,17 @@ class SimavrBoard:
             raise failure
         self.url = f"socket://127.0.0.1:{int(port)}"
 
+    def cut_power(self, instructions: int) -> None:
+        """Reset so many instructions after the next byte that the board gets."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"p" + instructions.to_bytes(4, "little"))
+        self._process.stdin.flush()
+
+    def wait_for_cut(self) -> None:
+        """Return when the power has failed."""
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
     def reset(self) -> None:
         """Reset the board, whatever it is doing; what was in RAM is lost."""
         assert self._process.stdin is not None

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A board of libsimavr that stays up, its USART 0 on a TCP port of this machine.
  *
- * Arguments: CPU HZ LOWEST_SP [ADDRESS MASK]. The file flash.bin in the working directory is what is flashed. The first line
- * on stdout is the port. Whenever bits of MASK in the data space change at ADDRESS, a byte 0 or 1 is added to marks.bin. A byte r on stdin resets the board, whose RAM is lost; the end of stdin ends it. The exit status is 0, or 1 with
- * a line "WHAT PC" on stderr, PC in hexadecimal. */
+ * Arguments: CPU HZ LOWEST_SP [ADDRESS MASK]. The file flash.bin in the working directory is what is flashed. The first
+ * line on stdout is the port. Whenever bits of MASK in the data space change at ADDRESS, a byte 0 or 1 is added to
+ * marks.bin. A byte r on stdin resets the board, whose RAM is lost; p and 4 bytes, the lowest first, do so as many
+ * instructions after the next byte that comes to the board, and another line on stdout says so; the end of stdin ends it.
+ * The exit status is 0, or 1 with a line "WHAT PC" on stderr, PC in hexadecimal. */
 
 #define _DEFAULT_SOURCE
 
@@ -26,6 +28,7 @@ static int listener, client = -1, may_send = 1;
 static uint8_t received[512];
 static ssize_t count, taken;
 static avr_irq_t *to_board;
+static uint32_t power_after, power_left; /* instructions; 0: it does not fail */
 
 static void silent(avr_t *avr, const int level, const char *format, va_list ap) {
     (void)avr, (void)level, (void)format, (void)ap;
@@ -40,11 +43,16 @@ static void hang_up(void) {
 static void from_board(struct avr_irq_t *irq, uint32_t value, void *none) {
     const uint8_t byte = (uint8_t)value;
     (void)irq, (void)none;
-    if (client >= 0 && send(client, &byte, 1, MSG_NOSIGNAL) != 1) hang_up(); /* nobody listens: lost, as on a wire */
+    if (client >= 0 && send(client, &byte, 1, MSG_NOSIGNAL) != 1)
+        hang_up(); /* nobody listens: lost, as on a wire */
 }
 
 static void feed(void) {
-    while (may_send && taken < count) avr_raise_irq(to_board, received[taken++]);
+    while (may_send && taken < count) {
+        if (power_after) power_left = power_after;
+        power_after = 0;
+        avr_raise_irq(to_board, received[taken++]);
+    }
 }
 
 static void xon(struct avr_irq_t *irq, uint32_t value, void *none) {
@@ -58,17 +66,27 @@ static void xoff(struct avr_irq_t *irq, uint32_t value, void *none) {
     may_send = 0;
 }
 
+static void reset(avr_t *avr) {
+    memset(avr->data + 0x100, LOST, avr->ramend + 1u - 0x100);
+    avr_reset(avr);
+    count = taken = 0;
+    may_send = 1;
+}
+
 /* Returns 0 when the board shall end. */
 static int look(avr_t *avr) {
     struct pollfd ends[3] = {{0, POLLIN, 0}, {listener, POLLIN, 0}, {taken < count ? -1 : client, POLLIN, 0}};
     if (poll(ends, 3, 0) <= 0) return 1;
     if (ends[0].revents) {
-        char command;
+        uint8_t command, after[4];
         if (read(0, &command, 1) != 1) return 0;
-        memset(avr->data + 0x100, LOST, avr->ramend + 1u - 0x100);
-        avr_reset(avr);
-        count = taken = 0;
-        may_send = 1;
+        if (command == 'p') {
+            if (read(0, after, 4) != 4) return 0;
+            power_after =
+                after[0] | (uint32_t)after[1] << 8 | (uint32_t)after[2] << 16 | (uint32_t)after[3] << 24;
+        } else {
+            reset(avr);
+        }
     }
     if (ends[1].revents) { /* a new client takes the line over */
         const int yes = 1;
@@ -119,7 +137,8 @@ int main(int argc, char **argv) {
     flags &= ~(uint32_t)AVR_UART_FLAG_STDIO;
     avr_ioctl(avr, AVR_IOCTL_UART_SET_FLAGS('0'), &flags);
     to_board = avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_INPUT);
-    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), from_board, NULL);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUTPUT), from_board,
+                            NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XON), xon, NULL);
     avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_UART_GETIRQ('0'), UART_IRQ_OUT_XOFF), xoff, NULL);
     for (uint32_t steps = 0;; ++steps) {
@@ -135,6 +154,11 @@ int main(int argc, char **argv) {
         }
         const uint32_t sp = avr->data[R_SPL] | (uint32_t)avr->data[R_SPH] << 8;
         if (sp && sp + 1 < lowest) return fail("overflow", pc);
+        if (power_left && !--power_left) {
+            reset(avr);
+            printf("cut\n");
+            fflush(stdout);
+        }
         if (steps % LOOK_EVERY == 0 && !look(avr)) return 0;
     }
 }
