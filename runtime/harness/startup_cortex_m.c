@@ -19,9 +19,12 @@ enum { VECTORS = 16 };
 enum { VECTORS = 4 };
 #endif
 
+/* A driver of flash with error correction has its own. */
+void tk_nmi(void) __attribute__((weak, alias("tk_fault")));
+
 /* The entries that can ever be taken: every fault escalates to HardFault, and the one interrupt is SysTick's. */
 __attribute__((section(".vectors"), used)) const uintptr_t tk_vectors[VECTORS] = {
-    (uintptr_t)tk_stack_top,   (uintptr_t)tk_reset, (uintptr_t)tk_fault, (uintptr_t)tk_fault,
+    (uintptr_t)tk_stack_top,   (uintptr_t)tk_reset, (uintptr_t)tk_nmi, (uintptr_t)tk_fault,
 #ifdef MODEL_SERIAL
     [15] = (uintptr_t)tk_tick,
 #endif

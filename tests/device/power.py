@@ -17,6 +17,7 @@ from toolkit.device.emulators.serial_port import SerialPort
 from toolkit.device.emulators.unicorn_board import machine
 
 STATE_BYTES = 50  # not a whole number of what the flash writes at once
+_LIMIT_US = 5_000_000
 _FUNCTIONS = f"""
 #include "runtime/tk_slots.h"
 
@@ -68,12 +69,14 @@ def make(folder: Path) -> Path:
 class Powered:
     """A board that has started. Its flash can be looked at and its power can fail."""
 
-    def __init__(self, job: base.Job, port: SerialPort, content: bytes, power: int | None) -> None:
+    def __init__(
+        self, job: base.Job, port: SerialPort, content: bytes, damaged: set[int], power: int | None
+    ) -> None:
         self._machine: Any = machine(job, port, linker.slots_region(job.elf), content)
         self.flash = self._machine.flash
         self._main = job.elf.by_name["main"].address & ~1
         self._machine.uc.emu_start(self._machine.start(), self._main)
-        self.flash.power = power
+        self.flash.power, self.flash.damaged = power, set(damaged)
 
     def call(self, function: str, argument: int = 0) -> int | None:
         """Return what a function of the firmware returns, None when the power failed before."""
@@ -86,12 +89,21 @@ class Powered:
         thumb = 0 if riscv else 1
         uc.reg_write(back, self._main | thumb)
         uc.reg_write(first, argument)
-        uc.emu_start(self._machine.elf.by_name[function].address | thumb, self._main)
+        uc.emu_start(self._machine.elf.by_name[function].address | thumb, self._main, timeout=_LIMIT_US)
         assert not self._machine.why, self._machine.why
         if self.flash.off:
             return None
+        assert self._machine.pc == self._main, f"it waits for ever at {self._machine.pc:#x}"
         value = int(uc.reg_read(first))
         return value - 2**32 if value >= 2**31 else value
+
+    def damage_told(self) -> bool:
+        """Return whether a unit was read that an error code does not correct; a driver's handler takes it."""
+        if not self.flash.told():
+            return False
+        self.call("tk_nmi")
+        assert not self.flash.told()
+        return True
 
 
 class Cuts:
@@ -100,16 +112,17 @@ class Cuts:
     def __init__(self, image: Path, target: targets.Target, port: SerialPort) -> None:
         self._job, self._port = base.Job(image, target, b"", False, 0), port
         self.content = b"\xff" * linker.slots_region(elf.read(image)).bytes
+        self.damaged: set[int] = set()
 
     def start(self, power: int | None = None) -> Powered:
         """Switch the board on."""
-        return Powered(self._job, self._port, self.content, power)
+        return Powered(self._job, self._port, self.content, self.damaged, power)
 
     def save(self, value: int, power: int | None = None) -> tuple[int | None, int]:
         """Return the status, None when the power failed, and the steps."""
         board = self.start(power)
         status = board.call("save_value", value)
-        self.content = board.flash.content
+        self.content, self.damaged = board.flash.content, board.flash.damaged
         return status, board.flash.steps
 
 

@@ -13,6 +13,7 @@ from tests.device.power import STATE_BYTES
 from toolkit.device import firmware, fit, targets
 from toolkit.device.build import build
 from toolkit.device.emulated_board import running
+from toolkit.device.emulators.flash.ecc import EccFlash
 from toolkit.device.emulators.simavr_board import SimavrBoard
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
@@ -68,14 +69,18 @@ def test_power_may_fail_at_every_step(name: str, bundle: Path) -> None:
         status, steps = board.save(3)
         assert status == 0
         assert steps > 2 * (STATE_BYTES + HEADER_BYTES) // 32
+        damage = 0
         for cut in range(steps):
-            board.content = before
+            board.content, board.damaged = before, set()
             assert board.save(3, power=cut) == (None, cut)
             again = board.start()
             assert again.call("load_value") in (2, 3), cut
             assert again.call("save_value", 4) == 0
             assert again.call("load_value") == 4
             assert again.flash.quick()
+            damage += again.damage_told()
+
+        assert (damage > 0) == isinstance(again.flash, EccFlash)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +92,10 @@ def test_power_may_fail_at_every_step(name: str, bundle: Path) -> None:
         ("stm32f4-discovery", "WORDS | PROGRAM", "PROGRAM", "-6"),
         ("stm32f4-discovery", "    empty_data_cache();\n", "", "data cache was not emptied"),
         ("stm32f4-discovery", "sector = 4 +", "sector = 3 +", "no slot"),
+        ("nucleo-l4r5zi", "= 0xCDEF89ABu", "= 0xCDEF89AAu", "-6"),
+        ("nucleo-l4r5zi", "    forget_cache();\n", "", "data cache was not emptied"),
+        ("nucleo-l4r5zi", "? 0 : BANK_2", "? 0 : 0", "no slot"),
+        ("nucleo-u575zi", "number << PAGE_SHIFT", "(number + 1) << PAGE_SHIFT", "no slot"),
         ("pico", "IN_RAM static void change", "static void change", "UC_ERR_FETCH_PROT"),
         ("pico", "    rom.empty_cache();\n", "", "the cache still holds"),
         ("pico", "    rom.leave();\n", "", "has not left the mode"),

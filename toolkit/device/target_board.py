@@ -36,7 +36,17 @@ SERIAL_DRIVERS = (
     "stm32_old",
 )
 TIMERS = ("avr", "cmsdk", "esp32c3", "mcycle", "nrf", "systick")
-STORE_DRIVERS = ("avr_eeprom", "memory", "nrf", "rp2040", "rp2350", "samd21", "stm32f4")
+STORE_DRIVERS = (
+    "avr_eeprom",
+    "memory",
+    "nrf",
+    "rp2040",
+    "rp2350",
+    "samd21",
+    "stm32f4",
+    "stm32l4",
+    "stm32u5",
+)
 BOOT_HEADERS = ("esp32c3", "imxrt", "rp2040", "rp2350")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
 _SETTING = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)

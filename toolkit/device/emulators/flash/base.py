@@ -34,6 +34,7 @@ class Flash:
         assert target.store is not None
         self.uc, self.target, self.store, self.slots, self.fault = uc, target, target.store, slots, fault
         self.power: int | None = None
+        self.damaged: set[int] = set()  # units whose reading is an error, where flash corrects errors
         self.off = False
         self.busy = 0
         self.steps = 0
@@ -96,6 +97,10 @@ class Flash:
         """Return whether flash is read as fast as at the start."""
         return True
 
+    def told(self) -> bool:
+        """Return whether the controller says that what was read is damaged."""
+        return False
+
     def step(self) -> bool:
         """Take one step; return False when the power has failed."""
         if self.power == 0:
@@ -156,7 +161,7 @@ class ControlledFlash(Flash):
         """Obey a write to flash: call ``put`` for what changes. ``address`` is in a slot."""
         raise NotImplementedError
 
-    def looked_at(self) -> None:
+    def looked_at(self, address: int, size: int) -> None:
         """The core reads flash."""
 
     def put(self, address: int, data: bytes) -> None:
@@ -179,9 +184,10 @@ class ControlledFlash(Flash):
         elif not self.off:
             self.write(address, size, value & (1 << 8 * size) - 1)
 
-    def _on_flash_read(self, *_: Any) -> None:
+    def _on_flash_read(self, _uc: Any, _access: int, address: int, size: int, *_: Any) -> None:
         self.settle()
-        self.looked_at()
+        if not self.off:
+            self.looked_at(address, size)
 
     def _on_register_read(self, uc: Any, _access: int, address: int, size: int, *_: Any) -> None:
         self.settle()

@@ -80,7 +80,7 @@ class Samd21Flash(ControlledFlash):
         self._buffer[at : at + size] = (held & value).to_bytes(size, "little")
         self._address = address
 
-    def looked_at(self) -> None:
+    def looked_at(self, address: int, size: int) -> None:
         """The cache still has what was there before."""
         if self._cached:
             self.fault("it reads what was changed, and the cache was not emptied")

@@ -72,7 +72,7 @@ class Stm32f4Flash(ControlledFlash):
                 self.fault("it does not wait for the flash interface")
             self.put(address, self.programmed(address, value.to_bytes(size, "little")))
 
-    def looked_at(self) -> None:
+    def looked_at(self, address: int, size: int) -> None:
         """A line of the data cache still has what was there before an erase."""
         if self._cached:
             self.fault("it reads what was erased, and the data cache was not emptied")
