@@ -44,6 +44,7 @@ STORE_DRIVERS = (
     "rp2350",
     "samd21",
     "stm32f4",
+    "stm32h7",
     "stm32l4",
     "stm32u5",
 )

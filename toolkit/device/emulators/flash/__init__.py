@@ -8,6 +8,7 @@ from toolkit.device.emulators.flash.rp2040 import Rp2040Flash
 from toolkit.device.emulators.flash.rp2350 import Rp2350Flash
 from toolkit.device.emulators.flash.samd21 import Samd21Flash
 from toolkit.device.emulators.flash.stm32f4 import Stm32f4Flash
+from toolkit.device.emulators.flash.stm32h7 import Stm32h7Flash
 from toolkit.device.emulators.flash.stm32l4 import Stm32l4Flash, Stm32u5Flash
 
 BY_DRIVER: dict[str, type[Flash]] = {
@@ -17,6 +18,7 @@ BY_DRIVER: dict[str, type[Flash]] = {
     "rp2350": Rp2350Flash,
     "samd21": Samd21Flash,
     "stm32f4": Stm32f4Flash,
+    "stm32h7": Stm32h7Flash,
     "stm32l4": Stm32l4Flash,
     "stm32u5": Stm32u5Flash,
 }

@@ -12,6 +12,7 @@ class EccFlash(ControlledFlash):
 
     def attach(self) -> None:
         self._unit: dict[int, bytes] = {}  # words that have come, by address
+        self.damage_read = 0
         super().attach()
 
     def erase(self, address: int, size: int) -> None:
@@ -45,6 +46,7 @@ class EccFlash(ControlledFlash):
     def looked_at(self, address: int, size: int) -> None:
         """Damage is told when it is read."""
         if address // self.unit_bytes * self.unit_bytes in self.damaged:
+            self.damage_read += 1
             self.uncorrectable(address)
 
     def uncorrectable(self, address: int) -> None:
