@@ -98,6 +98,8 @@ def test_power_may_fail_at_every_step(name: str, bundle: Path) -> None:
         ("nucleo-u575zi", "number << PAGE_SHIFT", "(number + 1) << PAGE_SHIFT", "no slot"),
         ("nucleo-h743zi", "    forget(flash, offset, 4 * words);\n", "", "the data cache still has"),
         ("nucleo-h743zi", "UNIT_WORDS = 8", "UNIT_WORDS = 4", "waits for ever"),
+        ("esp32c3", "with_cache_suspended + RAM_TO_CODE", "with_cache_suspended", "UC_ERR_FETCH_PROT"),
+        ("esp32c3", "0x40000524u)()", "0x40000528u)()", "give back"),
         ("pico", "IN_RAM static void change", "static void change", "UC_ERR_FETCH_PROT"),
         ("pico", "    rom.empty_cache();\n", "", "the cache still holds"),
         ("pico", "    rom.leave();\n", "", "has not left the mode"),

@@ -200,7 +200,20 @@ def test_every_rule_is_a_method() -> None:
 
 
 def test_command(cli: Cli, tmp_path: Path) -> None:
-    done = cli("finetune", "-m", "nearest-mean", "-n", 24, "--tests", 20, "-o", tmp_path / "out", "--json")
+    done = cli(
+        "finetune",
+        "-t",
+        "nrf52840-dk",
+        "-m",
+        "nearest-mean",
+        "-n",
+        24,
+        "--tests",
+        20,
+        "-o",
+        tmp_path / "out",
+        "--json",
+    )
     assert done.code == 0, done.err
     (method,) = done.document["methods"]
     assert method["steps"] == 24

@@ -38,6 +38,7 @@ SERIAL_DRIVERS = (
 TIMERS = ("avr", "cmsdk", "esp32c3", "mcycle", "nrf", "systick")
 STORE_DRIVERS = (
     "avr_eeprom",
+    "esp32c3",
     "memory",
     "nrf",
     "rp2040",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolkit.device.emulators.flash.base import Flash
+from toolkit.device.emulators.flash.esp32c3 import Esp32c3Flash
 from toolkit.device.emulators.flash.nrf import NrfFlash
 from toolkit.device.emulators.flash.rp2040 import Rp2040Flash
 from toolkit.device.emulators.flash.rp2350 import Rp2350Flash
@@ -12,6 +13,7 @@ from toolkit.device.emulators.flash.stm32h7 import Stm32h7Flash
 from toolkit.device.emulators.flash.stm32l4 import Stm32l4Flash, Stm32u5Flash
 
 BY_DRIVER: dict[str, type[Flash]] = {
+    "esp32c3": Esp32c3Flash,
     "memory": Flash,
     "nrf": NrfFlash,
     "rp2040": Rp2040Flash,
