@@ -25,17 +25,17 @@ class Esp32c3Flash(Flash):
     def attach(self) -> None:
         self._readable = True
         self.uc.mem_map(ROM, PAGE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
-        for address, function in (
+        for place, function in (
             (ERASE_SECTOR, self._erase), (WRITE, self._write), (READ, self._read),
             (SUSPEND, self._suspend), (RESUME, self._resume),
         ):  # fmt: skip
-            self._hook(ROM + address, function)
-        _, ram = self.target.regions()
+            self._hook(ROM + place, function)
+        ram = self.target.regions()[1]
         self.uc.mem_protect(ram.origin, ram.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         self.uc.hook_add(unicorn.UC_HOOK_MEM_FETCH_UNMAPPED, self._run_from_ram)
 
     def _run_from_ram(self, uc: Any, _access: int, address: int, *_: Any) -> bool:
-        _, ram = self.target.regions()
+        ram = self.target.regions()[1]
         if not CODE <= address < CODE + ram.bytes:
             return False
         uc.mem_map(CODE, ram.bytes, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
