@@ -77,6 +77,12 @@ class Cli(Protocol):
     ) -> Ran: ...
 
 
+class Python(Protocol):
+    """Run ``python SCRIPT ARGS`` in another process, in the folder ``cwd`` and with this environment alone."""
+
+    def __call__(self, script: str, *args: str, cwd: Path, environment: dict[str, str]) -> Ran: ...
+
+
 def _clean_environment() -> dict[str, str]:
     """Return the environment without the settings of the machine that runs the tests, but for where data is."""
     return {
@@ -111,14 +117,43 @@ def _warm_cli(warm: WarmToolkit, environment: Callable[[], dict[str, str]]) -> C
 
 
 @pytest.fixture(scope="session")
-def cli() -> Generator[Cli]:
-    """The ``toolkit`` command; started afresh where the environment is another, or where processes do not fork."""
+def warm() -> Generator[WarmToolkit | None]:
+    """A process to fork commands and scripts off; None where processes do not fork."""
     if not sys.platform.startswith("linux"):
-        yield _toolkit
+        yield None
         return
-    warm = WarmToolkit()
-    yield _warm_cli(warm, _clean_environment)
-    warm.close()
+    started = WarmToolkit()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def cli(warm: WarmToolkit | None) -> Cli:
+    """The ``toolkit`` command; started afresh where the environment is another, or where processes do not fork."""
+    return _toolkit if warm is None else _warm_cli(warm, _clean_environment)
+
+
+@pytest.fixture(scope="session")
+def python(warm: WarmToolkit | None) -> Python:
+    """The ``python`` command for scripts; started afresh where processes do not fork."""
+
+    def run(script: str, *args: str, cwd: Path, environment: dict[str, str]) -> Ran:
+        if warm is not None:
+            return Ran(*warm.run([*args], cwd, environment, 600, script))
+        done = subprocess.run(
+            [sys.executable, script, *args],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=600,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The ``toolkit`` command in processes forked off one that has imported torch: another process, seconds sooner.
+"""The ``toolkit`` command, or a script, in processes forked off one that has imported torch: seconds sooner.
 
 Run as a program it reads requests, one JSON line each, and answers each with the exit code in another.
 """
@@ -9,6 +9,7 @@ import atexit
 import gc
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -36,9 +37,14 @@ class WarmToolkit:
         )
 
     def run(
-        self, args: list[str], cwd: Path | None, environment: dict[str, str], timeout: float
+        self,
+        args: list[str],
+        cwd: Path | None,
+        environment: dict[str, str],
+        timeout: float,
+        script: str | None = None,
     ) -> tuple[int, str, str]:
-        """Return exit code, standard output and standard error.
+        """Return exit code, standard output and standard error; of ``script`` instead of ``toolkit`` if there is one.
 
         Raises:
             subprocess.TimeoutExpired: it took longer than ``timeout`` seconds and was stopped.
@@ -49,6 +55,7 @@ class WarmToolkit:
             files = [str(Path(folder) / name) for name in ("out", "err")]
             request = {
                 "args": args,
+                "script": script,
                 "cwd": str(cwd or Path.cwd()),
                 "environment": environment,
                 "timeout": timeout,
@@ -105,9 +112,7 @@ def _wait(child: int, timeout: float) -> int | None:
 
 
 def _run(request: dict[str, Any]) -> None:
-    """Be the command, and end."""
-    from toolkit.cli import main
-
+    """Be the command, or the script, and end."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for file, number in zip(request["files"], (1, 2), strict=True):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
@@ -116,8 +121,15 @@ def _run(request: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["cwd"])
-        sys.argv = ["toolkit", *request["args"]]
-        main()
+        if request["script"]:
+            sys.argv = [request["script"], *request["args"]]
+            sys.path.insert(0, str(Path(request["script"]).resolve().parent))
+            runpy.run_path(request["script"], run_name="__main__")
+        else:
+            from toolkit.cli import main
+
+            sys.argv = ["toolkit", *request["args"]]
+            main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

@@ -7,16 +7,17 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Cli
+from tests.conftest import Cli, Python
 from toolkit import project
 from toolkit.device.build import read_manifest
 
+Run = Callable[[str, Path], str]
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 INSTALL = {"make": "apt-get install make", "cmake": "apt-get install cmake", "cc": "apt-get install gcc"}
 
@@ -34,28 +35,30 @@ def examples(tmp_path: Path) -> Path:
     return shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=made_here)
 
 
-def _run_readme(folder: Path, cli: Cli) -> list[str]:
+def _run_readme(folder: Path, run: Run) -> list[str]:
     """Run the commands of ``folder``'s README in order and return what each printed."""
     commands = [line for block in _blocks(folder / "README.md", "sh") for line in block.splitlines()]
     assert commands
-    return [_run(command, folder, cli) for command in commands]
+    return [run(command, folder) for command in commands]
 
 
-def _run(command: str, folder: Path, cli: Cli) -> str:
+def _run(command: str, folder: Path, cli: Cli, python: Python) -> str:
     program, *arguments = shlex.split(command)
     if program == "toolkit":
         made = cli(*arguments, cwd=folder, timeout=600)
         assert made.code == 0, f"{command}\n{made.out}{made.err}"
         return made.out
-    found = [sys.executable] if program == "python" else None
-    if found is None:
-        if program in INSTALL and shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed: {INSTALL[program]}")
-        found = [str(folder / program) if program.startswith("./") else program]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TOOLKIT_")}
+    if program == "python":
+        ran = python(*arguments, cwd=folder, environment=environment)
+        assert ran.code == 0, f"{command}\n{ran.out}{ran.err}"
+        return ran.out
+    if program in INSTALL and shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed: {INSTALL[program]}")
     done = subprocess.run(
-        [*found, *arguments],
+        [str(folder / program) if program.startswith("./") else program, *arguments],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if not key.startswith("TOOLKIT_")},
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -65,6 +68,12 @@ def _run(command: str, folder: Path, cli: Cli) -> str:
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+@pytest.fixture
+def run(cli: Cli, python: Python) -> Run:
+    """Run a command of a README in its folder and return what it printed."""
+    return lambda command, folder: _run(command, folder, cli, python)
 
 
 def test_every_example_is_listed_and_tested() -> None:
@@ -80,23 +89,23 @@ def test_digits_ternary_is_what_init_writes(tmp_path: Path) -> None:
     assert (EXAMPLES / "digits_ternary" / "toolkit.toml").read_text(encoding="utf-8") == written
 
 
-def test_digits_ternary_then_drop_in_c(examples: Path, cli: Cli) -> None:
+def test_digits_ternary_then_drop_in_c(examples: Path, run: Run) -> None:
     if shutil.which("cc") is None:
         pytest.skip(f"cc is not installed: {INSTALL['cc']}")
-    made, verified, _ = _run_readme(examples / "digits_ternary", cli)
+    made, verified, _ = _run_readme(examples / "digits_ternary", run)
     assert "bit-exact" in made
     assert "verified" in verified
     bundle = read_manifest(examples / "digits_ternary" / "build" / "bundle")
     assert bundle["info"]["accuracy"]["quantized"] > 0.96
     assert {layer["weight_type"] for layer in bundle["layers"]} == {"ternary", None}
 
-    printed = _run_readme(examples / "drop_in_c", cli)
+    printed = _run_readme(examples / "drop_in_c", run)
     by_make, by_cmake = (text for text in printed if "this is a" in text)
     assert by_make == by_cmake == _blocks(examples / "drop_in_c" / "README.md", "text")[0]
 
 
-def test_python_api(examples: Path, cli: Cli) -> None:
-    (printed,) = _run_readme(examples / "python_api", cli)
+def test_python_api(examples: Path, run: Run) -> None:
+    (printed,) = _run_readme(examples / "python_api", run)
     promised = _blocks(examples / "python_api" / "README.md", "text")[0]
     assert _without_numbers(printed.replace("\\", "/")) == _without_numbers(promised)
     accuracies = [float(number) for number in re.findall(r"([\d.]+)%", printed)]
@@ -104,9 +113,9 @@ def test_python_api(examples: Path, cli: Cli) -> None:
     assert min(accuracies) > 96
 
 
-def test_finetune_on_device(examples: Path, cli: Cli) -> None:
+def test_finetune_on_device(examples: Path, run: Run) -> None:
     folder = examples / "finetune_on_device"
-    taught, compared = _run_readme(folder, cli)
+    taught, compared = _run_readme(folder, run)
     promised = _blocks(folder / "README.md", "text")[0]
     assert _without_numbers(taught) == _without_numbers(promised)
     here, before, after, kept = (float(number) for number in re.findall(r"([\d.]+)% right", taught))
@@ -119,9 +128,9 @@ def test_finetune_on_device(examples: Path, cli: Cli) -> None:
     assert (folder / "build" / "finetune" / "finetune.html").is_file()
 
 
-def test_compare_targets(examples: Path, cli: Cli) -> None:
+def test_compare_targets(examples: Path, run: Run) -> None:
     folder = examples / "compare_targets"
-    trained, benched, compared = _run_readme(folder, cli)
+    trained, benched, compared = _run_readme(folder, run)
     assert all(float(right) > 85 for right in re.findall(r"([\d.]+)%", trained))
     assert "5 done, 0 kept from earlier runs, 0 failed" in benched
     promised = _blocks(folder / "README.md", "text")[0]
@@ -130,9 +139,9 @@ def test_compare_targets(examples: Path, cli: Cli) -> None:
     assert (folder / "compare.html").read_text(encoding="utf-8").count('class="scatter"') == 4
 
 
-def test_spoken_digits(examples: Path, cli: Cli) -> None:
+def test_spoken_digits(examples: Path, run: Run) -> None:
     folder = examples / "spoken_digits"
-    (printed,) = _run_readme(folder, cli)
+    (printed,) = _run_readme(folder, run)
     promised = _blocks(folder / "README.md", "text")[0]
     assert _without_numbers(printed) == _without_numbers(promised)
     assert float(re.findall(r"(\d+)% right", printed)[0]) >= 90
@@ -140,19 +149,19 @@ def test_spoken_digits(examples: Path, cli: Cli) -> None:
     assert speech > silence
 
 
-def test_one_step(examples: Path, cli: Cli) -> None:
+def test_one_step(examples: Path, run: Run) -> None:
     folder = examples / "one_step"
-    (printed,) = _run_readme(folder, cli)
+    (printed,) = _run_readme(folder, run)
     assert _without_numbers(printed) == _without_numbers(_blocks(folder / "README.md", "text")[0])
     assert int(printed.split()[0]) >= 48
     told = re.findall(r"([\d,]+) additions in the place of ([\d,]+) products", printed)
     assert all(int(few.replace(",", "")) < int(many.replace(",", "")) / 3 for few, many in told)
 
 
-def test_measure_energy(examples: Path, cli: Cli) -> None:
+def test_measure_energy(examples: Path, run: Run) -> None:
     folder = examples / "measure_energy"
     assert (folder / "synthetic.csv").read_text("utf-8").startswith("# SYNTHETIC")
-    (printed,) = _run_readme(folder, cli)
+    (printed,) = _run_readme(folder, run)
     assert printed == _blocks(folder / "README.md", "text")[0]
     net, wrong = (float(number) for number in re.findall(r"above idle: ([\d.]+) µJ ± ([\d.]+)", printed)[0])
     assert abs(net - 60) < wrong < 2
@@ -167,9 +176,9 @@ def _without_numbers(text: str) -> str:
     return re.sub(r"[\d.,]*\d", "#", text)
 
 
-def test_bring_your_own_model(examples: Path, cli: Cli) -> None:
+def test_bring_your_own_model(examples: Path, run: Run) -> None:
     folder = examples / "bring_your_own_model"
-    printed = _run_readme(folder, cli)
+    printed = _run_readme(folder, run)
     device = float(re.findall(r"on the device: ([\d.]+)%", "".join(printed))[0])
     trained = float(re.findall(r"float: ([\d.]+)%", "".join(printed))[0])
     assert device > 90
