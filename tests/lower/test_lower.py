@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def build(name: str) -> tuple[nn.Module, list[torch.Tensor]]:
     torch.manual_seed(0)
     make, shapes = NETS[name]
     return make().eval(), [torch.randn(32, *shape) for shape in shapes]
+
+
+@functools.cache
+def quantized(name: str) -> torch.export.ExportedProgram:
+    net, (data,) = build(name)
+    return quantize_ptq(net, data.numpy())
 
 
 def float_program(name: str) -> tuple[torch.export.ExportedProgram, list[torch.Tensor]]:
@@ -67,8 +74,8 @@ def test_decomposed_batch_norm_gives_the_same_steps() -> None:
 
 @pytest.mark.parametrize("name", SINGLE_INPUT)
 def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: str) -> None:
-    net, (data,) = build(name)
-    program = quantize_ptq(net, data.numpy())
+    data = build(name)[1][0]
+    program = quantized(name)
     model = lower(program)
     assert all(v.dtype == "int8" for step in model.steps for v in (*step.activations, step.output))
     quant = model.outputs[0].quant
@@ -84,8 +91,8 @@ def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: 
 @pytest.mark.parametrize("name", SINGLE_INPUT)
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0plus"])
 def test_host_and_core_agree_to_the_bit(name: str, target: str, tmp_path: Path) -> None:
-    net, (data,) = build(name)
-    pt2.save(quantize_ptq(net, data.numpy()), tmp_path / "net.pt2", {})
+    data = build(name)[1][0]
+    pt2.save(quantized(name), tmp_path / "net.pt2", {})
     bundle.export(tmp_path / "net.pt2", target, tmp_path / "out", golden=data[:4].numpy())
     result = verify(tmp_path / "out", fresh=6)
     assert result.ok, result.first_difference

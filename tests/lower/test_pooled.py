@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,12 @@ class Net(nn.Module):
 def program(net: nn.Module) -> torch.export.ExportedProgram:
     images = np.random.default_rng(0).normal(size=(4, 2, 18, 17)).astype(np.float32)
     return quantize_ptq(net.eval(), images)
+
+
+@functools.cache
+def pooled() -> torch.export.ExportedProgram:
+    torch.manual_seed(0)
+    return program(Net(nn.MaxPool2d(2)))
 
 
 def lowered(net: nn.Module) -> Model:
@@ -138,8 +145,7 @@ def test_only_fast_kernels_pay() -> None:
 def test_bundles_are_equal_on_the_device(
     target: str, options: dict[str, object], one: bool, tmp_path: Path
 ) -> None:
-    torch.manual_seed(0)
-    pt2.save(program(Net(nn.MaxPool2d(2))), tmp_path / "net.pt2")
+    pt2.save(pooled(), tmp_path / "net.pt2")
     manifest = bundle.export(tmp_path / "net.pt2", target, tmp_path / "bundle", **options)  # type: ignore[arg-type]
     assert (OP in [layer["op"] for layer in manifest["layers"]]) == one
     assert verify(tmp_path / "bundle", fresh=2, layer_samples=1, host=False).ok

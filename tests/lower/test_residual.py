@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,11 @@ class Broadcast(nn.Module):
 def program(net: nn.Module, **options: str) -> torch.export.ExportedProgram:
     images = np.random.default_rng(0).normal(size=(4, 2, 18, 17)).astype(np.float32)
     return quantize_ptq(net.eval(), images, **options)  # type: ignore[arg-type]
+
+
+@functools.cache
+def residual(shortcut: bool) -> torch.export.ExportedProgram:
+    return program(Residual(shortcut=shortcut))
 
 
 def lowered(net: nn.Module, **options: str) -> Model:
@@ -167,8 +173,7 @@ def test_it_pays_where_the_kernel_is_no_worse() -> None:
 def test_bundles_are_equal_on_the_device(
     target: str, options: dict[str, object], one: bool, shortcut: bool, tmp_path: Path
 ) -> None:
-    torch.manual_seed(0)
-    pt2.save(program(Residual(shortcut=shortcut)), tmp_path / "net.pt2")
+    pt2.save(residual(shortcut), tmp_path / "net.pt2")
     manifest = bundle.export(tmp_path / "net.pt2", target, tmp_path / "bundle", **options)  # type: ignore[arg-type]
     assert (OP in [layer["op"] for layer in manifest["layers"]]) == one
     assert verify(tmp_path / "bundle", fresh=2, layer_samples=1, host=False).ok

@@ -1,6 +1,8 @@
-"""Small models of each kind that learns."""
+"""Small models of each kind that learns. Quantized ones are made once: nothing changes them."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import torch
@@ -83,6 +85,7 @@ def normed_cnn() -> nn.Module:
     return net
 
 
+@functools.cache
 def int8_cnn() -> ExportedProgram:
     """Return ``cnn`` quantized, with logits of a trained model's size."""
     rng = np.random.default_rng(0)
@@ -142,6 +145,7 @@ def silu_transformer() -> nn.Module:
     return Transformer(nn.RMSNorm, nn.SiLU).eval()
 
 
+@functools.cache
 def int8_swish_cnn() -> ExportedProgram:
     """Return a quantized net of convolutions with SiLU and hardswish."""
     torch.manual_seed(0)
@@ -159,6 +163,7 @@ def int8_swish_cnn() -> ExportedProgram:
     return quantize_ptq(net, np.random.default_rng(0).normal(size=(16, *SAMPLE[1:])).astype(np.float32))
 
 
+@functools.cache
 def int8_transformer() -> ExportedProgram:
     """Return ``transformer`` quantized."""
     return quantize_ptq(
