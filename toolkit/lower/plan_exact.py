@@ -68,13 +68,31 @@ def search(problem: Conflicts, *, incumbent: int, lower: int, node_limit: int) -
     return Found(walk.offsets, walk.best <= lower or walk.nodes_left > 0, node_limit - walk.nodes_left)
 
 
+class _Alive:
+    """The buffers alive in one step, and how high those of them that wait stack up, remembered."""
+
+    def __init__(self, problem: Conflicts, step: tuple[int, ...]) -> None:
+        self.bounds = step_bound(problem, step)
+        self.members = sum(1 << i for i in step)  # a bit set
+        self.heights: dict[int, int] = {}
+
+    def height(self, left: int) -> int:
+        """Return the least height of a stack of the buffers ``left``."""
+        known = self.heights.get(left)
+        if known is None:
+            waiting = [(size, least) for i, size, least in self.bounds if left >> i & 1]
+            known = sum(least for _, least in waiting) + min(size - least for size, least in waiting)
+            self.heights[left] = known
+        return known
+
+
 class _Walk:
     """One depth-first walk over the orders; ``best`` falls as it goes."""
 
     def __init__(self, problem: Conflicts, incumbent: int, lower: int, node_limit: int) -> None:
         self.sizes = problem.sizes
         self.below = problem.below
-        self.steps = [step_bound(problem, step) for step in problem.steps]
+        self.steps = [_Alive(problem, step) for step in problem.steps]
         self.twin = _twins(problem)
         self.best = incumbent
         self.lower = lower
@@ -127,17 +145,18 @@ class _Walk:
     def _cannot_improve(self, waiting: int, earliest: list[int], floor: int) -> bool:
         """True when the waiting buffers of one step need at least the best height known."""
         for step in self.steps:
-            need = start = spare = -1
-            for i, size, least in step:
-                if waiting >> i & 1:
-                    if start < 0 or earliest[i] < start:
-                        start = earliest[i]
-                    if need < 0:
-                        need, spare = 0, size - least
-                    elif size - least < spare:
-                        spare = size - least
-                    need += least
-            if need >= 0 and max(start, floor) + need + spare >= self.best:
+            left = waiting & step.members
+            if not left:
+                continue
+            room = self.best - step.height(
+                left
+            )  # the waiting ones are no lower than the floor, or than all may be
+            if floor >= room:
+                return True
+            lowest = (left & -left).bit_length() - 1  # any of them tells of most steps that there is room
+            if earliest[lowest] >= room and all(
+                earliest[i] >= room for i, _, _ in step.bounds if left >> i & 1
+            ):
                 return True
         return False
 
