@@ -29,6 +29,10 @@ def _net() -> nn.Module:
     return nn.Sequential(
         EachStep(nn.Conv2d(2, 8, 3, padding=1)),
         LIF(timing, Firing(), tau=4e-3, r=r, v_leak=0.02),
+        EachStep(nn.Conv2d(8, 8, 3, padding=1, groups=8)),
+        LIF(timing, Firing(), tau=4e-3, r=3 * r),
+        EachStep(nn.Conv2d(8, 8, 3, padding=1, groups=4)),
+        LIF(timing, Firing(), tau=4e-3, r=3 * r),
         EachStep(nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(8, 12, 3, padding=1))),
         CubaLIF(
             timing,
@@ -62,7 +66,7 @@ def test_layers_of_spikes_and_potentials_are_integers(program: Path) -> None:
     steps = lower(pt2.load(program)[0]).steps
     assert {step.output.dtype for step in steps} <= {"int8", "int16"}
     wide = [step for step in steps if step.op.endswith("_wide")]
-    assert ["density" in step.attrs for step in wide] == [False, True, True, True, True]
+    assert ["density" in step.attrs for step in wide] == [False, True, True, True, True, True, True]
     assert all(0 < step.attrs["density"] < 1 for step in wide[1:])
 
 

@@ -10,8 +10,8 @@ from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv2d import Conv2d
 from toolkit.ops.int8_value import zero_point_of
-from toolkit.ops.weighted import exact_matmul, input_zero_point
-from toolkit.ops.wide import fold_wide, wide_cases, wide_fields
+from toolkit.ops.weighted import exact_matmul
+from toolkit.ops.wide import fold_wide, wide_call, wide_cases
 from toolkit.ops.window import patches, window_of
 
 
@@ -29,13 +29,7 @@ class Conv2dWide(Conv2d):
         return wide.finish(acc).reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        wide = fold_wide(step)
-        weight = emitter.constant("weight", np.ascontiguousarray(wide.weight))
-        start = emitter.constant("start", wide.start.astype(np.int32))
-        window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        zero, fields = input_zero_point(step), wide_fields(wide, emitter)
-        return Call("tk_conv2d_wide", [x, zero, weight, start, fields, emitter.scratch(), y, window])
+        return wide_call(step, fold_wide(step), emitter)
 
     def scratch_bytes(self, step: Step) -> int:
         window = window_of(step)

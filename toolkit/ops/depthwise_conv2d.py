@@ -11,6 +11,7 @@ from toolkit.lower.ir import ITEMSIZE, Step
 from toolkit.ops.base import Call, Case, Emitter, Operator
 from toolkit.ops.conv_cases import at_run_time, conv_case
 from toolkit.ops.half import bytes_of_output, halved, suffix
+from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.ordered import convolved
 from toolkit.ops.pair_cases import ROUNDINGS, SAME
 from toolkit.ops.weighted import (
@@ -57,14 +58,17 @@ class DepthwiseConv2d(Operator):
                 kernels = kernels.transpose(2, 0, 1)[..., None]
             out = convolved(x, kernels.astype(np.float32), bias, window, window.in_c)
             return apply_bounds(out, step).reshape(step.output.shape)
-        assert weight.data is not None
-        multiplier = window.out_c // window.in_c
-        x_quant = step.inputs[0].quant
-        fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
-        columns = np.repeat(patches(inputs[0], window, fill), multiplier, axis=-1)
-        acc = (columns.astype(np.int64) * weight.data).sum((2, 3))
         folded = fold(step, channel_axis=2)
-        return folded.finish(acc + folded.bias).reshape(step.output.shape)
+        return folded.finish(self.sums(step, inputs[0]) + folded.bias).reshape(step.output.shape)
+
+    def sums(self, step: Step, x: np.ndarray) -> np.ndarray:
+        """Return the sums of products of integers, (height, width, channels)."""
+        window, weight = window_of(step), step.inputs[1].data
+        assert weight is not None
+        columns = np.repeat(
+            patches(x, window, zero_point_of(step.inputs[0])), window.out_c // window.in_c, axis=-1
+        )
+        return (columns.astype(np.int64) * weight).sum((2, 3))
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)

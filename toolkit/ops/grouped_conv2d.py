@@ -11,6 +11,7 @@ from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv2d import Conv2d, float_call, float_reference
 from toolkit.ops.conv_cases import at_run_time, conv_case
 from toolkit.ops.half import halved
+from toolkit.ops.int8_value import zero_point_of
 from toolkit.ops.weighted import (
     exact_matmul,
     float_bounds,
@@ -35,15 +36,18 @@ class GroupedConv2d(Conv2d):
         window, groups, weight = window_of(step), step.attrs["groups"], step.inputs[1]
         if weight.quant is None:
             return float_reference(step, inputs, window, groups)
-        assert weight.data is not None
-        x_quant = step.inputs[0].quant
-        fill = int(x_quant.zero_point[0]) if x_quant is not None else 0
-        columns = patches(inputs[0], window, fill).reshape(window.out_h * window.out_w, -1, window.in_c)
-        parts = [part.reshape(len(part), -1) for part in np.split(columns, groups, -1)]
-        matrices = np.split(weight.data.reshape(window.out_c, -1), groups)
         folded = fold(step)
-        acc = np.concatenate([exact_matmul(p, m.T) for p, m in zip(parts, matrices, strict=True)], -1)
-        return folded.finish(acc + folded.bias).reshape(step.output.shape)
+        return folded.finish(self.sums(step, inputs[0]) + folded.bias).reshape(step.output.shape)
+
+    def sums(self, step: Step, x: np.ndarray) -> np.ndarray:
+        """Return the sums of products of integers, (pixels, channels)."""
+        window, groups, weight = window_of(step), step.attrs["groups"], step.inputs[1].data
+        assert weight is not None
+        columns = patches(x, window, zero_point_of(step.inputs[0]))
+        parts = np.split(columns.reshape(window.out_h * window.out_w, -1, window.in_c), groups, -1)
+        matrices = np.split(weight.reshape(window.out_c, -1), groups)
+        pairs = zip(parts, matrices, strict=True)
+        return np.concatenate([exact_matmul(p.reshape(len(p), -1), m.T) for p, m in pairs], -1)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
         x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)

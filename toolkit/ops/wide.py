@@ -9,10 +9,11 @@ import numpy as np
 
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, per_tensor
-from toolkit.ops.base import Case, Emitter
+from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.int8_value import scale_of
 from toolkit.ops.int16 import LARGEST, LOWEST
-from toolkit.ops.weighted import is_int8, is_ternary
+from toolkit.ops.weighted import input_zero_point, is_int8, is_ternary
+from toolkit.ops.window import window_of
 
 ENDING = "_wide"  # of the operators' names
 SHIFTS = (24, 17)  # of multipliers, the finest that 31 bits hold: kernels that follow spikes know these
@@ -26,7 +27,7 @@ class Wide:
     whose scale is the weights'.
     """
 
-    weight: np.ndarray  # int8, output channels first
+    weight: np.ndarray  # int8, as the step has it
     start: np.ndarray  # int64 (channels,): the input's zero point folded
     multiplier: np.ndarray  # int64 (channels,) or (1,)
     bias: np.ndarray  # int64 (channels,)
@@ -43,8 +44,12 @@ class Wide:
         return self.weight.reshape(len(self.weight), -1)
 
 
-def fold_wide(step: Step) -> Wide:
-    """Return the constants of a step with inputs (activation, weight[, float bias]); output channels come first.
+def fold_wide(step: Step, channel_axis: int = 0) -> Wide:
+    """Return the constants of a step with inputs (activation, weight[, float bias]).
+
+    Args:
+        step: one with an output in int16.
+        channel_axis: of the weight: output channels.
 
     Raises:
         ToolkitError: the output's scale is far finer than the sums'.
@@ -63,11 +68,12 @@ def fold_wide(step: Step) -> Wide:
             at=step.name,
             fix="calibrate with more samples, like the real input; see that the layer before spikes at all",
         )
-    channels = len(w.data)
+    channels = w.data.shape[channel_axis]
     bias = np.zeros(channels) if not biases else biases[0].data
     assert bias is not None
     moved = np.clip(np.rint(bias.astype(np.float64) / scale * 2.0 ** (shift - 16)), -(2**29), 2**29)
-    start = -int(x.quant.zero_point[0]) * w.data.reshape(channels, -1).astype(np.int64).sum(1)
+    sums = np.moveaxis(w.data, channel_axis, 0).reshape(channels, -1).astype(np.int64).sum(1)
+    start = -int(x.quant.zero_point[0]) * sums
     multiplier = np.rint(real * 2.0**shift).astype(np.int64)
     return Wide(w.data, start, multiplier, moved.astype(np.int64) + (1 << (shift - 17)), shift)
 
@@ -78,6 +84,16 @@ def wide_fields(wide: Wide, emitter: Emitter) -> str:
     bias = emitter.constant("bias", wide.bias.astype(np.int32))
     fields = f"{{{multiplier}, {bias}, {int(wide.multiplier.size > 1)}, {wide.shift - 16}}}"
     return emitter.local("tk_requant_wide", "requant", fields)
+
+
+def wide_call(step: Step, wide: Wide, emitter: Emitter, *more: str) -> Call:
+    """Return the call of a convolution's portable kernel, which takes ``more`` at the end."""
+    weight = emitter.constant("weight", np.ascontiguousarray(wide.weight))
+    start = emitter.constant("start", wide.start.astype(np.int32))
+    window = emitter.local("tk_window", "window", window_of(step).initialiser())
+    x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+    zero, fields = input_zero_point(step), wide_fields(wide, emitter)
+    return Call(f"tk_{step.op}", [x, zero, weight, start, fields, emitter.scratch(), y, window, *more])
 
 
 def wide_cases(cases: Iterable[Case], op: str) -> Iterable[Case]:
