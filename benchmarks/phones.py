@@ -22,7 +22,9 @@ RESULTS = Path(__file__).parent / "results" / "phones.json"
 # By family: the preset and settings that make it small; the first preset and none where a family is not named.
 SIZES: dict[str, tuple[str, dict[str, Any]]] = {
     "gcn": ("cora", {"input_shape": (40, 12), "classes": 2}),
-    "text_encoder": ("masked", {}),
+    "text_encoder": ("masked", {"input_shape": (16,)}),
+    "decoder": ("micro", {"input_shape": (16,), "vocabulary": 65}),
+    "encoder_decoder": ("lines", {"input_shape": (16,)}),
 }
 
 
@@ -58,8 +60,8 @@ def program(family: str, file: Path) -> np.ndarray:
     return samples
 
 
-def rows(family: str, target: str) -> dict[str, Any]:
-    """Return what every file of ``family`` computes, and what was left out."""
+def rows(family: str, target: str, formats: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what every file of ``family`` computes, and what was left out; ``formats`` narrows it."""
     from toolkit import bundle
     from toolkit.errors import ToolkitError
 
@@ -68,27 +70,40 @@ def rows(family: str, target: str) -> dict[str, Any]:
         try:
             samples = program(family, source)
             manifest = bundle.export(
-                source, target, Path(scratch) / "bundle", formats=None, golden=samples, golden_count=SAMPLES
+                source,
+                target,
+                Path(scratch) / "bundle",
+                formats=formats or None,
+                golden=samples,
+                golden_count=SAMPLES,
             )
         except ToolkitError as error:
             return {"family": family, "error": str(error), "files": [], "left_out": []}
     kept = ("file", "runtime", "numbers", "bytes", "weight_bytes", "not_delegated", "against", "unit", "bound",
-            "bound_from", "run_here", "run_by", "values", "differing", "largest", "same_class")  # fmt: skip
+            "bound_from", "run_here", "run_by", "values", "differing", "largest", "same_class",
+            "differing_from_torch", "largest_from_torch")  # fmt: skip
     files = [{key: entry.get(key) for key in kept} for entry in manifest["runtimes"]["files"]]
     return {"family": family, "error": None, "files": files, "left_out": manifest["runtimes"]["left_out"]}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--family", "families", multiple=True, help="Only these; what was measured of others is kept.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    help="Only these runtimes' files; what was measured of others is kept.",
+)
 @click.option("--target", default="rpi", show_default=True)
-def main(families: tuple[str, ...], target: str) -> None:
+def main(families: tuple[str, ...], formats: tuple[str, ...], target: str) -> None:
     """Measure, write results/phones.json and print the table."""
     from toolkit import models
 
     known = {row["family"]: row for row in _stored()["families"]}
     for family in families or models.families():
         click.echo(f"{family} …", err=True)
-        known[family] = rows(family, target)
+        found = rows(family, target, formats)
+        known[family] = _merged(known[family], found, formats) if formats and family in known else found
         ordered = [known[name] for name in sorted(known)]
         RESULTS.write_text(
             json.dumps({"schema": 1, "samples": SAMPLES, "target": target, "families": ordered}, indent=1)
@@ -96,6 +111,13 @@ def main(families: tuple[str, ...], target: str) -> None:
             encoding="utf-8",
         )
     click.echo(table(_stored()))
+
+
+def _merged(before: dict[str, Any], found: dict[str, Any], formats: tuple[str, ...]) -> dict[str, Any]:
+    """Return ``found``, measured of some runtimes alone, with what was known of the others in front."""
+    parts = {part: [each for each in before[part] if each["runtime"] not in formats] + found[part]
+             for part in ("files", "left_out")}  # fmt: skip
+    return {**found, **parts}
 
 
 def _stored() -> dict[str, Any]:

@@ -495,21 +495,26 @@ def meters_table() -> str:
 
 
 def phones_table() -> str:
-    """Return one row per model family: how far its files are from the reference."""
+    """Return one row per model family: how far its files are from the reference; then the files that are not there."""
     found = json.loads((_RESULTS / "phones.json").read_text(encoding="utf-8"))
-    files = ("model.c", "int8.pte", "int8.tflite", "int8.onnx")
-    rows = []
+    files = ("model.c", "int8.pte", "int8.tflite", "int8.onnx", "int16.tflite")
+    rows, absent = [], []
     for family in found["families"]:
         entries = {entry["file"].removeprefix("models/"): entry for entry in family["files"]}
         cells = [_apart(entries.get(name)) for name in files]
         real = [entry["largest"] for name, entry in entries.items() if name.startswith("float32.")]
         rows.append((family["family"], *cells, f"{max(real):.1g}" if real else "–"))
+        for left in family["left_out"]:
+            name = left["file"].removeprefix("models/")
+            if name in files:
+                absent.append(f"- `{family['family']}`, `{name}`: {_plain(left['why'])}")
     text = (
-        f"{found['samples']} random samples through random weights: how many int8 values differ from the "
+        f"{found['samples']} random samples through random weights: how many integers differ from the "
         "reference's, and by how many steps at most; of the float32 files the largest difference. "
         "`python benchmarks/phones.py`:\n\n"
     )
-    return text + table(("family", *(f"`{name}`" for name in files), "float32"), rows)
+    made = text + table(("family", *(f"`{name}`" for name in files), "float32"), rows)
+    return made + "\n\nLeft out, as the manifest says:\n\n" + "\n".join(absent) if absent else made
 
 
 def _apart(entry: dict[str, Any] | None) -> str:

@@ -341,6 +341,19 @@ def save(path, saved):
         np.savez(path, **arrays)
 
 
+def verdict(check):
+    """Say how outputs compare with the expected ones."""
+    text = "%s, %d of %d values equal" % (
+        "ok" if check["ok"] else "DIFFERS",
+        check["values"] - check["differing"],
+        check["values"],
+    )
+    if check["differing"]:
+        unit = " " + check["unit"] if check["unit"] else ""
+        text += ", the largest difference %.2g%s of %.2g allowed" % (check["largest"], unit, check["bound"])
+    return text
+
+
 def report(results, missing, as_json):
     """Print results for a person, or as one JSON document."""
     if as_json:
@@ -354,12 +367,7 @@ def report(results, missing, as_json):
     for result in results:
         text = f"{result['file']} ({result['runtime']})"
         if "check" in result:
-            check = result["check"]
-            text += f": {check['values'] - check['differing']} of {check['values']} values as expected"
-            text += (
-                f", largest difference {check['largest']:.3g} {check['unit']} of {check['bound']:.3g} allowed"
-            )
-            text += "" if check["ok"] else "  DIFFERS"
+            text += ": " + verdict(result["check"])
         if "latency" in result:
             found = result["latency"]
             text += (

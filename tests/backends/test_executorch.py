@@ -175,6 +175,26 @@ class Digamma(nn.Module):
         return torch.digamma(x)
 
 
+class Scalars(nn.Module):
+    """Constants without axes, one made and one kept, that something with axes is added to and multiplied by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 3)
+        self.register_buffer("factor", torch.tensor(0.7))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(()) + self.linear(x) * self.factor
+
+
+def test_constants_without_axes(tmp_path: Path) -> None:
+    """ExecuTorch's passes index into every tensor."""
+    x = samples(8)
+    result = written(quantize_ptq(net(Scalars), x), tmp_path, x)
+    assert PORTABLE not in result.path.read_bytes()
+    assert result.agreements[0].beyond_one_step == 0
+
+
 def test_operators_without_kernels_are_named_with_their_layers(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(4, 4), Digamma(), nn.ReLU(), Digamma()).eval()
     program = torch.export.export(model, (torch.zeros(1, 4),))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,16 +30,18 @@ from toolkit.lower.passes import lower
 from toolkit.model_file import Written, export_format
 from toolkit.ops import operators
 from toolkit.ops.weighted import weight_type
+from toolkit.program.quantize import quantize_ptq
 from toolkit.program.source import load
 from toolkit.verify.difference import differs
+from toolkit.runtimes.onnx import in_float
 
 # by name: the program, its net, what its weights are stored as, the file's opset
 PROGRAMS: dict[str, tuple[Callable[[], ExportedProgram], Callable[[], nn.Module], dict[str, int], int]] = {
     "float": (lambda: nets.floating(Images), Images, {"float32": 3}, 18),
-    "int8": (lambda: nets.int8(Images), Images, {"int8": 3}, 18),
+    "int8": (lambda: nets.int8(Images), Images, {"uint8": 3}, 18),
     "int4": (lambda: nets.int8(Images, weights="int4"), Images, {"int4": 3}, 21),
-    "ternary": (lambda: nets.ternary(Images, "depthwise"), Images, {"int2": 2, "int8": 1}, 25),
-    "attention": (lambda: nets.ternary(Tokens, "head"), Tokens, {"int2": 5, "int8": 1}, 25),
+    "ternary": (lambda: nets.ternary(Images, "depthwise"), Images, {"int2": 2, "uint8": 1}, 25),
+    "attention": (lambda: nets.ternary(Tokens, "head"), Tokens, {"int2": 5, "uint8": 1}, 25),
 }
 
 
@@ -71,7 +78,7 @@ def test_weights_take_the_bits_of_their_range(name: str, written: Written) -> No
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     for weight in written.weights:
         tensor = stored[f"{weight.layer}.weight"]
-        bits = {"int2": 2, "int4": 4, "int8": 8, "float32": 32}[weight.type]
+        bits = {"int2": 2, "int4": 4, "uint8": 8, "float32": 32}[weight.type]
         assert tensor.data_type == getattr(onnx.TensorProto, weight.type.upper().replace("32", ""))
         assert len(tensor.raw_data) == weight.bytes == (bits * torch.Size(tensor.dims).numel() + 7) // 8
     assert not model.graph.node[0].metadata_props  # nothing of this machine
@@ -116,6 +123,58 @@ def test_integers_are_moved_as_they_are(tmp_path: Path) -> None:
     written = export_format(program, formats.load("onnx"), tmp_path / "channels.onnx")
     assert written.agreements[0].exact
     assert [weight.type for weight in written.weights] == ["int2"]
+
+
+class Residual(nn.Module):
+    """A convolution whose input an addition reads, too, with weights and activations near the ends of 8 bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(2, 32, 1), nn.Conv2d(32, 32, 1), nn.Linear(288, 4)
+        nn.init.uniform_(self.second.weight, 0.5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.sigmoid(4 * self.first(x))
+        scores: torch.Tensor = self.head((x + self.second(x)).flatten(1))
+        return scores
+
+
+_RUN = """
+import sys
+import numpy, onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads, options.log_severity_level = 1, 4
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+x = numpy.load(sys.argv[2])
+numpy.save(sys.argv[3], numpy.concatenate([session.run(None, {"x": x[i : i + 1]})[0] for i in range(len(x))]))
+"""
+
+
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="apt-get install qemu-user")
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="Python for x86-64 is run as on an older processor"
+)
+def test_an_older_processor_computes_the_same(tmp_path: Path) -> None:
+    """AVX2 alone multiplies uint8 by int8 into 16 bits that saturate: outputs were wrong by dozens of steps."""
+    torch.manual_seed(0)
+    x = np.random.default_rng(0).normal(size=(24, 2, 3, 3)).astype(np.float32)
+    program, file = quantize_ptq(Residual().eval(), x), tmp_path / "net.onnx"
+    found = export_format(program, formats.load("onnx"), file, x, count=24).agreements[0]
+    assert found.largest_steps is not None
+    assert found.largest_steps <= 1
+    assert not {"Conv", "Gemm"} & set(in_float(file))
+    np.save(tmp_path / "x.npy", x)
+    answers = []
+    python = str(Path(sys.executable).resolve())
+    for name, words in (("here", [python]), ("haswell", ["qemu-x86_64", "-cpu", "Haswell", python])):
+        subprocess.run(
+            [*words, "-c", _RUN, file, tmp_path / "x.npy", tmp_path / f"{name}.npy"],
+            check=True, capture_output=True, timeout=300,
+            env={"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1", "PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        answers.append(np.load(tmp_path / f"{name}.npy"))
+    assert np.ptp(answers[0]) > 0
+    assert np.array_equal(*answers)
 
 
 def test_indices_come_back(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ G. Hinton, "The Forward-Forward Algorithm: Some Preliminary Investigations", 202
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Literal
@@ -76,13 +77,13 @@ class FfMlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(n, classes)``, the sums of all layers' goodnesses, for samples of any shape."""
         values = self.flatten(x).unsqueeze(1)
-        total = torch.zeros(())
+        found = []
         for index in range(len(self.layers)):
             values = self.activity(index, values, self.label)
-            total = total + self.goodness(index, values)
+            found.append(self.goodness(index, values))
             if index < len(self.between):
                 values = self.between[index](values)
-        return total
+        return functools.reduce(torch.add, found)
 
 
 MODEL = FfMlp

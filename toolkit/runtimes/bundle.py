@@ -252,19 +252,19 @@ def _check(
     for entry in job.manifest["runtimes"]["files"]:
         if entry["runtime"] == "c":
             check_c(job.folder, job.manifest, entry, job.target, job.progress)
-    known: dict[tuple[str, str], Expected] = {}
+    known: dict[str, Expected] = {}
     for kind, entry in written:
         program = programs[kind.numbers]
         assert program is not None
-        key = (kind.numbers, kind.rounding)
-        if key not in known:
-            known[key] = expected(program, kind.numbers, real, job.rounding, kind.rounding)
+        if kind.numbers not in known:
+            roundings = {each.rounding for each, _ in written if each.numbers == kind.numbers}
+            known[kind.numbers] = expected(program, kind.numbers, real, job.rounding, roundings)
         if kind.not_run:
-            hold(job.folder, entry, known[key], None, kind.not_run)
+            hold(job.folder, entry, known[kind.numbers], kind.rounding, None, kind.not_run)
     for runtime in {kind.runtime for kind, _ in written}:
         runs = [(kind, entry) for kind, entry in written if kind.runtime == runtime and not kind.not_run]
         if runs:
             job.progress(f"run: {runtime}")
             found = run_files(job.folder, [entry["file"] for _, entry in runs])
             for kind, entry in runs:
-                hold(job.folder, entry, known[kind.numbers, kind.rounding], found[entry["file"]])
+                hold(job.folder, entry, known[kind.numbers], kind.rounding, found[entry["file"]])

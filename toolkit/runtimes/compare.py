@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +23,21 @@ def hold(
     bundle: Path,
     entry: dict[str, Any],
     wanted: Expected,
+    rounding: str,
     got: list[np.ndarray] | None,
     not_run: str = "",
 ) -> None:
-    """Give ``entry`` its golden outputs, its bound and what was found; the nearest of the references counts.
+    """Give ``entry`` its golden outputs, its bound and what was found.
+
+    The nearer of two references counts: by the model's own rounding, or by the runtime's, called ``rounding``.
 
     Raises:
         ToolkitError: outputs beyond the bound.
     """
     nearest = wanted
     if got is not None:
-        nearest = min([wanted, *wanted.others], key=lambda each: _largest(each, got))
+        others = [wanted.others[rounding]] if rounding in wanted.others else []
+        nearest = min([wanted, *others], key=lambda each: _largest(each, got))
     folder = bundle / "golden" / entry["file"].rpartition("/")[2]
     folder.mkdir()
     for i, array in enumerate(nearest.outputs):
@@ -50,12 +55,13 @@ def hold(
     if got is None:
         entry["not_run_here"] = not_run
         return
-    distances = _distances(nearest, got)
-    values = sum(array.size for array in distances)
-    differing = sum(int((array > nearest.equal_within).sum()) for array in distances)
-    largest = _largest(nearest, got)
+    values = sum(array.size for array in got)
+    differing, largest = _differing(nearest, got), _largest(nearest, got)
     entry |= {"values": values, "differing": differing, "share_differing": differing / max(values, 1),
               "largest": largest, "same_class": _same_class(nearest.outputs, got)}  # fmt: skip
+    if nearest.torchs:
+        torch = replace(nearest, outputs=nearest.torchs)
+        entry |= {"differing_from_torch": _differing(torch, got), "largest_from_torch": _largest(torch, got)}
     if not largest <= nearest.bound:
         raise ToolkitError(
             f"{entry['file']} computes something else than the model: its largest difference from {nearest.against} is "
@@ -145,6 +151,10 @@ def _distances(wanted: Expected, got: list[np.ndarray]) -> list[np.ndarray]:
             )
         made.append(distance(want, have, unit))
     return made
+
+
+def _differing(wanted: Expected, got: list[np.ndarray]) -> int:
+    return sum(int((array > wanted.equal_within).sum()) for array in _distances(wanted, got))
 
 
 def _largest(wanted: Expected, got: list[np.ndarray]) -> float:

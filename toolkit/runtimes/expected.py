@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from toolkit.lower.passes import lower
 from toolkit.model_file import torch_outputs
 
 if TYPE_CHECKING:
+    from torch import fx
     from torch.export import ExportedProgram
 
     from toolkit.lower.ir import Model
@@ -38,6 +40,8 @@ class Expected:
         bound: the largest difference allowed, in units.
         bound_from: where the bound comes from.
         equal_within: what counts as equal, in units.
+        others: the same by other conventions of rounding, by their names.
+        torchs: what torch computes from the program, float32 between its integers.
     """
 
     against: str
@@ -47,13 +51,16 @@ class Expected:
     bound: float
     bound_from: str
     equal_within: float
-    others: list[Expected] = field(default_factory=list)  # by other conventions of rounding
+    others: dict[str, Expected] = field(default_factory=dict)
+    torchs: list[np.ndarray] = field(default_factory=list)
 
 
 def expected(
-    program: ExportedProgram, numbers: str, real: list[np.ndarray], rounding: str, runtimes_rounding: str
+    program: ExportedProgram, numbers: str, real: list[np.ndarray], rounding: str, roundings: Collection[str]
 ) -> Expected:
     """Return what ``program`` computes from ``real`` inputs, as the program takes them, first axis the sample.
+
+    ``rounding`` is the model's own convention, ``roundings`` are those of the runtimes that it is for.
 
     Integers are the toolkit's reference's. Between a runtime's integers lies float32 arithmetic, as in torch's own run
     of the program: a value may be one step further from the reference than the farthest of torch's.
@@ -74,15 +81,15 @@ def expected(
             own.bound_from += f", and torch is {between:.2g} from the reference"
         return own
     _bound_in_steps(own, model, torchs)
-    if runtimes_rounding != rounding:
-        other = lower(program, rounding=runtimes_rounding)
-        second = _reference(other, real, f"the reference, {runtimes_rounding} rounding")
-        _bound_in_steps(second, other, torchs)
-        own.others.append(second)
+    for name in sorted(set(roundings) - {rounding}):
+        other = lower(program, rounding=name)
+        own.others[name] = _reference(other, real, f"the reference, {name} rounding")
+        _bound_in_steps(own.others[name], other, torchs)
     return own
 
 
 def _bound_in_steps(found: Expected, model: Model, torchs: list[np.ndarray]) -> None:
+    found.torchs = torchs
     found.units = [float(value.quant.scale[0]) for value in model.outputs if value.quant is not None]
     found.unit, found.equal_within = "steps", _ON_THE_GRID
     between = max(_distance(*ends) for ends in zip(found.outputs, torchs, found.units, strict=True))
@@ -104,11 +111,16 @@ def _reference(model: Model, real: list[np.ndarray], against: str) -> Expected:
 
 
 def _by_torch(program: ExportedProgram, model: Model, real: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what torch computes as real numbers, halves rounded as files have it."""
+    """Return what torch computes as real numbers, halves and biases rounded as files have it."""
     from toolkit.backends.executorch.averages import round_halves_away
+    from toolkit.runtimes.biases import round_biases
+
+    def as_files(module: fx.GraphModule) -> None:
+        round_halves_away(module)
+        round_biases(module)
 
     found = []
-    for value, array in zip(model.outputs, torch_outputs(program, real, round_halves_away), strict=True):
+    for value, array in zip(model.outputs, torch_outputs(program, real, as_files), strict=True):
         if value.quant is not None and array.dtype.kind != "f":
             array = (array.astype(np.float32) - value.quant.zero_point[0]) * np.float32(value.quant.scale[0])
         found.append(array)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # What is no arithmetic in float32: conversions at the ends, integer kernels, and what only moves values.
 _NO_FLOAT = ("Quantize", "Dequantize", "QLinear", "QGemm", "MatMulInteger", "ConvInteger", "Constant", "Cast")
 _MOVES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Concat", "Pad", "Gather", "MaxPool",
-          "Expand", "Split", "Identity", "Shape"}  # fmt: skip
+          "Expand", "Split", "Identity", "Shape", "ReorderInput", "ReorderOutput"}  # fmt: skip
 
 
 def _write(program: ExportedProgram, path: Path, _backend: str) -> Made:

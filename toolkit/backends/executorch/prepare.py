@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from toolkit.backends.executorch.averages import round_halves_away
 from toolkit.backends.executorch.pointwise import pointwise_as_linear
+from toolkit.backends.executorch.scalars import give_scalars_an_axis
 from toolkit.program.blank import blank_inputs
 from toolkit.program.convert import freeze_constants
 from toolkit.program.quantizer import constant, is_constant
@@ -37,6 +38,7 @@ def prepare(program: ExportedProgram) -> tuple[ExportedProgram, set[str]]:
     """
     module = program.module(check_guards=False)
     round_halves_away(module)
+    give_scalars_an_axis(module)
     pointwise_as_linear(module, _FOUR_BITS)
     packed = set()
     for node in list(module.graph.nodes):

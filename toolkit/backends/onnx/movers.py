@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from toolkit.backends.onnx.graph import Graph
 
-_MOVERS = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "MaxPool"}
+MOVERS = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Slice", "MaxPool"}
 
 
 def move_integers(graph: Graph) -> None:
     """Rewrite ``mover(DequantizeLinear(x))`` as ``DequantizeLinear(mover(x))``, for scales of whole tensors."""
     for node in list(graph.nodes):
-        dequantize = graph.dequantized(node.input[0]) if node.op_type in _MOVERS else None
+        dequantize = graph.dequantized(node.input[0]) if node.op_type in MOVERS else None
         readers = graph.readers(node.output[0])
         if dequantize is None or (readers and all(reader.op_type == "QuantizeLinear" for reader in readers)):
             continue

@@ -19,6 +19,7 @@ from toolkit.backends.onnx.graph import Graph
 from toolkit.backends.onnx.movers import move_integers
 from toolkit.backends.onnx.narrow import Range, narrow_weights, opset
 from toolkit.backends.onnx.transposes import transpose_weights
+from toolkit.backends.onnx.unsigned import make_unsigned
 from toolkit.errors import ToolkitError, first_line
 from toolkit.program.clean import layer_name
 from toolkit.program.decompose import expand
@@ -44,6 +45,7 @@ def write(program: ExportedProgram, path: Path) -> list[StoredWeight]:
     integer_biases(graph)
     round_halves_away(graph)
     narrow_weights(graph, ranges)
+    make_unsigned(graph)
     model = graph.finish()
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
     model.producer_name, model.producer_version = "edge-toolkit", toolkit.__version__
