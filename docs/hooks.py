@@ -521,7 +521,9 @@ def _apart(entry: dict[str, Any] | None) -> str:
     if entry is None:
         return "–"
     steps = f", {entry['largest']:.2g}" if entry["differing"] and entry["largest"] is not None else ""
-    return f"{entry['differing']:,} of {entry['values']:,}{steps}"
+    torch = entry.get("differing_from_torch")
+    also = f" (from torch {torch:,})" if entry["differing"] and torch is not None else ""
+    return f"{entry['differing']:,} of {entry['values']:,}{steps}{also}"
 
 
 GENERATED: dict[str, Callable[[], str]] = {

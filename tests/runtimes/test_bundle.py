@@ -68,6 +68,12 @@ def test_every_file_runs_and_agrees_with_the_reference(made: tuple[Path, dict[st
         if entry["numbers"] == "int8":
             assert entry["largest"] <= 1
             assert entry["same_class"] == 64 if file != "model.c" else entry["differing"] == 0
+    for name in (
+        "int8.pte",
+        "int8.onnx",
+    ):  # they sum in integers and scale in float32: nothing is left to chance
+        assert found[f"models/{name}"]["differing_from_torch"] == 0
+        assert found[f"models/{name}"]["largest_from_torch"] < 0.01
     assert found["models/int8.pte"]["not_delegated"] == []
     assert found["models/int8.tflite"]["not_delegated"] == ["AVERAGE_POOL_2D"]
     assert "CONV_2D" in found["models/int16.tflite"]["not_delegated"]

@@ -161,7 +161,11 @@ def export(
         )
         show_files(session, manifest.get("runtimes"))
     elsewhere = "runtimes" in manifest and not targets.load(target).bare_metal
-    session.next(f"toolkit deploy {output} --host USER@HOST" if elsewhere else f"toolkit verify {output}")
+    session.next(
+        f"toolkit deploy {output} --host USER@HOST, or --adb SERIAL"
+        if elsewhere
+        else f"toolkit verify {output}"
+    )
 
 
 def _called(model: Path) -> str:

@@ -136,7 +136,7 @@ def _write(job: Additions, kind: Kind, programs: dict[str, ExportedProgram | Non
         _left_out(job, kind, ToolkitError(what, fix=fix, exit_code=MISSING))
         return None
     if program is None:
-        _left_out(job, kind, ToolkitError(_WHY_NOT[kind.numbers] if programs else _LEARNS), asked=False)
+        _left_out(job, kind, ToolkitError(_why_not(job, kind.numbers) if programs else _LEARNS), asked=False)
         return None
     job.progress(f"{FOLDER}/{kind.name}")
     path = job.folder / FOLDER / kind.name
@@ -168,6 +168,14 @@ _WHY_NOT = {
     "int4-dynamic": "no linear layer has a multiple of 32 inputs",
     "float32": "the model has no float32 program",
 }
+
+
+def _why_not(job: Additions, numbers: str) -> str:
+    from toolkit.runtimes.programs import fires
+
+    if numbers == "int4-dynamic" and fires(job.program):
+        return "the rounding of an input may decide whether a neuron fires, so nothing bounds the difference"
+    return _WHY_NOT[numbers]
 
 
 def _left_out(job: Additions, kind: Kind, error: ToolkitError, asked: bool = True) -> None:

@@ -41,7 +41,7 @@ class Expected:
         bound_from: where the bound comes from.
         equal_within: what counts as equal, in units.
         others: the same by other conventions of rounding, by their names.
-        torchs: what torch computes from the program, float32 between its integers.
+        torchs: what torch computes from the program, after ``sum_in_integers``.
     """
 
     against: str
@@ -62,8 +62,8 @@ def expected(
 
     ``rounding`` is the model's own convention, ``roundings`` are those of the runtimes that it is for.
 
-    Integers are the toolkit's reference's. Between a runtime's integers lies float32 arithmetic, as in torch's own run
-    of the program: a value may be one step further from the reference than the farthest of torch's.
+    Integers are the toolkit's reference's. Runtimes scale integer sums in float32, as torch does after
+    ``sum_in_integers``: a value may be one step further from the reference than the farthest of torch's.
     """
     if numbers == "int4-dynamic":
         return _dynamic(program, real)
@@ -98,7 +98,8 @@ def _bound_in_steps(found: Expected, model: Model, torchs: list[np.ndarray]) -> 
     found.bound = 1.0 + times * np.rint(between) + _ON_THE_GRID
     found.bound_from = "one step: a sum between two integers may be rounded to either"
     if np.rint(between):
-        more = f"{times * np.rint(between):g}, as torch, float32 between the integers, is {np.rint(between):g} away"
+        away = np.rint(between)
+        more = f"{times * away:g}, as torch, which scales integer sums in float32, is {away:g} away"
         found.bound_from += f"; and {more}"
 
 
@@ -111,13 +112,13 @@ def _reference(model: Model, real: list[np.ndarray], against: str) -> Expected:
 
 
 def _by_torch(program: ExportedProgram, model: Model, real: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what torch computes as real numbers, halves and biases rounded as files have it."""
+    """Return what torch computes as real numbers, sums and halves as in runtimes with integer kernels."""
     from toolkit.backends.executorch.averages import round_halves_away
-    from toolkit.runtimes.biases import round_biases
+    from toolkit.runtimes.integer_sums import sum_in_integers
 
     def as_files(module: fx.GraphModule) -> None:
         round_halves_away(module)
-        round_biases(module)
+        sum_in_integers(module)
 
     found = []
     for value, array in zip(model.outputs, torch_outputs(program, real, as_files), strict=True):

@@ -16,6 +16,7 @@ from quantize.quiet import quiet
 from toolkit.program.blank import blank_inputs
 from toolkit.program.convert import freeze_constants
 from toolkit.program.quantizer import constant, is_constant
+from toolkit.program.spikes import FIRE
 
 _QD, _LINEAR = torch.ops.quantized_decomposed, torch.ops.aten.linear.default
 _QUANTIZE, _PER_TENSOR = _QD.quantize_per_tensor.default, _QD.dequantize_per_tensor.default
@@ -35,6 +36,11 @@ def numbers(program: ExportedProgram) -> str:
     if not types:
         return "float32"
     return "int16" if torch.int16 in types else "int8"
+
+
+def fires(program: ExportedProgram) -> bool:
+    """Return whether ``program`` has spiking neurons."""
+    return any(node.target is FIRE for node in program.graph.nodes)
 
 
 def as_float32(program: ExportedProgram) -> ExportedProgram:
@@ -58,11 +64,16 @@ def as_int16(program: ExportedProgram) -> ExportedProgram:
 def as_dynamic_int4(program: ExportedProgram) -> ExportedProgram | None:
     """Return ``program`` in float32 but for its linear layers; None where none has a multiple of 32 inputs.
 
+    None, too, where neurons fire: whether one does may depend on the side to which an input is rounded, so nothing
+    bounds how far outputs are from the model's.
+
     Weights of these are 4 bits, with a scale for 32 columns of a row; each row of an input becomes 8 bits by its own
     range when it runs: as torchao does it, and as XNNPACK has kernels for it.
     """
     from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup, quantize_
 
+    if fires(program):
+        return None
     module = program.module(check_guards=False)
     _drop_rounding(module)
     freeze_constants(module)
