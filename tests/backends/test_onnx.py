@@ -32,8 +32,8 @@ from toolkit.ops import operators
 from toolkit.ops.weighted import weight_type
 from toolkit.program.quantize import quantize_ptq
 from toolkit.program.source import load
-from toolkit.verify.difference import differs
 from toolkit.runtimes.onnx import in_float
+from toolkit.verify.difference import differs
 
 # by name: the program, its net, what its weights are stored as, the file's opset
 PROGRAMS: dict[str, tuple[Callable[[], ExportedProgram], Callable[[], nn.Module], dict[str, int], int]] = {
