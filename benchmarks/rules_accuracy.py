@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-from seeded import run_rows, tell
+from seeded import rows_command, tell
 
 if TYPE_CHECKING:
     from torch import nn
@@ -158,31 +157,13 @@ def _fresh(row: Row, dataset: Dataset, seed: int, *, by_backprop: bool) -> nn.Mo
     return models.build(family, row.preset or None, **settings, **graph)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
-@click.option(
-    "--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="May be repeated."
+main = rows_command(
+    ROWS,
+    RESULTS,
+    Path("build/rules"),
+    measure,
+    "Train ROWS (all, unless named) by their rule and by backpropagation.",
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/rules"), show_default=True,
-              help="Where checkpoints are kept.")  # fmt: skip
-@click.option("--update", "updates", is_flag=True, help=f"Write the rows into {RESULTS.name}/.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: bool, as_json: bool) -> None:
-    """Train ROWS (all, unless named) by their rule and by backpropagation."""
-    import torch
-
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    run_rows(
-        ROWS,
-        rows,
-        seeds,
-        RESULTS,
-        lambda name, seed: measure(name, seed, folder),
-        updates=updates,
-        as_json=as_json,
-    )
-
 
 if __name__ == "__main__":
     main()

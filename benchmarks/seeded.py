@@ -68,6 +68,49 @@ def run_rows(
         click.echo(json.dumps(document, indent=1))
 
 
+def rows_command(
+    rows: Mapping[str, DataclassInstance],
+    results: Path,
+    folder: Path,
+    measure: Callable[[str, int, Path], dict[str, Any]],
+    doing: str,
+) -> click.Command:
+    """Return the command that measures rows: ``run_rows`` with its arguments from the command line.
+
+    Args:
+        rows: by name.
+        results: the folder of their files.
+        folder: where what a run leaves is kept, unless another is named.
+        measure: returns a row's and seed's figures; it is given that folder, too.
+        doing: the help's text.
+    """
+
+    @click.command(context_settings={"help_option_names": ["-h", "--help"]}, help=doing)
+    @click.argument("names", nargs=-1, type=click.Choice(list(rows)))
+    @click.option(
+        "--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="May be repeated."
+    )
+    @click.option(
+        "--folder", "chosen", type=click.Path(path_type=Path), default=folder, show_default=True,
+        help="Where checkpoints are kept.",
+    )  # fmt: skip
+    @click.option("--update", "updates", is_flag=True, help=f"Write the rows into {results.name}/.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    def main(
+        names: tuple[str, ...], seeds: tuple[int, ...], chosen: Path, updates: bool, as_json: bool
+    ) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        chosen.mkdir(parents=True, exist_ok=True)
+        run_rows(
+            rows, names, seeds, results, lambda name, seed: measure(name, seed, chosen),
+            updates=updates, as_json=as_json,
+        )  # fmt: skip
+
+    return main
+
+
 def tell(*what: str) -> Callable[[Epoch], None]:
     """Return what says on stderr how a run goes, after each epoch."""
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-from seeded import run_rows, tell
+from seeded import rows_command, tell
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -116,31 +115,13 @@ def _activity(model: nn.Module, images: Tensor) -> float:
     return round(spikes / places, 4) if places else 0.0
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
-@click.option(
-    "--seed", "seeds", multiple=True, type=int, default=(0,), show_default=True, help="May be repeated."
+main = rows_command(
+    ROWS,
+    RESULTS,
+    Path("build/spiking"),
+    measure,
+    "Train ROWS (all, unless named), and the same layers with ReLU beside them.",
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("build/spiking"), show_default=True,
-              help="Where checkpoints and weights are kept.")  # fmt: skip
-@click.option("--update", "updates", is_flag=True, help=f"Write the rows into {RESULTS.name}/.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def main(rows: tuple[str, ...], seeds: tuple[int, ...], folder: Path, updates: bool, as_json: bool) -> None:
-    """Train ROWS (all, unless named), and the same layers with ReLU beside them."""
-    import torch
-
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    run_rows(
-        ROWS,
-        rows,
-        seeds,
-        RESULTS,
-        lambda name, seed: measure(name, seed, folder),
-        updates=updates,
-        as_json=as_json,
-    )
-
 
 if __name__ == "__main__":
     main()

@@ -12,14 +12,9 @@ TK_KERNEL void tk_conv2d_t2(const int8_t *input, int32_t zero_point, const TK_RO
                             const TK_ROM int32_t *bias, const tk_requant_s8 *requant, int8_t *scratch,
                             int8_t *output, const tk_window *window) {
     const int32_t depth = window->kernel_h * window->kernel_w * window->in_c;
-    const int pointwise = tk_is_pointwise(window);
     for (int32_t y = 0; y < window->out_h; ++y) {
         for (int32_t x = 0; x < window->out_w; ++x) {
-            const int8_t *column = input + (y * window->in_w + x) * window->in_c;
-            if (!pointwise) {
-                tk_im2col_s8(input, y, x, zero_point, scratch, window);
-                column = scratch;
-            }
+            const int8_t *column = tk_column_s8(input, y, x, zero_point, scratch, window);
             const TK_ROM uint8_t *group = weight;
             const int32_t sum = tk_sum_of_inputs_s8(column, depth);
             for (int32_t o = 0; o < window->out_c; o += TK_T2_ROWS) {

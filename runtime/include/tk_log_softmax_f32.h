@@ -3,17 +3,14 @@
 #define TK_LOG_SOFTMAX_F32_H
 
 #include "tk_functions_f32.h"
+#include "tk_softmax_f32.h"
 
 /* Logarithm of the softmax over `depth` of input (rows, depth, inner). `output` may be `input`. */
 TK_KERNEL void tk_log_softmax_f32(const float *input, float *output, int32_t rows, int32_t depth,
                                   int32_t inner) {
     for (int32_t row = 0; row < rows; ++row, input += depth * inner, output += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
-            float largest = input[i];
-            TK_ROLLED
-            for (int32_t k = 1; k < depth; ++k) {
-                if (input[k * inner + i] > largest) largest = input[k * inner + i];
-            }
+            const float largest = tk_largest_f32(input + i, depth, inner);
             float sum = 0.0f;
             TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) sum += tk_exp_f32(input[k * inner + i] - largest);

@@ -4,12 +4,6 @@
 
 #include "tk_softmax_s8.h"
 
-TK_INLINE int32_t tk_leading_zeros(int32_t x) {
-    int32_t zeros = 0;
-    for (uint32_t bits = (uint32_t)x; !(bits >> 31); bits <<= 1) ++zeros;
-    return zeros;
-}
-
 /* log(x) in Q5.26 for x in Q12.19, x >= 1. x is 2^n r with r near 2^(-1/4) .. 2^(1/4), log r by a rational function.
  * Method and every rounding are TensorFlow Lite's log_x_for_x_greater_than_or_equal_to_1. */
 TK_INLINE int32_t tk_log_q19(int32_t x) {
@@ -42,9 +36,7 @@ TK_KERNEL void tk_log_softmax_s8(const int8_t *input, int32_t multiplier, int32_
                                  int32_t inner) {
     for (int32_t row = 0; row < rows; ++row, input += depth * inner, output += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
-            int32_t largest = INT8_MIN;
-            TK_ROLLED
-            for (int32_t k = 0; k < depth; ++k) largest = tk_max(largest, input[k * inner + i]);
+            const int32_t largest = tk_largest_s8(input + i, depth, inner);
             int32_t sum = 0; /* Q12.19 */
             TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) {

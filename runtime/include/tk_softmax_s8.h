@@ -6,6 +6,12 @@
 
 /* Qn.m below: n integer bits (sign aside) and m fraction bits in an int32_t. */
 
+TK_INLINE int32_t tk_leading_zeros(int32_t x) {
+    int32_t zeros = 0;
+    for (uint32_t bits = (uint32_t)x; !(bits >> 31); bits <<= 1) ++zeros;
+    return zeros;
+}
+
 /* x * 2^bits, kept within int32_t. */
 TK_INLINE int32_t tk_shift_left_saturated(int32_t x, int32_t bits) {
     const int32_t limit = INT32_MAX >> bits;
@@ -49,6 +55,14 @@ TK_INLINE int32_t tk_reciprocal_q31(int32_t x) {
     return tk_shift_left_saturated(y, 1);
 }
 
+/* The largest of `depth` values that lie `inner` apart. */
+TK_INLINE int32_t tk_largest_s8(const int8_t *input, int32_t depth, int32_t inner) {
+    int32_t largest = INT8_MIN;
+    TK_ROLLED
+    for (int32_t k = 0; k < depth; ++k) largest = tk_max(largest, input[k * inner]);
+    return largest;
+}
+
 /* Softmax over `depth` of input (rows, depth, inner), to scale 1/256 and zero point -128. A difference d to the
  * largest value stands for d * 2^left_shift * multiplier / 2^57; below `smallest` it counts as no chance at all.
  * `scratch` holds depth words; `output` may be `input`. Equal to TensorFlow Lite's reference kernel. */
@@ -56,9 +70,7 @@ TK_KERNEL void tk_softmax_s8(const int8_t *input, int32_t multiplier, int32_t le
                              int32_t *scratch, int8_t *output, int32_t rows, int32_t depth, int32_t inner) {
     for (int32_t row = 0; row < rows; ++row, input += depth * inner, output += depth * inner) {
         for (int32_t i = 0; i < inner; ++i) {
-            int32_t largest = INT8_MIN;
-            TK_ROLLED
-            for (int32_t k = 0; k < depth; ++k) largest = tk_max(largest, input[k * inner + i]);
+            const int32_t largest = tk_largest_s8(input + i, depth, inner);
             int32_t sum = 0; /* Q12.19 */
             TK_ROLLED
             for (int32_t k = 0; k < depth; ++k) {
@@ -69,8 +81,7 @@ TK_KERNEL void tk_softmax_s8(const int8_t *input, int32_t multiplier, int32_t le
                 scratch[k] = tk_exp_q26(tk_multiply_high(scaled, multiplier));
                 sum += tk_shift_away(scratch[k], 12);
             }
-            int32_t headroom = 0;
-            for (uint32_t bits = (uint32_t)sum; !(bits >> 31); bits <<= 1) ++headroom;
+            const int32_t headroom = tk_leading_zeros(sum);
             const uint32_t mantissa = (uint32_t)sum << headroom;
             const int32_t reciprocal = tk_reciprocal_q31((int32_t)(mantissa - ((uint32_t)1 << 31)));
             const int32_t shift = 35 - headroom;

@@ -107,6 +107,14 @@ static TK_NOINLINE TK_UNUSED void tk_im2col_s8(const int8_t *input, int32_t y, i
     }
 }
 
+/* Where the column of pixel (y, x) lies: in the input, or in `scratch`, kernel_h * kernel_w * in_c bytes. */
+TK_INLINE const int8_t *tk_column_s8(const int8_t *input, int32_t y, int32_t x, int32_t zero_point,
+                                     int8_t *scratch, const tk_window *w) {
+    if (tk_is_pointwise(w)) return input + (y * w->in_w + x) * w->in_c;
+    tk_im2col_s8(input, y, x, zero_point, scratch, w);
+    return scratch;
+}
+
 /* Where the columns of pixels p and q lie: in the input, or in `scratch`, two of kernel_h * kernel_w * in_c bytes. */
 TK_INLINE void tk_two_pixels_s8(const int8_t *input, int32_t p, int32_t q, int32_t zero_point,
                                 int8_t *scratch, const tk_window *window, const int8_t *columns[2]) {

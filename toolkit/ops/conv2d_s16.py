@@ -9,7 +9,7 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.conv2d import Conv2d
-from toolkit.ops.int16 import finish_wide, fold_wide, int16_cases, requant_s16
+from toolkit.ops.int16 import conv_call, finish_wide, fold_wide, int16_cases
 from toolkit.ops.weighted import exact_matmul
 from toolkit.ops.window import patches, window_of
 
@@ -28,15 +28,7 @@ class Conv2dS16(Conv2d):
         return out.reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = fold_wide(step)
-        requant = requant_s16(folded.multiplier, folded.shift, folded.low, folded.high, emitter)
-        w, bias = (
-            emitter.constant("weight", folded.weight),
-            emitter.constant("bias", folded.bias.astype(np.int32)),
-        )
-        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        return Call("tk_conv2d_s16", [x, w, bias, requant, y, window])
+        return conv_call(step, fold_wide(step), emitter)
 
     def scratch_bytes(self, step: Step) -> int:
         return 0

@@ -9,7 +9,7 @@ import numpy as np
 from toolkit.lower.ir import Step
 from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.depthwise_conv2d import DepthwiseConv2d
-from toolkit.ops.int16 import finish_wide, fold_wide, int16_cases, requant_s16
+from toolkit.ops.int16 import conv_call, finish_wide, fold_wide, int16_cases
 from toolkit.ops.window import patches, window_of
 
 
@@ -27,14 +27,7 @@ class DepthwiseConv2dS16(DepthwiseConv2d):
         return out.reshape(step.output.shape)
 
     def emit(self, step: Step, emitter: Emitter) -> Call:
-        folded = fold_wide(step, channel_axis=2)
-        requant = requant_s16(folded.multiplier, folded.shift, folded.low, folded.high, emitter)
-        weight = step.inputs[1].data
-        assert weight is not None
-        w, bias = emitter.constant("weight", weight), emitter.constant("bias", folded.bias.astype(np.int32))
-        x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
-        window = emitter.local("tk_window", "window", window_of(step).initialiser())
-        return Call("tk_depthwise_conv2d_s16", [x, w, bias, requant, y, window])
+        return conv_call(step, fold_wide(step, channel_axis=2), emitter)
 
     def scratch_bytes(self, step: Step) -> int:
         return 0

@@ -10,8 +10,9 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops.activation_cases import STEPS_PER_INT8
-from toolkit.ops.base import Case, Emitter
+from toolkit.ops.base import Call, Case, Emitter
 from toolkit.ops.weighted import Folded, fold
+from toolkit.ops.window import window_of
 
 LOWEST, LARGEST = -(2**15), 2**15 - 1
 
@@ -44,6 +45,17 @@ def int16_cases(cases: Iterable[Case], op: str) -> Iterable[Case]:
         for data in inputs:
             data.ravel()[:2] = [LOWEST, LARGEST][: data.size]
         yield Case(case.id.replace("int8", "int16"), step, inputs)
+
+
+def conv_call(step: Step, folded: Folded, emitter: Emitter) -> Call:
+    """Return the call of a convolution's kernel for constants of ``fold_wide``."""
+    weight = step.inputs[1].data
+    assert weight is not None
+    requant = requant_s16(folded.multiplier, folded.shift, folded.low, folded.high, emitter)
+    w, bias = emitter.constant("weight", weight), emitter.constant("bias", folded.bias.astype(np.int32))
+    x, y = emitter.pointer(step.inputs[0]), emitter.pointer(step.output)
+    window = emitter.local("tk_window", "window", window_of(step).initialiser())
+    return Call(f"tk_{step.op}", [x, w, bias, requant, y, window])
 
 
 def wide_multipliers(multiplier: np.ndarray, shift: np.ndarray, at: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.lower.ir import Step, Value, per_tensor
 from toolkit.ops.activation_cases import activation, case_id, sample
-from toolkit.ops.base import SUFFIXES, Call, Case, Emitter, Operator, Reader
+from toolkit.ops.base import Call, Case, Emitter, Operator, Reader
 from toolkit.ops.int8_value import scale_of
 from toolkit.ops.int16 import LARGEST, LOWEST
 from toolkit.ops.integrate import SPIKES
@@ -70,10 +70,8 @@ class SendDelayed(Operator):
         sizes = [str(pending.shape[0] - 1), *map(str, weight.shape)]
         if step.output.quant is not None:
             _check_sums(step)
-        return Call(
-            f"tk_send_delayed_{SUFFIXES[step.output.dtype]}",
-            [*pointers, emitter.pointer(step.output), *sizes],
-        )
+        arguments = [*pointers, emitter.pointer(step.output), *sizes]
+        return Call.typed("tk_send_delayed", step.output, arguments)
 
     def macs(self, step: Step) -> int:
         return step.inputs[2].size
