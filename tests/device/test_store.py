@@ -26,7 +26,7 @@ CUT = {  # a board for each driver; memory that stands for flash is cut in tests
     for name in KEEPING
     if (store := targets.load(name).store) and store.driver != "memory" and "unicorn" in targets.load(name).emulators
 }  # fmt: skip
-FORGETTING = "lm3s6965evb"
+FORGETTING = "teensy41"
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,8 @@ def test_power_may_fail_at_every_step(name: str, bundle: Path) -> None:
         ("nucleo-u575zi", "number << PAGE_SHIFT", "(number + 1) << PAGE_SHIFT", "no slot"),
         ("nucleo-h743zi", "    forget(flash, offset, 4 * words);\n", "", "the data cache still has"),
         ("nucleo-h743zi", "UNIT_WORDS = 8", "UNIT_WORDS = 4", "waits for ever"),
+        ("stm32vldiscovery", "unlock(PROGRAM)", "unlock(0)", "does not allow it"),
+        ("lm3s6965evb", "/ 1000000u - 1", "/ 1000000u", "USECRL does not hold the clock"),
         ("esp32c3", "with_cache_suspended + RAM_TO_CODE", "with_cache_suspended", "UC_ERR_FETCH_PROT"),
         ("esp32c3", "0x40000524u)()", "0x40000528u)()", "give back"),
         ("pico", "IN_RAM static void change", "static void change", "UC_ERR_FETCH_PROT"),
@@ -126,7 +128,7 @@ def test_a_wrong_driver_is_found(
     monkeypatch.setattr(firmware, "harness", spoil)
     target = targets.load(name)
     image = build(bundle, target=name, serial=True)
-    assert spoiled == 1
+    assert spoiled
     with power.cuts(image.path, target) as board:
         try:
             answer = " ".join(str(board.save(value)[0]) for value in (1, 2, 3))

@@ -225,8 +225,16 @@ def test_command(cli: Cli, tmp_path: Path) -> None:
     assert wrong.code == 2
     assert "did you mean nearest-mean?" in wrong.err
     refused = cli(
-        "finetune", "-t", "lm3s6965evb", "-m", "nearest-mean", "-n", 1, "--tests", 1, "-o", tmp_path / "x"
+        "finetune", "-t", "teensy41", "-m", "nearest-mean", "-n", 1, "--tests", 1, "-o", tmp_path / "x"
     )
     assert refused.code == 2
-    assert "lm3s6965evb cannot keep what it learns" in refused.err
+    assert "teensy41 cannot keep what it learns" in refused.err
     assert "nrf52840-dk" in refused.err
+    for target, emulator, said in (
+        ("arduino-uno", "simavr", "cannot be counted"),
+        ("stm32f4-discovery", "qemu", "qemu has no model of what programs the flash"),
+    ):
+        refused = cli("finetune", "-t", target, "--emulator", emulator, "-m", "nearest-mean", "-n", 1,
+                      "--tests", 1, "-o", tmp_path / "x")  # fmt: skip
+        assert refused.code == 2
+        assert said in refused.err

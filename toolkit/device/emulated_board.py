@@ -33,6 +33,14 @@ class Board(Protocol):
         """Switch off for good."""
 
 
+_QEMU_FLASH = ("memory", "nrf")  # the drivers whose flash QEMU's boards have, and can be written
+
+
+def keeps(target: Target, emulator: str) -> bool:
+    """Return whether what a model learns survives a reset of ``target`` on ``emulator``."""
+    return target.store is not None and (emulator != "qemu" or target.store.driver in _QEMU_FLASH)
+
+
 @contextmanager
 def running(
     image: Image,

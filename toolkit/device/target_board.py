@@ -44,6 +44,8 @@ STORE_DRIVERS = (
     "rp2040",
     "rp2350",
     "samd21",
+    "stellaris",
+    "stm32f1",
     "stm32f4",
     "stm32h7",
     "stm32l4",

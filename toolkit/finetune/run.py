@@ -11,7 +11,7 @@ from typing import Any
 from toolkit import manifest as manifests
 from toolkit.device import elf, firmware, linker, targets
 from toolkit.device.build import Image, build
-from toolkit.device.emulated_board import Board, running
+from toolkit.device.emulated_board import Board, keeps, running
 from toolkit.device.serial_link import SerialLink
 from toolkit.device.serial_model import SerialModel
 from toolkit.device.targets import Target
@@ -102,6 +102,12 @@ def finetune(
             f"what {board.name} executes cannot be counted: Unicorn has no core of the kind {board.arch}",
             at=str(board.folder / "target.toml"),
             fix=f"use one of: {', '.join(_keeping())}",
+        )
+    if board.bare_metal and not keeps(board, emulator or board.default_emulator):
+        raise ToolkitError(
+            f"{emulator} has no model of what programs the flash of {board.name}",
+            at=str(board.folder / "target.toml"),
+            fix="use --emulator unicorn",
         )
     like = board if board.energy is not None else targets.load(_LIKE)
     progress(f"training {'-'.join(world.model)} on {world.dataset.name}")
