@@ -83,7 +83,8 @@ def test_integer_steps_stay_within_one_step_of_the_fake_quantized_program(name: 
     tensor = describe_tensor(model.inputs[0], model.input_permutes[0])
     got = reference.run_batch(model, [tensors.to_device(tensor, data[:16].numpy())])[0]
     real = (got.astype(np.float64) - quant.zero_point[0]) * quant.scale[0]
-    want = np.concatenate([program.module()(x).numpy() for x in data[:16].split(1)])
+    module = program.module()
+    want = np.concatenate([module(x).numpy() for x in data[:16].split(1)])
     steps = np.abs(as_user(real, model.output_permutes[0]) - want) / quant.scale[0]
     assert steps.max() < 1.01
 

@@ -77,11 +77,10 @@ def test_steps_share_weights_and_tables(name: str) -> None:
 @pytest.mark.parametrize("name", ["mobilenet_v3", "tcn", "vit", "lstm", "gru"])
 def test_int16_activations_are_closer(name: str) -> None:
     net, data = build(name)
-    programs = [quantized(name, "int8"), quantized(name, "int16")]
+    programs = [quantized(name, "int8").module(), quantized(name, "int16").module()]
     expected = net(data[:16]).detach().numpy()
     int8, int16 = (
-        np.abs(np.concatenate([p.module()(x).numpy() for x in data[:16].split(1)]) - expected).mean()
-        for p in programs
+        np.abs(np.concatenate([p(x).numpy() for x in data[:16].split(1)]) - expected).mean() for p in programs
     )
     assert int16 < int8 / 3
 

@@ -65,3 +65,10 @@ def run_program(program: torch.export.ExportedProgram, inputs: Sequence[np.ndarr
     """Return what the exported program computes."""
     with torch.no_grad():
         return [out.numpy() for out in program.module()(*(torch.from_numpy(x) for x in inputs))]
+
+
+def run_each(program: torch.export.ExportedProgram, samples: np.ndarray) -> np.ndarray:
+    """Return what the exported program, of one input and output, computes for each sample."""
+    module = program.module()
+    with torch.no_grad():
+        return np.concatenate([module(torch.from_numpy(one[None]))[0].numpy() for one in samples])

@@ -291,7 +291,7 @@ def test_float_models_are_quantized_with_the_users_data(name: str, tmp_path: Pat
     assert loaded.quantized_here
     x = nets.samples(model, 24)
     wanted = np.concatenate([files.run_original(path, {"x": one[None]})[0] for one in x])
-    ours = np.concatenate([files.run_program(loaded.program, [one[None]])[0] for one in x])
+    ours = files.run_each(loaded.program, x)
     assert np.sqrt(((ours - wanted) ** 2).mean()) < 0.1 * wanted.std()
 
 

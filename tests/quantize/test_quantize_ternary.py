@@ -94,7 +94,8 @@ def test_program_computes_what_the_baked_model_computes() -> None:
     x = torch.from_numpy(samples())
     with torch.no_grad():
         wanted = model(x)
-        found = torch.cat([program.module()(one) for one in x.split(1)])
+        module = program.module()
+        found = torch.cat([module(one) for one in x.split(1)])
     assert float((found - wanted).std() / wanted.std()) < 0.05
 
 

@@ -81,7 +81,8 @@ def _eager(recipe: Recipe, _: Path) -> list[str]:
     found = _far("float reference", _outputs(lower(floating), samples), expected)
     program = quantize_ptq(module, samples)
     model = lower(program)
-    eager = np.concatenate([program.module()(x).numpy() for x in batch])
+    quantized = program.module()
+    eager = np.concatenate([quantized(x).numpy() for x in batch])
     return found + _steps("integer reference", _outputs(model, samples), eager, model, len(recipe.layers))
 
 
