@@ -16,24 +16,6 @@ typedef struct {
     int32_t tile_h, tile_w;
 } tk_depthwise_layer;
 
-#if defined(__clang__)
-#define TK_UNROLLED _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__) && __GNUC__ >= 8
-#define TK_UNROLLED _Pragma("GCC unroll 8")
-#else
-#define TK_UNROLLED
-#endif
-
-TK_INLINE uint32_t tk_load_lanes(const int16_t *p) {
-#if defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)
-    uint32_t word;
-    __builtin_memcpy(&word, p, 4);
-    return word;
-#else
-    return (uint32_t)(uint16_t)p[0] | (uint32_t)(uint16_t)p[1] << 16;
-#endif
-}
-
 /* Outputs of input channels c to c + 3: a tile of rows x columns, two columns at a time. */
 TK_INLINE void tk_depthwise_any_dsp(const int16_t *planes, int32_t c, const tk_depthwise_layer *layer,
                                     const tk_requant_s8 *requant, int8_t *output, int32_t rows,
@@ -51,8 +33,8 @@ TK_INLINE void tk_depthwise_any_dsp(const int16_t *planes, int32_t c, const tk_d
                 TK_ROLLED for (int32_t i = 0; i < w->kernel_h; ++i) {
                     TK_UNROLLED for (int32_t j = 0; j < pairs; ++j) {
                         const uint32_t tap = *taps++;
-                        first = tk_smlad(tap, tk_load_lanes(p + x * w->stride_w + 2 * j), first);
-                        second = tk_smlad(tap, tk_load_lanes(p + other * w->stride_w + 2 * j), second);
+                        first = tk_smlad(tap, tk_load2(p + x * w->stride_w + 2 * j), first);
+                        second = tk_smlad(tap, tk_load2(p + other * w->stride_w + 2 * j), second);
                     }
                     p += w->dilation_h * TK_PLANE_ROW;
                 }
