@@ -51,6 +51,7 @@ def _facts(target: Target) -> dict[str, Any]:
         "energy": asdict(target.energy) if target.energy else None,
         "mark": target.mark.pin if target.mark else None,
         "serial_driver": target.serial.driver if target.serial else None,
+        "store_driver": target.store.driver if target.store else None,
         "image_formats": list(target.image.formats) if target.image else [],
         "usb": list(target.usb),
         "flashers": list(target.flashers),
@@ -114,6 +115,9 @@ def _describe(session: Session, target: Target) -> None:
     rows.append(("energy estimates", _energy(target)))
     if target.serial and target.serial.address:
         rows.append(("line", f"{target.serial.driver} at {target.serial.address:#010x}"))
+        kept = target.store
+        learns = f"kept by {kept.driver}, {in_bytes(kept.page_bytes)} erased at once" if kept else "not kept"
+        rows.append(("what it learns", learns))
     if target.mark:
         rows.append(("marking pin", target.mark.pin))
     if target.image:
