@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,21 @@ def test_on_an_emulated_core(
     else:
         output = run.run(image, target, [program.sample()]).outputs[0]
     assert program.mismatches(output, exact_float=operators()[name].sums_in_order) == []
+
+
+@pytest.mark.parametrize(
+    ("target_name", "kernel_set"),
+    [(core[0], kernel_set) for kernel_set, cores in CORES.items() for core in cores if core[2]],
+)
+def test_fences_are_watched(target_name: str, kernel_set: str, tmp_path: Path) -> None:
+    cases = case_program.every_kernel("fully_connected", kernel_set)[:1]
+    program = case_program.write(tmp_path, cases, target_name, fenced=True)
+    image = build.build(tmp_path, toolchain="gcc")
+    target, sample = targets.load(target_name), program.sample()
+    assert fences.crossings(image, target, sample, program.fences)[1] == []
+    wider = [replace(fence, start=fence.start - 1, bytes=fence.bytes + 1) for fence in program.fences]
+    crossed = fences.crossings(image, target, sample, wider[1:])[1]  # the first has nothing in front of it
+    assert all(any(part in line for line in crossed) for part in ("_arena,", "_weight,"))
 
 
 @pytest.mark.parametrize(
