@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Run the model on every sample of input.bin, write its outputs to output.bin, and time it:
  *     runner [RUNS]
- * prints nanoseconds of RUNS single runs (100), one a line, to times.txt. Inputs and outputs lie one after the other as the
+ * writes nanoseconds of RUNS single runs (100), one a line, to times.txt. Inputs and outputs lie one after the other as the
  * model takes and gives them: see manifest.json. */
 
 #define _POSIX_C_SOURCE 199309L
@@ -15,10 +15,14 @@
 
 enum { WARM_UP = 3 };
 
-/* The input ends the loop; output.bin is then as long as it should be, or something went wrong. */
-#define READ(data, bytes)                          \
-    if (fread(data, 1, bytes, input) != (bytes)) { \
-        break;                                     \
+/* The end of the input ends the loop; `part` counts the bytes of the sample that is being read. */
+#define READ(data, bytes)                     \
+    {                                         \
+        const size_t before = part;           \
+        part += fread(data, 1, bytes, input); \
+        if (part - before != (bytes)) {       \
+            break;                            \
+        }                                     \
     }
 #define WRITE(data, bytes)                           \
     if (fwrite(data, 1, bytes, output) != (bytes)) { \
@@ -40,6 +44,8 @@ static void reset(void) {
 
 static int compute(void) {
     int failed = 0;
+    long samples = 0;
+    size_t part = 0;
     FILE *const input = fopen("input.bin", "rb");
     FILE *const output = fopen("output.bin", "wb");
     if (!input || !output) {
@@ -48,12 +54,24 @@ static int compute(void) {
     }
     reset();
     for (;;) {
+        part = 0;
         MODEL_INPUTS(READ)
         model_run();
         MODEL_OUTPUTS(WRITE)
+        samples++;
     }
     fclose(input);
-    return fclose(output) || failed;
+    if (fclose(output) || failed) {
+        perror("output.bin");
+        return 1;
+    }
+    if (!samples || part) {
+        fprintf(stderr, "input.bin: %ld samples and %lu bytes of another one\n", samples,
+                (unsigned long)part);
+        return 1;
+    }
+    printf("%ld samples of input.bin, to output.bin\n", samples);
+    return 0;
 }
 
 static int measure(long runs) {
@@ -64,6 +82,7 @@ static int measure(long runs) {
     }
     reset();
     for (long i = -WARM_UP; i < runs; i++) {
+        size_t part = 0;
         FILE *const input = fopen("input.bin", "rb");
         if (!input) {
             break;
@@ -83,10 +102,17 @@ static int measure(long runs) {
 }
 
 int main(int count, char **arguments) {
-    const long runs = count > 1 ? strtol(arguments[1], NULL, 10) : 100;
-    if (runs < 0 || compute()) {
+    char *end = "";
+    const long runs = count > 1 ? strtol(arguments[1], &end, 10) : 100;
+    if (runs < 0 || count > 2 || *end) {
         fprintf(stderr, "usage: runner [RUNS], with input.bin in this folder\n");
+        return 2;
+    }
+    if (compute() || (runs && measure(runs))) {
         return 1;
     }
-    return runs && measure(runs) ? 1 : 0;
+    if (runs) {
+        printf("%ld times in ns, to times.txt\n", runs);
+    }
+    return 0;
 }

@@ -144,6 +144,10 @@ def test_the_runner_gives_the_golden_outputs(made: tuple[Path, dict[str, Any]], 
     subprocess.run([build / "runner", "7"], cwd=tmp_path, check=True, timeout=60)
     assert (tmp_path / "output.bin").read_bytes() == np.load(folder / "golden" / "output_0.npy").tobytes()
     assert len((tmp_path / "times.txt").read_text().split()) == 7
+    (tmp_path / "input.bin").write_bytes((tmp_path / "input.bin").read_bytes() + b"x")
+    longer = subprocess.run([build / "runner", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert longer.returncode == 1
+    assert "64 samples and 1 bytes of another one" in longer.stderr
     np.load(folder / "golden" / "real_0.npy").tofile(tmp_path / "real.bin")
     words = [folder / "models" / "int8.pte", "real.bin", "made.bin", "7"]
     done = subprocess.run(
