@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from tests.backends.nets import built as net
 from toolkit.backends import formats
+from toolkit.backends.executorch import write_file
 from toolkit.errors import ToolkitError
 from toolkit.model_file import Written, export_format
 from toolkit.program.quantize import quantize_ptq
@@ -121,8 +122,10 @@ def test_float_layers(tmp_path: Path) -> None:
 
 def test_int16_activations_are_left_to_portable_kernels(tmp_path: Path) -> None:
     x = samples(64)
-    result = written(quantize_ptq(net(Lines), x, activations="int16"), tmp_path, x)
+    program = quantize_ptq(net(Lines), x, activations="int16")
+    result = written(program, tmp_path, x)
     assert PORTABLE in result.path.read_bytes()
+    assert "aten::addmm" in write_file(program, tmp_path / "again.pte").portable
     assert result.ok
 
 

@@ -20,7 +20,7 @@ from toolkit.errors import CHECK_FAILED, USAGE, ToolkitError
 from toolkit.program import pt2
 from toolkit.program.quantize import quantize_ptq
 from toolkit.runtimes import bundle as bundles
-from toolkit.runtimes.kind import Kind, kinds
+from toolkit.runtimes.kind import Kind, Made, kinds
 
 
 def pooling(file: Path) -> Path:
@@ -178,6 +178,25 @@ def test_another_net_in_a_file_fails_the_export(tmp_path: Path, monkeypatch: pyt
         bundle.export(pooling(tmp_path / "net.pt2"), "linux-x86", tmp_path / "pc", formats=["onnx"])
     assert caught.value.exit_code == CHECK_FAILED
     assert not (tmp_path / "pc").exists()
+
+
+def test_a_file_that_its_runtime_refuses_is_left_out_unless_asked_for(
+    tiny_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(program: Any, path: Path, backend: str) -> Made:
+        path.write_bytes(b"no model")
+        return Made()
+
+    kind = Kind("onnx", "cpu", "float32", "x.onnx", ("onnx",), damaged)
+    monkeypatch.setattr(bundles, "kinds", lambda name: [kind] if name == "onnx" else [])
+    manifest = bundle.export(tiny_program, "linux-x86", tmp_path / "pc", formats=None)
+    assert [entry["file"] for entry in manifest["runtimes"]["files"]] == ["model.c"]
+    (left,) = manifest["runtimes"]["left_out"]
+    assert left["file"] == "models/x.onnx"
+    assert "cannot run them" in left["why"]
+    assert not (tmp_path / "pc" / "models" / "x.onnx").exists()
+    with pytest.raises(ToolkitError, match="cannot run them"):
+        bundle.export(tiny_program, "linux-x86", tmp_path / "asked", formats=["onnx"])
 
 
 def test_what_cannot_run_here_is_never_called_right(tiny_program: Path, tmp_path: Path) -> None:

@@ -175,6 +175,8 @@ def _why_not(job: Additions, numbers: str) -> str:
 
     if numbers == "int4-dynamic" and fires(job.program):
         return "the rounding of an input may decide whether a neuron fires, so nothing bounds the difference"
+    if numbers == "int8" and job.manifest["runtimes"]["default"] == "int16":
+        return "the model has int16 activations"
     return _WHY_NOT[numbers]
 
 
@@ -273,6 +275,24 @@ def _check(
         runs = [(kind, entry) for kind, entry in written if kind.runtime == runtime and not kind.not_run]
         if runs:
             job.progress(f"run: {runtime}")
-            found = run_files(job.folder, [entry["file"] for _, entry in runs])
-            for kind, entry in runs:
+            found = _run(job, runs)
+            for kind, entry in (each for each in runs if each[1]["file"] in found):
                 hold(job.folder, entry, known[kind.numbers], kind.rounding, found[entry["file"]])
+
+
+def _run(job: Additions, runs: list[tuple[Kind, dict[str, Any]]]) -> dict[str, list[np.ndarray]]:
+    """Return what one runtime's files compute; leave out those that it refuses, unless it was asked for by name."""
+    try:
+        return run_files(job.folder, [entry["file"] for _, entry in runs])
+    except ToolkitError:
+        if job.wanted is not None:
+            raise
+    found: dict[str, list[np.ndarray]] = {}
+    for kind, entry in runs:
+        try:
+            found |= run_files(job.folder, [entry["file"]])
+        except ToolkitError as error:
+            (job.folder / entry["file"]).unlink()
+            job.manifest["runtimes"]["files"].remove(entry)
+            _left_out(job, kind, error)
+    return found

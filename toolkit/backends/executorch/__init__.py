@@ -45,6 +45,7 @@ def write_file(program: ExportedProgram, path: Path) -> WrittenFile:
         ready, packed = prepare(plain(program))
         edge = _lowered(ready)
         _check_operators(edge.exported_program().graph)
+        left = _left(edge)  # the next line changes the graph
         try:
             path.write_bytes(edge.to_executorch(_with_first_content(edge)).buffer)
         except (RuntimeError, AssertionError) as error:
@@ -55,7 +56,7 @@ def write_file(program: ExportedProgram, path: Path) -> WrittenFile:
         for name, tensor in ready.state_dict.items()
         if tensor.dim() > 1 and name not in states
     }
-    return WrittenFile(list(weights.values()), _left(edge))
+    return WrittenFile(list(weights.values()), left)
 
 
 def write_partitioned(program: ExportedProgram, path: Path, partitioner: Any) -> list[str]:
@@ -73,10 +74,11 @@ def write_partitioned(program: ExportedProgram, path: Path, partitioner: Any) ->
                 partitioner=[partitioner, xnnpack()],
                 compile_config=EdgeCompileConfig(_check_ir_validity=False),
             )
+            left = _left(edge)  # the next line changes the graph
             path.write_bytes(edge.to_executorch(_with_first_content(edge)).buffer)
         except Exception as error:  # whatever its passes meet
             raise _refused(error) from error
-    return _left(edge)
+    return left
 
 
 def write_step(program: ExportedProgram, path: Path) -> None:
