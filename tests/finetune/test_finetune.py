@@ -28,7 +28,7 @@ from toolkit.lower import reference
 from toolkit.lower.passes import lower
 
 METHODS = ("sparse-backprop", "nearest-mean")
-STEPS, TESTS, EPOCHS = 150, 100, 15
+STEPS, TESTS, EPOCHS = 250, 100, 15
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_boards_learn_and_remember(found: Comparison) -> None:
     assert [outcome.method for outcome in found.outcomes] == list(METHODS)
     for outcome in found.outcomes:
         assert outcome.before < 0.6  # the world has changed
-        assert outcome.after > outcome.before + 0.05  # by a few samples, not 600
+        assert outcome.after > outcome.before + 0.1
         assert outcome.after_reset == outcome.after
         assert len(outcome.during) == -(-STEPS // outcome.window)
         assert np.mean(outcome.during[-3:]) > outcome.before
