@@ -84,7 +84,12 @@ class MovingActivationObserver(MovingAverageMinMaxObserver):
 
 
 class WeightPerChannelObserver(PerChannelMinMaxObserver):
-    """Largest magnitude per channel of the weight as it is now; vanishing channels take a larger scale."""
+    """Largest magnitude per channel of the weight as it is now; vanishing channels take a larger scale.
+
+    ``chosen`` are scales to take instead, once they are decided.
+    """
+
+    chosen: Tensor | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Look at ``weight`` and forget those before: during training they shrink too."""
@@ -94,6 +99,8 @@ class WeightPerChannelObserver(PerChannelMinMaxObserver):
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Return scales (float32) and zero points (all 0), shape ``(channels,)``."""
         check_range(self)
+        if self.chosen is not None:
+            return self.chosen, torch.zeros(self.chosen.shape, dtype=torch.int64)
         largest = torch.maximum(-self.min_val, self.max_val)
         strongest = largest.max()
         floor = strongest * VANISHING if strongest > 0 else torch.ones(())
@@ -114,7 +121,9 @@ class KnownWeightPerChannelObserver(PerChannelMinMaxObserver):
 
 
 class WeightObserver(MinMaxObserver):
-    """Largest magnitude of the whole weight as it is now."""
+    """Largest magnitude of the whole weight as it is now; ``chosen`` is a scale to take instead, once decided."""
+
+    chosen: Tensor | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Look at ``weight`` and forget those before."""
@@ -124,6 +133,8 @@ class WeightObserver(MinMaxObserver):
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Return scale (float32) and zero point (0), one element each."""
         check_range(self)
+        if self.chosen is not None:
+            return self.chosen, torch.zeros(1, dtype=torch.int64)
         largest = torch.maximum(-self.min_val, self.max_val).reshape(1)
         scale = torch.where(largest > 0, largest, 1.0) / self.quant_max
         return scale, torch.zeros(1, dtype=torch.int64)

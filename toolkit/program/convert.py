@@ -15,6 +15,7 @@ from quantize.quiet import quiet
 from toolkit.errors import CHECK_FAILED, ToolkitError
 from toolkit.program.clean import layer_name
 from toolkit.program.quantizer import constant, is_constant
+from toolkit.program.rounding import avoid_halves
 
 _QD = torch.ops.quantized_decomposed
 Exact = tuple[torch.Tensor, tuple[int, int]]
@@ -41,6 +42,7 @@ def convert(
         ToolkitError: an activation was not finite, or an exact weight did not survive to the bit.
     """
     _check_ranges(prepared)
+    avoid_halves(prepared, weights)
     with quiet():
         converted = convert_pt2e(prepared)
         for node in list(converted.graph.nodes):
