@@ -17,6 +17,7 @@ from toolkit.backends.formats import Format, Sample
 from toolkit.errors import CHECK_FAILED, MISSING, ToolkitError
 from toolkit.model_file import export_format
 from toolkit.program import pt2
+from toolkit.runtimes.integer_sums import sum_in_integers
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> torch.export.ExportedPr
 
 
 def own(program: torch.export.ExportedProgram) -> Format:
-    """A format whose file is the program itself and whose runtime is torch."""
+    """A format whose file is the program itself and whose runtime is torch, its sums in integers."""
 
     def run(path: Path, given: list[Sample]) -> list[Sample]:
         module = pt2.load(path)[0].module()
+        assert isinstance(module, torch.fx.GraphModule)
+        sum_in_integers(module)
+        module.recompile()
         with torch.no_grad():
             return [[module(*map(torch.from_numpy, sample)).numpy()] for sample in given]
 

@@ -14,7 +14,7 @@ def test_says_what_is_in_the_file_and_what_it_computes(cli: Cli, tiny_program: P
     done = cli("export", tiny_program, "--format", "onnx", "-o", file)
     assert done.code == 0, done.err
     assert f"wrote {file}: {file.stat().st_size:,} B, weights 228 B" in done.out
-    assert ["0", "int8", "36"] in [line.split() for line in done.out.splitlines()]
+    assert ["0", "uint8", "36"] in [line.split() for line in done.out.splitlines()]
     assert (
         "against the reference, 16 samples: 48 of 48 values equal (100 %); the same class for 16" in done.out
     )
