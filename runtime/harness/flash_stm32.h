@@ -9,7 +9,8 @@
 #include "flash_slots.h"
 
 enum {
-    ERRORS = 0xFAu,    /* of the status: protected, not aligned, not erased, out of sequence; or failed */
+    ERRORS = 0xFAu, /* of the status: protected, not aligned, not erased, out of sequence; or failed */
+    CLEARED = ERRORS,
     PROGRAM = 1u << 0, /* of the control register */
     PAGE_ERASE = 1u << 1,
     PAGE_SHIFT = 3,
@@ -21,7 +22,7 @@ enum {
 #define FLASH_ORIGIN 0x08000000u
 #define FLASH_BANK_BYTES 0x100000u
 
-static volatile uint32_t *const controller = (volatile uint32_t *)TK_FLASH_ADDRESS;
+#include "flash_stm32_control.h"
 
 void tk_nmi(void);
 void tk_fault(void);
@@ -30,24 +31,6 @@ void tk_nmi(void) {
     if (!(controller[ECC] & ECC_FLAGS)) tk_fault();
     controller[ECC] |= ECC_FLAGS; /* ones clear */
 }
-
-static int finish(void) {
-    while (controller[STATUS] & BUSY) {
-    }
-    return (controller[STATUS] & ERRORS) != 0;
-}
-
-static void unlock(uint32_t control) {
-    finish();
-    if (controller[CONTROL] & LOCK) {
-        controller[KEY] = 0x45670123u;
-        controller[KEY] = 0xCDEF89ABu;
-    }
-    controller[STATUS] = ERRORS; /* ones clear */
-    controller[CONTROL] = control;
-}
-
-static void lock(void) { controller[CONTROL] = LOCK; }
 
 static int erase(const tk_flash *flash, uint32_t page) {
     if (page >= flash->pages || !is_usable()) return 1;

@@ -6,33 +6,16 @@
 
 enum { KEY = 0x04 / 4, STATUS = 0x0C / 4, CONTROL = 0x10 / 4, ADDRESS = 0x14 / 4 };
 enum {
-    BUSY = 1u << 0,    /* of the status */
-    ERRORS = 0x14u,    /* not erased before, or protected */
+    BUSY = 1u << 0, /* of the status */
+    ERRORS = 0x14u, /* not erased before, or protected */
+    CLEARED = ERRORS,
     PROGRAM = 1u << 0, /* of the control register */
     PAGE_ERASE = 1u << 1,
     START = 1u << 6,
     LOCK = 1u << 7,
 };
 
-static volatile uint32_t *const controller = (volatile uint32_t *)TK_FLASH_ADDRESS;
-
-static int finish(void) {
-    while (controller[STATUS] & BUSY) {
-    }
-    return (controller[STATUS] & ERRORS) != 0;
-}
-
-static void unlock(uint32_t control) {
-    finish();
-    if (controller[CONTROL] & LOCK) {
-        controller[KEY] = 0x45670123u;
-        controller[KEY] = 0xCDEF89ABu;
-    }
-    controller[STATUS] = ERRORS; /* ones clear */
-    controller[CONTROL] = control;
-}
-
-static void lock(void) { controller[CONTROL] = LOCK; }
+#include "flash_stm32_control.h"
 
 static int erase(const tk_flash *flash, uint32_t page) {
     if (page >= flash->pages) return 1;

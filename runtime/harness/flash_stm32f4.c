@@ -5,15 +5,14 @@
 
 #include "flash_slots.h"
 
-enum { ACR, KEYR, OPTKEYR, SR, CR };
+enum { ACCESS, KEY, OPTION_KEY, STATUS, CONTROL };
 enum {
-    DATA_CACHE = 1u << 10, /* of ACR */
-    DATA_CACHE_RESET = 1u << 12,
-    DONE = 1u << 0, /* of SR */
+    DONE = 1u << 0, /* of the status */
     ERRORS =
         0xF2u, /* what was written is protected, not aligned, of another width, or out of sequence; or failed */
+    CLEARED = DONE | ERRORS,
     BUSY = 1u << 16,
-    PROGRAM = 1u << 0, /* of CR */
+    PROGRAM = 1u << 0, /* of the control register */
     SECTOR_ERASE = 1u << 1,
     SECTOR_SHIFT = 3,
     WORDS = 2u << 8, /* at once, which needs 2.7 V */
@@ -22,41 +21,15 @@ enum {
 #define LOCK (1u << 31)
 #define FLASH_ORIGIN 0x08000000u
 
-static volatile uint32_t *const controller = (volatile uint32_t *)TK_FLASH_ADDRESS;
-
-static void unlock(uint32_t control) {
-    while (controller[SR] & BUSY) {
-    }
-    if (controller[CR] & LOCK) {
-        controller[KEYR] = 0x45670123u;
-        controller[KEYR] = 0xCDEF89ABu;
-    }
-    controller[SR] = DONE | ERRORS; /* a one clears */
-    controller[CR] = control;
-}
-
-static int finish(void) {
-    while (controller[SR] & BUSY) {
-    }
-    return (controller[SR] & ERRORS) != 0;
-}
-
-static void lock(void) { controller[CR] = LOCK; }
-
-/* It may still hold what was there before an erase, and can be emptied only when it is off. */
-static void empty_data_cache(void) {
-    const uint32_t access = controller[ACR];
-    controller[ACR] = access & ~(uint32_t)DATA_CACHE;
-    controller[ACR] = (access & ~(uint32_t)DATA_CACHE) | DATA_CACHE_RESET;
-    controller[ACR] = access;
-}
+#include "flash_stm32_control.h"
+#include "flash_stm32_data_cache.h"
 
 static int erase(const tk_flash *flash, uint32_t page) {
     if (page >= flash->pages) return 1;
     const uint32_t at = (uint32_t)(uintptr_t)tk_flash_word(flash, page * flash->page_bytes);
     const uint32_t sector = 4 + (at - FLASH_ORIGIN) / TK_FLASH_PAGE_BYTES;
     unlock(WORDS | SECTOR_ERASE | sector << SECTOR_SHIFT);
-    controller[CR] = WORDS | SECTOR_ERASE | sector << SECTOR_SHIFT | START;
+    controller[CONTROL] = WORDS | SECTOR_ERASE | sector << SECTOR_SHIFT | START;
     const int failed = finish();
     lock();
     empty_data_cache();

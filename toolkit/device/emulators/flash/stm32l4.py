@@ -3,88 +3,59 @@
 from __future__ import annotations
 
 from toolkit.device.emulators.flash.ecc import EccFlash
+from toolkit.device.emulators.flash.stm32 import Stm32Flash
 
-KEYS = [0x4567_0123, 0xCDEF_89AB]
-CACHE_ON, CACHE_RESET = 1 << 10, 1 << 12
-ERRORS, BUSY, WAITS = 0xC3FA, 1 << 16, 1 << 17
-PROGRAM_ERROR, ALIGN_ERROR, SIZE_ERROR, SEQUENCE_ERROR = 1 << 3, 1 << 5, 1 << 6, 1 << 7
-PROGRAM, PAGE_ERASE, BANK_2, START, LOCK = 1 << 0, 1 << 1, 1 << 11, 1 << 16, 1 << 31
+WAITS = 1 << 17
+PROGRAM_ERROR, SIZE_ERROR, SEQUENCE_ERROR = 1 << 3, 1 << 6, 1 << 7
+PROGRAM, BANK_2 = 1 << 0, 1 << 11
 TWO_BANKS, DAMAGE = 1 << 22, 1 << 31
 BANK_BYTES = 0x10_0000
 
 
-class Stm32l4Flash(EccFlash):
+class Stm32l4Flash(Stm32Flash, EccFlash):
     """Pages are erased by bank and number; a unit is programmed when all its words came, once."""
 
     register_bytes = 0x34
-    key, status, control_register, ecc, options = 0x08, 0x10, 0x14, 0x18, 0x20
+    key, status, clear, control_register, ecc, options = 0x08, 0x10, 0x10, 0x14, 0x18, 0x20
+    erases, begin, lock, busy_bit, errors = 1 << 1, 1 << 16, 1 << 31, 1 << 16, 0xC3FA
     unit_bytes = 8
     has_cache = True
     waits_for_words = False  # what bit 17 of the status says; else that flash was empty at the start
 
     def attach(self) -> None:
-        self._control, self._status, self._ecc = LOCK, 0, 0
-        self._keys: list[int] = []
-        self._cached = False
+        self._ecc = 0
         super().attach()
 
     def register(self, offset: int) -> int | None:
-        """ACR is memory."""
-        busy = BUSY if self.is_busy() and offset == self.status else 0
-        waits = WAITS if self._unit or not self.waits_for_words else 0
-        return {
-            0: None,
-            self.status: self._status | busy | waits,
-            self.control_register: self._control,
-            self.ecc: self._ecc,
-            self.options: TWO_BANKS,
-        }.get(offset, 0)
+        """Beside what all have: what is damaged, words that are missing, and the option bytes."""
+        found = super().register(offset)
+        if offset == self.status and found is not None:
+            return found | (WAITS if self._unit or not self.waits_for_words else 0)
+        return {self.ecc: self._ecc, self.options: TWO_BANKS}.get(offset, found)
 
     def control(self, offset: int, value: int) -> None:
-        """CR is locked until both keys came; a wrong one locks it until the next reset."""
-        if offset == 0:
-            before = int.from_bytes(self.uc.mem_read(self.store.address, 4), "little")
-            if value & CACHE_RESET and not (value | before) & CACHE_ON:
-                self._cached = False
-        elif offset == self.key:
-            self._keys.append(value)
-            if self._keys == KEYS:
-                self._control &= ~LOCK
-        elif offset == self.status:
-            self._status &= ~value
-        elif offset == self.ecc:
+        """Ones clear what ECCR says."""
+        if offset == self.ecc:
             self._ecc &= ~value
-        elif offset == self.control_register and not self._control & LOCK:
-            self._command(value)
+        super().control(offset, value)
 
-    def _command(self, value: int) -> None:
-        if self.busy > 1:
-            self.fault("it changes the flash's control register while an operation is under way")
-        self._control = value & ~START
-        if value & LOCK:
-            self._keys = []
-        elif value & START and value & PAGE_ERASE and not self._status & ERRORS:
-            assert self.target.flash is not None
-            bank = self.target.flash.origin + (BANK_BYTES if value & BANK_2 else 0)
-            self.erase(bank + (value >> 3 & 0xFF) * self.store.page_bytes, self.store.page_bytes)
-            self._cached = self.has_cache
+    def erase_chosen(self, control: int) -> None:
+        """Erase the page of a bank and a number."""
+        assert self.target.flash is not None
+        bank = self.target.flash.origin + (BANK_BYTES if control & BANK_2 else 0)
+        self.erase(bank + (control >> 3 & 0xFF) * self.store.page_bytes, self.store.page_bytes)
+        self._cached = self.has_cache
 
     def write(self, address: int, size: int, value: int) -> None:
         """What does not suit is an error that the status tells, and has no effect."""
-        if self._control & LOCK or not self._control & PROGRAM:
+        if self._control & self.lock or not self._control & PROGRAM:
             self._status |= SEQUENCE_ERROR
         elif size != 4:
             self._status |= SIZE_ERROR
         elif self.busy > 1:
             self.fault("it does not wait for the flash interface")
-        elif not self._status & ERRORS and self.collect(address, value.to_bytes(4, "little")):
+        elif not self._status & self.errors and self.collect(address, value.to_bytes(4, "little")):
             self._status |= PROGRAM_ERROR
-
-    def looked_at(self, address: int, size: int) -> None:
-        """A line of the data cache still has what was there before an erase."""
-        if self._cached:
-            self.fault("it reads what was erased, and the data cache was not emptied")
-        super().looked_at(address, size)
 
     def told(self) -> bool:
         """Return whether ECCR says so."""
@@ -104,7 +75,7 @@ class Stm32l4Flash(EccFlash):
 class Stm32u5Flash(Stm32l4Flash):
     """Registers elsewhere, units of four words, and no data cache before flash."""
 
-    key, status, control_register, ecc, options = 0x08, 0x20, 0x28, 0x30, 0x40
+    key, status, clear, control_register, ecc, options = 0x08, 0x20, 0x20, 0x28, 0x30, 0x40
     unit_bytes = 16
     has_cache = False
     waits_for_words = True
