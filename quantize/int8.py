@@ -86,10 +86,12 @@ class MovingActivationObserver(MovingAverageMinMaxObserver):
 class WeightPerChannelObserver(PerChannelMinMaxObserver):
     """Largest magnitude per channel of the weight as it is now; vanishing channels take a larger scale.
 
-    ``chosen`` are scales to take instead, once they are decided.
+    ``chosen`` are scales ``(channels,)`` to take instead, where they are decided.
     """
 
-    chosen: Tensor | None = None
+    def __init__(self, *args: Any, chosen: Tensor | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.chosen = chosen
 
     def forward(self, weight: Tensor) -> Tensor:
         """Look at ``weight`` and forget those before: during training they shrink too."""
@@ -98,26 +100,14 @@ class WeightPerChannelObserver(PerChannelMinMaxObserver):
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Return scales (float32) and zero points (all 0), shape ``(channels,)``."""
-        check_range(self)
         if self.chosen is not None:
             return self.chosen, torch.zeros(self.chosen.shape, dtype=torch.int64)
+        check_range(self)
         largest = torch.maximum(-self.min_val, self.max_val)
         strongest = largest.max()
         floor = strongest * VANISHING if strongest > 0 else torch.ones(())
         scale = torch.maximum(largest, floor) / self.quant_max
         return scale, torch.zeros(scale.shape, dtype=torch.int64)
-
-
-class KnownWeightPerChannelObserver(PerChannelMinMaxObserver):
-    """Scales that training has decided, whatever is observed."""
-
-    def __init__(self, *args: Any, known: Tensor, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.known = known
-
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """Return scales (float32) and zero points (all 0), shape ``(channels,)``."""
-        return self.known, torch.zeros(self.known.shape, dtype=torch.int64)
 
 
 class WeightObserver(MinMaxObserver):
@@ -132,9 +122,9 @@ class WeightObserver(MinMaxObserver):
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Return scale (float32) and zero point (0), one element each."""
-        check_range(self)
         if self.chosen is not None:
             return self.chosen, torch.zeros(1, dtype=torch.int64)
+        check_range(self)
         largest = torch.maximum(-self.min_val, self.max_val).reshape(1)
         scale = torch.where(largest > 0, largest, 1.0) / self.quant_max
         return scale, torch.zeros(1, dtype=torch.int64)
@@ -170,7 +160,7 @@ def weight_spec(*, channel_axis: int | None, training: bool, stored: str = "int8
 
 def known_weight_spec(scale: Tensor, *, channel_axis: int, stored: str) -> QuantizationSpec:
     """Return the specification of a weight whose scales ``(channels,)`` are known beforehand."""
-    observer = KnownWeightPerChannelObserver.with_args(known=scale)
+    observer = WeightPerChannelObserver.with_args(chosen=scale)
     return _spec(observer, WEIGHT_RANGES[stored], torch.per_channel_symmetric, ch_axis=channel_axis)
 
 

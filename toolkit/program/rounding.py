@@ -26,7 +26,7 @@ def avoid_halves(prepared: fx.GraphModule, weighted: Collection[str]) -> None:
         x, weight, y = (_observer(prepared, each) for each in (node.args[0], node.args[1], _after(node)))
         if not isinstance(weight, WeightObserver | WeightPerChannelObserver) or not _is_int8(x, y):
             continue
-        if (weight.quant_min, weight.quant_max) == TERNARY_RANGE:
+        if weight.chosen is not None or (weight.quant_min, weight.quant_max) == TERNARY_RANGE:
             continue
         assert x is not None
         assert y is not None
