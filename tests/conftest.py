@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,10 +93,18 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _toolkit(*args: object, cwd: Path | None = None, timeout: float = 300, **environment: str) -> Ran:
+    command = [sys.executable, "-m", "toolkit", *map(str, args)]
+    return run_program(command, cwd, {**_clean_environment(), **environment}, timeout)
+
+
+def run_program(
+    command: Sequence[str], cwd: Path | None, environment: dict[str, str], timeout: float = 600
+) -> Ran:
+    """Run a program in a process of its own, in this environment alone."""
     done = subprocess.run(
-        [sys.executable, "-m", "toolkit", *map(str, args)],
+        command,
         cwd=cwd,
-        env={**_clean_environment(), **environment},
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -140,18 +148,7 @@ def python(warm: WarmToolkit | None) -> Python:
     def run(script: str, *args: str, cwd: Path, environment: dict[str, str]) -> Ran:
         if warm is not None:
             return Ran(*warm.run([*args], cwd, environment, 600, script))
-        done = subprocess.run(
-            [sys.executable, script, *args],
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=600,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return run_program([sys.executable, script, *args], cwd, environment)
 
     return run
 

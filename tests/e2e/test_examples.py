@@ -6,14 +6,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Cli, Python
+from tests.conftest import Cli, Python, run_program
 from toolkit import project
 from toolkit.device.build import read_manifest
 
@@ -51,23 +50,13 @@ def _run(command: str, folder: Path, cli: Cli, python: Python) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TOOLKIT_")}
     if program == "python":
         ran = python(*arguments, cwd=folder, environment=environment)
-        assert ran.code == 0, f"{command}\n{ran.out}{ran.err}"
-        return ran.out
-    if program in INSTALL and shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed: {INSTALL[program]}")
-    done = subprocess.run(
-        [str(folder / program) if program.startswith("./") else program, *arguments],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    else:
+        if program in INSTALL and shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: {INSTALL[program]}")
+        here = str(folder / program) if program.startswith("./") else program
+        ran = run_program([here, *arguments], folder, environment)
+    assert ran.code == 0, f"{command}\n{ran.out}{ran.err}"
+    return ran.out
 
 
 @pytest.fixture
